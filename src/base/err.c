@@ -1,0 +1,34 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *bc_err_name(enum bc_err err) {
+  switch (err) {
+#define BC_ERR_CASE(name, text)                                                                                        \
+  case BC_ERR_##name:                                                                                                  \
+    return text;
+    BC_ERR_LIST(BC_ERR_CASE)
+#undef BC_ERR_CASE
+  }
+  return "unknown error";
+}
+
+void bc_fault_set(struct bc_fault *fault, size_t column, const char *format, ...) {
+  if (fault == NULL) {
+    return;
+  }
+  fault->column = column;
+  va_list args;
+  va_start(args, format);
+  int written = vsnprintf(fault->text, sizeof fault->text, format, args);
+  va_end(args);
+  if (written < 0) {
+    fault->text[0] = '\0';
+  }
+  for (char *at = fault->text; *at != '\0'; at++) {
+    if (*at < ' ' || *at > '~') {
+      *at = '?';
+    }
+  }
+}

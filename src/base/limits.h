@@ -1,0 +1,40 @@
+/* Every limit in one place; docs/limits.md is checked against this list by tests/lint. */
+#ifndef BC_BASE_LIMITS_H
+#define BC_BASE_LIMITS_H
+
+/* name, value, what it bounds (the text stands in docs/limits.md) */
+#define BC_LIMIT_LIST(X)                                                                                               \
+  X(ROUTES, 100000, "routes in the store")                                                                             \
+  X(NAME_BYTES, 128, "bytes of a route, check or node name")                                                           \
+  X(CONFIG_BYTES, 65536, "bytes of a route's config or prefix")                                                        \
+  X(SCRIPT_BYTES, 262144, "bytes of a health check script")                                                            \
+  X(OPTIONS_BYTES, 16384, "bytes of a route's options")                                                                \
+  X(SUBSCRIPTION_BYTES, 1048576, "bytes of subscribedRoutes")                                                          \
+  X(SCRIPTS, 1000, "distinct health check scripts")                                                                    \
+  X(KEY_BYTES, 1024, "bytes of a key in the store")                                                                    \
+  X(STATUS_BYTES, 16384, "bytes of node/NODE/status")                                                                  \
+  X(CHECK_OUTPUT_BYTES, 4096, "bytes kept of a check's output (its end)")                                              \
+  X(CHECK_OUTPUT_SHOWN_BYTES, 512, "bytes of a failing check's output shown in the status")                            \
+  X(CHECKS_AT_ONCE, 64, "shell checks that run at once")                                                               \
+  X(NEIGHBORS, 64, "BGP neighbors that are followed one by one")                                                       \
+  X(GROUP_NLRI, 100, "NLRI in one command line")                                                                       \
+  X(WINDOW_NLRI, 600, "NLRI that ExaBGP has not acknowledged yet")                                                     \
+  X(WINDOW_LINES, 60, "command lines that ExaBGP has not acknowledged yet")                                            \
+  X(EXABGP_LINE_BYTES, 1048576, "bytes of one line from ExaBGP")                                                       \
+  X(COMMAND_BYTES, 131072, "bytes of one command to ExaBGP")                                                           \
+  X(FRAME_BYTES, 524288, "bytes of one frame between our processes")                                                   \
+  X(CHANNEL_QUEUE_BYTES, 16777216, "bytes that wait for one worker")                                                   \
+  X(ETCD_OBJECT_BYTES, 33554432, "bytes of one JSON object from etcd")                                                 \
+  X(ETCD_ENDPOINTS, 16, "etcd endpoints")                                                                              \
+  X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
+  X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \
+  X(SOCKET_REQUEST_BYTES, 65536, "bytes of a request on the local socket")                                             \
+  X(SOCKET_ANSWER_BYTES, 134217728, "bytes of an answer on the local socket")
+
+enum {
+#define BC_LIMIT_ENUM(name, value, text) BC_LIMIT_##name = (value),
+  BC_LIMIT_LIST(BC_LIMIT_ENUM)
+#undef BC_LIMIT_ENUM
+};
+
+#endif

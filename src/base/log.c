@@ -1,0 +1,127 @@
+#include "base/log.h"
+
+#include "base/limits.h"
+#include "base/mono.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct {
+  enum bc_log_level level;
+  enum bc_log_format format;
+  const char *role;
+  uint64_t dropped;
+  uint64_t dropped_told;
+} log_state = {.level = BC_LOG_NOTICE, .format = BC_LOG_TEXT, .role = ""};
+
+static const char *const log_level_names[] = {
+#define BC_LOG_NAME(name, text) text,
+    BC_LOG_LEVEL_LIST(BC_LOG_NAME)
+#undef BC_LOG_NAME
+};
+
+enum bc_err bc_log_level_parse(const char *text, enum bc_log_level *level) {
+  for (size_t i = 0; i < sizeof log_level_names / sizeof log_level_names[0]; i++) {
+    if (strcmp(text, log_level_names[i]) == 0) {
+      *level = (enum bc_log_level)i;
+      return BC_ERR_OK;
+    }
+  }
+  return BC_ERR_NOT_FOUND;
+}
+
+void bc_log_setup(enum bc_log_level level, enum bc_log_format format, const char *role) {
+  log_state.level = level;
+  log_state.format = format;
+  log_state.role = role;
+}
+
+uint64_t bc_log_dropped(void) {
+  return log_state.dropped;
+}
+
+static bool log_fd_has_room(void) {
+  struct pollfd entry = {.fd = STDERR_FILENO, .events = POLLOUT};
+  int ready = poll(&entry, 1, 0);
+  return ready == 1 && (entry.revents & POLLOUT) != 0;
+}
+
+/* Poll promises PIPE_BUF (4096) bytes on a pipe; a line never exceeds that, so the write is whole. */
+static void log_write(const char *line, size_t len) {
+  if (!log_fd_has_room()) {
+    log_state.dropped++;
+    return;
+  }
+  ssize_t written = write(STDERR_FILENO, line, len);
+  if (written < 0 && errno != EINTR) {
+    log_state.dropped++;
+  }
+}
+
+static size_t log_escape(char *to, size_t room, const char *from) {
+  static const char hex[] = "0123456789abcdef";
+  size_t used = 0;
+  bool json = log_state.format == BC_LOG_JSON;
+  for (; *from != '\0' && used + 7 < room; from++) {
+    unsigned char c = (unsigned char)*from;
+    if (json && (c == '"' || c == '\\')) {
+      to[used++] = '\\';
+      to[used++] = (char)c;
+    } else if (c >= ' ' && c <= '~') {
+      to[used++] = (char)c;
+    } else {
+      to[used++] = '\\';
+      to[used++] = json ? 'u' : 'x';
+      if (json) {
+        to[used++] = '0';
+        to[used++] = '0';
+      }
+      to[used++] = hex[c >> 4];
+      to[used++] = hex[c & 15];
+    }
+  }
+  to[used] = '\0';
+  return used;
+}
+
+static void log_line(enum bc_log_level level, const char *message) {
+  char escaped[BC_LIMIT_LOG_LINE_BYTES - 256];
+  char line[BC_LIMIT_LOG_LINE_BYTES];
+  (void)log_escape(escaped, sizeof escaped, message);
+  int len;
+  if (log_state.format == BC_LOG_JSON) {
+    char when[25];
+    bc_wall_print(bc_wall_now_ms(), when);
+    len = snprintf(line, sizeof line,
+                   "{\"time\":\"%s\",\"level\":\"%s\",\"role\":\"%s\",\"pid\":%d,\"message\":\"%s\"}\n", when,
+                   log_level_names[level], log_state.role, (int)getpid(), escaped);
+  } else {
+    len = snprintf(line, sizeof line, "bgpcommander %s: %s: %s\n", log_state.role, log_level_names[level], escaped);
+  }
+  if (len > 0) {
+    log_write(line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);
+  }
+}
+
+void bc_log(enum bc_log_level level, const char *format, ...) {
+  if (level > log_state.level) {
+    return;
+  }
+  char message[BC_LIMIT_LOG_LINE_BYTES - 512];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  if (log_state.dropped > log_state.dropped_told && log_fd_has_room()) {
+    char told[64];
+    (void)snprintf(told, sizeof told, "%llu log lines were dropped",
+                   (unsigned long long)(log_state.dropped - log_state.dropped_told));
+    log_state.dropped_told = log_state.dropped;
+    log_line(BC_LOG_WARNING, told);
+  }
+  log_line(level, message);
+}

@@ -1,0 +1,37 @@
+/* The log: one line per event on fd 2, as text or JSON.
+ *
+ * fd 2 belongs to ExaBGP too, so its flags are never changed; a line is written only when the kernel
+ * says that it fits, else dropped and counted: a full log never delays a withdraw. Lines longer than
+ * BC_LIMIT_LOG_LINE_BYTES are cut. Whatever is not printable in a line is escaped. */
+#ifndef BC_BASE_LOG_H
+#define BC_BASE_LOG_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BC_LOG_LEVEL_LIST(X)                                                                                           \
+  X(ERROR, "error") X(WARNING, "warning") X(NOTICE, "notice") X(INFO, "info") X(DEBUG, "debug")
+
+enum bc_log_level {
+#define BC_LOG_ENUM(name, text) BC_LOG_##name,
+  BC_LOG_LEVEL_LIST(BC_LOG_ENUM)
+#undef BC_LOG_ENUM
+};
+
+enum bc_log_format { BC_LOG_TEXT, BC_LOG_JSON };
+
+/* "error" … "debug" to a level; BC_ERR_NOT_FOUND for anything else. */
+BC_MUST_CHECK enum bc_err bc_log_level_parse(const char *text, enum bc_log_level *level);
+
+/* Which lines are written (those of `level` and worse), how, and as which process: `role` ("core",
+ * "exec", …) must stay valid. Before the first call: notice, text, role "". */
+void bc_log_setup(enum bc_log_level level, enum bc_log_format format, const char *role);
+
+void bc_log(enum bc_log_level level, const char *format, ...) BC_PRINTF(2, 3);
+
+/* Lines dropped so far because fd 2 was full. */
+uint64_t bc_log_dropped(void);
+
+#endif
