@@ -1,0 +1,33 @@
+/* Starts one of our own roles as a child process: same binary, listed descriptors, nothing else.
+ *
+ * The child gets 0 and 1 = /dev/null, 2 = our fd 2, 3 = its end of a socketpair, a clean environment,
+ * all other descriptors closed, its own process group, default signals, and dies with us
+ * (PR_SET_PDEATHSIG). */
+#ifndef BC_IO_CHILD_H
+#define BC_IO_CHILD_H
+
+#include "base/err.h"
+#include "io/loop.h"
+
+#include <sys/types.h>
+
+struct bc_child;
+
+/* `ended`: once, after it was reaped; `why` e.g. "exit code 3", "signal 9 (Killed)". */
+typedef void bc_child_fn(void *arg, int wait_status, const char *why);
+
+/* Runs `path` (NULL: the running binary) with `argv`. `*channel_fd` is our end, non-blocking,
+ * close-on-exec, the caller's to close. BC_ERR_IO with a fault when it cannot be started. */
+BC_MUST_CHECK enum bc_err bc_child_start(struct bc_loop *loop, const char *path, char *const argv[], bc_child_fn *ended,
+                                         void *arg, struct bc_child **child, int *channel_fd, struct bc_fault *fault);
+pid_t bc_child_pid(const struct bc_child *child);
+/* SIGKILL; `ended` still comes. */
+void bc_child_kill(struct bc_child *child);
+/* Kills when it still runs, reaps, frees; `ended` is not called any more. NULL is allowed. */
+void bc_child_free(struct bc_child *child);
+
+/* Kills every process that has become our child without being one that we started (orphans of a dead
+ * exec worker: core is a child subreaper), and reaps them. Returns how many. */
+unsigned bc_child_kill_strays(void);
+
+#endif

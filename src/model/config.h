@@ -1,0 +1,99 @@
+/* The configuration of this node, kept from the store's keys: routes with their running versions and
+ * faults, the subscription, the admin state. Pure and incremental: one changed key costs the work of
+ * one route (100,000 routes and never a full pass per change).
+ *
+ * A faulty key harms its own route's new version only: the last good value of that key stays in force
+ * and the fault is kept beside it, with its place ("routes/X/config: column 24: med: …").
+ * A route that has never had a good version is not announced.
+ *
+ * Two routes with one identity: the one that stands in ExaBGP wins; none standing: the smaller name;
+ * never the order of arrival; the other carries a fault. */
+#ifndef BC_MODEL_CONFIG_H
+#define BC_MODEL_CONFIG_H
+
+#include "base/mono.h"
+#include "model/options.h"
+#include "model/route.h"
+
+struct bc_config;
+
+enum bc_admin_state { BC_ADMIN_UP, BC_ADMIN_DOWN, BC_ADMIN_DRAIN };
+
+struct bc_config *bc_config_new(struct bc_intern *intern, const char *node);
+void bc_config_free(struct bc_config *config);
+
+/* ---- keys in (relative to the prefix: "routes/web/config", "node/ME/subscribedRoutes") ---- */
+
+/* Keys of no meaning here are ignored (other nodes, neighbors/, …/state, names that are not a NAME: a
+ * fault in bc_config_fault_next). A value equal to the one in force changes nothing. */
+void bc_config_put(struct bc_config *config, struct bc_str key, struct bc_str value, struct bc_mono now);
+void bc_config_delete(struct bc_config *config, struct bc_str key, struct bc_mono now);
+
+/* A complete list: begin, bc_config_put for every key, end: what was not put is deleted. `abort`
+ * undoes nothing but the marking: nothing is deleted. */
+void bc_config_list_begin(struct bc_config *config);
+void bc_config_list_end(struct bc_config *config, struct bc_mono now);
+void bc_config_list_abort(struct bc_config *config);
+
+/* A new route is not acted on before this long without changes of its keys (people write keys one by one). Default
+ * 1000; 0 for what was read back from the last known good. */
+void bc_config_set_settle_ms(struct bc_config *config, unsigned settle_ms);
+
+/* Keys under routes/ that are present now: 0 while we hold routes = an emptied store. */
+size_t bc_config_route_keys(const struct bc_config *config);
+
+/* ---- what to do ---- */
+
+/* One route's running version. Valid until the next change of the config. */
+struct bc_config_route {
+  const char *name;
+  bool is_subscribed;
+  bool has_version;             /* `route` and `options` are good */
+  bool is_settled;              /* not new any more */
+  const struct bc_route *route; /* NULL unless has_version */
+  const struct bc_options *options;
+  /* The check in force: NULL = none. A removed healthcheck of a route that had one keeps the old one
+   * away and is a fault until options say `"check": "none"` (has_lost_check). */
+  const char *script;
+  size_t script_len;
+  uint64_t script_hash; /* of the script's bytes; 0 = none */
+  bool has_lost_check;
+  bool lost_identity; /* another route with the same identity wins: do not want it */
+  const char *fault;  /* "routes/X/config: column 24: …" the first of its faults, or NULL */
+};
+
+/* Takes one route whose view changed (also: removed: `found` false, only `name` is set; text valid
+ * until the next call). False when none is left. */
+BC_MUST_CHECK bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *view, bool *found);
+bool bc_config_find(const struct bc_config *config, const char *name, struct bc_config_route *view);
+/* In the order of names: *cursor NULL at first, then the last view's name. False after the last. */
+bool bc_config_each(const struct bc_config *config, const char *after, struct bc_config_route *view);
+
+/* The route stands in ExaBGP as ours (core tells, from the rib): decides identity conflicts. */
+void bc_config_set_standing(struct bc_config *config, const char *name, bool stands);
+
+enum bc_admin_state bc_config_admin_state(const struct bc_config *config);
+/* The admin state changed since the last call. */
+bool bc_config_take_admin_changed(struct bc_config *config);
+
+/* Faults that are not a route's: "node/ME/adminState: expected up, down or drain, found …". In order; false after the
+ * last. */
+bool bc_config_node_fault(const struct bc_config *config, size_t index, const char **text);
+
+/* New routes whose settling time is over become changed; deadline of the next. */
+void bc_config_tick(struct bc_config *config, struct bc_mono now);
+struct bc_mono bc_config_deadline(const struct bc_config *config);
+
+struct bc_config_counts {
+  size_t routes, subscribed, faulty, scripts;
+};
+struct bc_config_counts bc_config_counts(const struct bc_config *config);
+
+/* ---- last known good ---- */
+
+/* Calls fn for every key and value in force (after faults: the last good ones), to be saved; and
+ * values read back are simply put. */
+typedef void bc_config_key_fn(void *arg, struct bc_str key, struct bc_str value);
+void bc_config_save(const struct bc_config *config, bc_config_key_fn *fn, void *arg);
+
+#endif

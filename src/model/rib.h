@@ -1,0 +1,179 @@
+/* What we want, what we told ExaBGP, what it acknowledged, what went over the wire.
+ *
+ * Pure: no I/O, no clock. Core feeds events in and takes lines out; the difference between wanted and
+ * told is the next command. The rules, each of which cost somebody an outage (facts, exabgp.md):
+ *
+ * - One command in flight per NLRI; meanwhile only the last wanted state is kept. It is over when it
+ *   is acknowledged and confirmed: on the wire of every neighbor that is established, negotiated the
+ *   family, is selected, and reports its updates (`send { parsed; update; }`); for the other
+ *   established ones after a drain (1 s, longer while a backlog drains); at once when none is up.
+ * - A neighbor that goes down or comes up ends the wait for it (ExaBGP resends by itself).
+ * - Not confirmed 2 s after both the ack and the last update seen from that neighbor: `unconfirmed`.
+ *   An announce is repaired by a nudge (announce with MED+1, or MED-1 at the maximum; wait; announce
+ *   the right text), never by a withdraw; a withdraw is sent again. After three tries: alarm, and
+ *   one try a minute. A wait blocks no other NLRI.
+ * - Withdraws go first. Entries with equal verb, selector, attributes and family are grouped
+ *   (bc_route_print_group). At most BC_LIMIT_WINDOW_NLRI / _LINES unacknowledged.
+ * - Before an announce is handed out its journal record must be on disk; withdraws wait for nothing.
+ * - A withdraw carries the attribute text of the last announce.
+ * - Ours is what the journal says: what stands in ExaBGP and is not in the journal is foreign and is
+ *   never touched, also if it is wanted: then the entry is `foreign` and carries an error. With the
+ *   journal lost, what is wanted and stands is adopted, and nothing is withdrawn for being unwanted.
+ * - ExaBGP's acks may be missing: a barrier line (`show neighbor summary`) is handed out when nothing
+ *   was acknowledged for 2 s while lines wait; its header tells that every earlier line was answered.
+ *   With fewer answers than lines all that are not confirmed are sent again, one line at a time, and
+ *   the one that stays unanswered or is refused becomes `refused` (tried again after 30 s, doubled up
+ *   to 10 min, or when its text changes). A refused group is sent again one by one.
+ * - With acks off (bc_rib_set_acks) every batch is followed by a barrier, whose header acks it.
+ *
+ * Memory: one entry per identity (selector and NLRI), about 200 bytes; texts are interned. */
+#ifndef BC_MODEL_RIB_H
+#define BC_MODEL_RIB_H
+
+#include "base/mono.h"
+#include "model/route.h"
+
+struct bc_rib;
+
+/* What a person reads of an entry; name, text */
+#define BC_RIB_STATE_LIST(X)                                                                                           \
+  X(NONE, "none")               /* not wanted, not standing */                                                         \
+  X(PENDING, "pending")         /* wanted, not sent yet (queue, journal, window, held) */                              \
+  X(SENT, "sent")               /* written, no ack yet */                                                              \
+  X(ACKED, "acked")             /* in ExaBGP's RIB, waiting for the wire or the drain */                               \
+  X(ANNOUNCED, "announced")     /* confirmed on the wire, or drained */                                                \
+  X(STANDBY, "standby")         /* acknowledged; no neighbor that would get it is established */                       \
+  X(WITHDRAWING, "withdrawing") /* withdraw pending, sent or acked */                                                  \
+  X(UNCONFIRMED, "unconfirmed") /* the wire did not show it in time; being repaired */                                 \
+  X(REFUSED, "refused")         /* ExaBGP refused it or never answered */                                              \
+  X(FOREIGN, "foreign")         /* stands, but not ours */
+
+enum bc_rib_state {
+#define BC_RIB_STATE_ENUM(name, text) BC_RIB_##name,
+  BC_RIB_STATE_LIST(BC_RIB_STATE_ENUM)
+#undef BC_RIB_STATE_ENUM
+};
+const char *bc_rib_state_text(enum bc_rib_state state);
+
+/* Neighbors have small numbers, 0 … BC_LIMIT_NEIGHBORS-1, which are never re-used. */
+struct bc_rib_neighbor {
+  struct bc_neighbor_name name;
+  uint32_t configured; /* set of 1 << enum bc_family */
+  uint32_t negotiated; /* the same; counts while established; when not known = configured */
+  bool is_ours;        /* our commands reach it */
+  bool is_established;
+  bool reports_updates; /* api { send { parsed; update; } } */
+};
+
+struct bc_rib *bc_rib_new(struct bc_intern *intern);
+void bc_rib_free(struct bc_rib *rib);
+
+/* ---- wants: any time, also before bc_rib_start ---- */
+
+/* Wants `route` (copied) announced for `owner` (a route's name, copied as an interned text). Replaces
+ * an earlier want of the same identity. Routes with `internal` words must not come here. */
+void bc_rib_want(struct bc_rib *rib, const char *owner, const struct bc_route *route, struct bc_mono now);
+/* Wants that identity withdrawn; nothing happens when it neither stands nor is wanted. */
+void bc_rib_unwant(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, struct bc_mono now);
+
+/* ---- start: journal and what stands, then bc_rib_start ---- */
+
+/* The journal's whole content, possibly cut anywhere or damaged: good records before the first damage
+ * count. Returns how many bytes were good; call at most once, before bc_rib_start. */
+size_t bc_rib_journal_load(struct bc_rib *rib, struct bc_str content);
+/* One line of `show adj-rib out extensive`. `route` NULL when its text could not be parsed: then the
+ * raw line is listed as foreign. */
+void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_route *route, struct bc_str raw);
+/* All of the above is complete and the wants are the true ones: adopt, then let commands flow.
+ * `journal_is_lost`: there was no journal although there may have been announcements. */
+void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now);
+bool bc_rib_is_started(const struct bc_rib *rib);
+
+/* ---- journal: records to append to the file, in order ---- */
+
+/* Moves the records that are due into `to` (appends; at most 1 MiB a call) and returns true if there
+ * were any. They must be written with nothing else in between, then bc_rib_journal_written called;
+ * one batch at a time: false until then. */
+BC_MUST_CHECK bool bc_rib_journal_take(struct bc_rib *rib, struct bc_buf *to);
+void bc_rib_journal_written(struct bc_rib *rib, struct bc_mono now);
+/* The whole journal anew (for a rewrite when the file grew past twice the live records): the caller
+ * writes it to a new file and renames; counts as one batch like bc_rib_journal_take. */
+BC_MUST_CHECK bool bc_rib_journal_snapshot(struct bc_rib *rib, struct bc_buf *to);
+/* Live records, for deciding when to rewrite. */
+size_t bc_rib_journal_live(const struct bc_rib *rib);
+
+/* ---- neighbors ---- */
+
+/* A new number; BC_LIMIT_NEIGHBORS when there are too many (such a neighbor is not followed). */
+unsigned bc_rib_neighbor_add(struct bc_rib *rib, const struct bc_rib_neighbor *neighbor);
+/* Everything but the name may change; is_established false→true is `up`, true→false is `down`. */
+void bc_rib_neighbor_set(struct bc_rib *rib, unsigned number, const struct bc_rib_neighbor *neighbor,
+                         struct bc_mono now);
+const struct bc_rib_neighbor *bc_rib_neighbor_get(const struct bc_rib *rib, unsigned number);
+unsigned bc_rib_neighbor_count(const struct bc_rib *rib);
+
+/* ---- ExaBGP's answers ---- */
+
+void bc_rib_set_acks(struct bc_rib *rib, bool acks);
+void bc_rib_on_done(struct bc_rib *rib, struct bc_mono now);
+void bc_rib_on_error(struct bc_rib *rib, struct bc_mono now);
+/* The header line of `show neighbor summary`; its own `done` comes to bc_rib_on_done. */
+void bc_rib_on_barrier(struct bc_rib *rib, struct bc_mono now);
+/* One NLRI of an UPDATE that ExaBGP sent to `neighbor`. `med` counts for announces with has_med. */
+void bc_rib_on_wire(struct bc_rib *rib, unsigned neighbor, enum bc_verb verb, const struct bc_nlri *nlri, bool has_med,
+                    uint32_t med, struct bc_mono now);
+/* End-of-RIB sent to `neighbor`: its initial table is out; what stands and was not seen on its wire
+ * since `up` is unconfirmed there. */
+void bc_rib_on_eor(struct bc_rib *rib, unsigned neighbor, enum bc_family family, struct bc_mono now);
+
+/* ---- commands ---- */
+
+/* The next line for ExaBGP (without line break) into `to` (cleared first); false when there is
+ * nothing to write now. What it returned counts as written. */
+BC_MUST_CHECK bool bc_rib_next_command(struct bc_rib *rib, struct bc_mono now, struct bc_buf *to);
+/* Moves entries whose time has come; call when bc_rib_deadline is reached. */
+void bc_rib_tick(struct bc_rib *rib, struct bc_mono now);
+/* When bc_rib_tick is next needed; not set = never. */
+struct bc_mono bc_rib_deadline(const struct bc_rib *rib);
+
+/* ---- views ---- */
+
+struct bc_rib_view {
+  const char *owner;             /* NULL when no route of ours wants or wanted it */
+  const struct bc_route *wanted; /* NULL = withdraw */
+  const struct bc_route *told;   /* last announced text, NULL = none or withdrawn */
+  enum bc_rib_state state;
+  uint64_t on_wire;  /* set of neighbors (1 << number) that have it as told */
+  uint64_t missing;  /* established neighbors that should have it and did not show it */
+  unsigned nudges;   /* repairs tried */
+  bool is_alarmed;   /* repaired three times without success */
+  const char *error; /* why refused or foreign, or NULL */
+};
+
+/* The entry of an identity; false when there is none. Valid until the next change. */
+bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, struct bc_rib_view *view);
+
+/* Takes one owner whose entry's view changed since it was last taken; NULL when none is left. The text
+ * stays valid until the next call. Entries without owner are not told. */
+const char *bc_rib_next_changed(struct bc_rib *rib);
+
+/* Foreign standing routes, in the order listed; false after the last. At most 10,000 texts are kept,
+ * bc_rib_counts tells how many there are. */
+bool bc_rib_foreign(const struct bc_rib *rib, size_t index, unsigned *neighbor, const char **text);
+
+struct bc_rib_counts {
+  size_t entries;
+  size_t by_state[BC_RIB_FOREIGN + 1];
+  size_t foreign;
+  size_t queued;           /* commands that wait to be written, in NLRI */
+  size_t outstanding_nlri; /* written, not acknowledged */
+  size_t outstanding_lines;
+  size_t journal_waiting; /* announces that wait for the journal */
+  uint64_t lines_written, acks, errors, acks_missing, nudges;
+};
+struct bc_rib_counts bc_rib_counts(const struct bc_rib *rib);
+
+/* True when nothing is queued, journalled, outstanding or waiting for confirmation. */
+bool bc_rib_is_settled(const struct bc_rib *rib);
+
+#endif

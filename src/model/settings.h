@@ -1,0 +1,50 @@
+/* How this process was told to run: command line, environment, node file, defaults; in this order of
+ * precedence. Pure: core and main read the files. One list (settings.def) makes parser, --help,
+ * environment names, the node file and docs/settings.md. */
+#ifndef BC_MODEL_SETTINGS_H
+#define BC_MODEL_SETTINGS_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+
+struct bc_settings {
+  /* All texts are owned; NULL = not set. */
+  char *endpoints;      /* -c, --endpoints */
+  char *node;           /* -n, --node; default: host name */
+  char *script_dir;     /* -p, --scripts; default /tmp */
+  char *prefix;         /* --prefix; default /bgp */
+  char *etcd_user_file; /* --etcd-user-file */
+  char *cacert, *cert, *key;
+  char *state_dir;  /* --state-dir; default: /var/lib/bgpcommander, else a private one under -p */
+  char *socket;     /* --socket; default: /run/bgpcommander/NODE.sock, else in the state directory */
+  char *config;     /* --config; default /etc/bgpcommander/bgpcommander.conf (may be missing) */
+  unsigned workers; /* --workers; Lua workers, 1 … 64 */
+  enum bc_log_level log_level;
+  enum bc_log_format log_format;
+  bool shell;   /* node file only: shell on|off; default on */
+  bool is_json; /* --json, for commands */
+  bool wants_help, wants_version;
+  /* The command and its words, not owned: those of argv after the options; command NULL = the daemon. */
+  const char *command;
+  char *const *words;
+  int word_count;
+};
+
+void bc_settings_release(struct bc_settings *settings);
+
+/* `-c LIST`, `-c=LIST`, `--endpoints LIST`, `--endpoints=LIST`; options may stand before and after the
+ * command word; `--` ends them. `environment`: as environ (BGPCOMMANDER_STATE_DIR …; those of the
+ * outside world are ignored). `node_file`: content or NULL. Failure: one line ("--log-level: expected
+ * error, warning, notice, info or debug, found \"loud\""). */
+BC_MUST_CHECK enum bc_err bc_settings_parse(int argc, char *const *argv, char *const *environment,
+                                            struct bc_str node_file, const char *hostname, struct bc_settings *out,
+                                            struct bc_fault *fault);
+
+/* Usage as the classic program printed it, then the rest. */
+void bc_settings_print_usage(const char *program, const char *hostname, struct bc_buf *to);
+
+#endif
