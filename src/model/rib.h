@@ -84,6 +84,9 @@ size_t bc_rib_journal_load(struct bc_rib *rib, struct bc_str content);
 /* One line of `show adj-rib out extensive`. `route` NULL when its text could not be parsed: then the
  * raw line is listed as foreign. */
 void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_route *route, struct bc_str raw);
+/* Before bc_rib_start: whether that identity stands somewhere and the journal says that it is ours (or
+ * there is no journal): such a route is presumed healthy until its check says otherwise. */
+bool bc_rib_stood(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
 /* All of the above is complete and the wants are the true ones: adopt, then let commands flow.
  * `journal_is_lost`: there was no journal although there may have been announcements. */
 void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now);
@@ -160,6 +163,9 @@ const char *bc_rib_next_changed(struct bc_rib *rib);
 /* Foreign standing routes, in the order listed; false after the last. At most 10,000 texts are kept,
  * bc_rib_counts tells how many there are. */
 bool bc_rib_foreign(const struct bc_rib *rib, size_t index, unsigned *neighbor, const char **text);
+
+/* How many NLRI of ours `neighbor` has as told; a pass over all entries. */
+size_t bc_rib_on_wire_count(const struct bc_rib *rib, unsigned neighbor);
 
 struct bc_rib_counts {
   size_t entries;

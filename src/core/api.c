@@ -1,0 +1,117 @@
+/* The local socket's commands. One line of JSON in, one out. */
+#include "core/private.h"
+#include "io/process.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef json_t *api_fn(struct bc_core *core, const json_t *request);
+
+static json_t *api_error(const char *text) {
+  json_t *made = json_object();
+  json_object_set_new(made, "error", json_string(text));
+  return made;
+}
+
+static json_t *api_status(struct bc_core *core, const json_t *request) {
+  (void)request;
+  return core_report_status(core);
+}
+
+static json_t *api_routes(struct bc_core *core, const json_t *request) {
+  (void)request;
+  return core_report_routes(core);
+}
+
+static json_t *api_neighbors(struct bc_core *core, const json_t *request) {
+  (void)request;
+  return core_report_neighbors(core);
+}
+
+static json_t *api_ping(struct bc_core *core, const json_t *request) {
+  (void)request;
+  json_t *made = json_object();
+  json_object_set_new(made, "node", json_string(core->settings->node));
+  return made;
+}
+
+static json_t *api_approve(struct bc_core *core, const json_t *request) {
+  char id[sizeof core->apply.loss_id];
+  memcpy(id, core->apply.loss_id, sizeof id);
+  const char *wanted = json_string_value(json_object_get(request, "id"));
+  switch (core_apply_approve(core, wanted)) {
+  case BC_ERR_OK:
+    break;
+  case BC_ERR_CONFLICT:
+    return api_error("another change waits for approval: see `bgpcommander status`");
+  default:
+    return api_error("nothing waits for approval");
+  }
+  json_t *made = json_object();
+  json_object_set_new(made, "approved", json_string(id));
+  return made;
+}
+
+static json_t *api_upgrade(struct bc_core *core, const json_t *request) {
+  (void)request;
+  core_exit_begin(core, BC_CORE_EXIT_UPGRADE, "upgrade asked for");
+  json_t *made = json_object();
+  json_object_set_new(made, "upgrading", json_true());
+  return made;
+}
+
+static const struct {
+  const char *name;
+  api_fn *fn;
+  bool changes; /* not for processes below the exec worker */
+} api_commands[] = {
+    {"ping", api_ping, false},           {"status", api_status, false},  {"routes", api_routes, false},
+    {"neighbors", api_neighbors, false}, {"approve", api_approve, true}, {"upgrade", api_upgrade, true},
+};
+
+static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request) {
+  const char *name = json_string_value(json_object_get(request, "command"));
+  for (size_t i = 0; name != NULL && i < sizeof api_commands / sizeof api_commands[0]; i++) {
+    if (strcmp(name, api_commands[i].name) != 0) {
+      continue;
+    }
+    pid_t exec = core_pool_pid(core);
+    if (api_commands[i].changes && exec > 0 && bc_process_is_below(peer->pid, exec)) {
+      bc_log(BC_LOG_WARNING, "local socket: a health check (pid %d) asked for `%s`: refused", (int)peer->pid, name);
+      return api_error("refused: a health check may only read");
+    }
+    if (api_commands[i].changes) {
+      bc_log(BC_LOG_NOTICE, "local socket: `%s` from uid %u, pid %d", name, (unsigned)peer->uid, (int)peer->pid);
+    }
+    return api_commands[i].fn(core, request);
+  }
+  return api_error("unknown command: expected ping, status, routes, neighbors, approve or upgrade");
+}
+
+static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line, struct bc_buf *answer) {
+  struct bc_core *core = arg;
+  json_error_t error;
+  json_t *request = json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, &error);
+  json_t *made =
+      json_is_object(request) ? api_answer(core, peer, request) : api_error("expected one JSON object in one line");
+  char *text = json_dumps(made, JSON_COMPACT);
+  if (text != NULL) {
+    bc_buf_add_text(answer, text);
+  }
+  if (text == NULL || bc_buf_status(answer) != BC_ERR_OK) {
+    bc_buf_clear(answer);
+    bc_buf_add_text(answer, "{\"error\":\"the answer is too large\"}");
+  }
+  free(text);
+  json_decref(made);
+  json_decref(request);
+}
+
+bool core_api_open(struct bc_core *core, struct bc_fault *fault) {
+  return bc_sock_open(core->loop, core->paths.socket, api_on_request, core, &core->sock, fault) == BC_ERR_OK;
+}
+
+void core_api_close(struct bc_core *core) {
+  bc_sock_close(core->sock);
+  core->sock = NULL;
+}

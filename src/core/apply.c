@@ -1,0 +1,380 @@
+/* The store's keys → the configuration, and the judgement of the store's history.
+ *
+ * Store loss: another cluster, a revision that went back, no route at all while we hold some. What is
+ * in force stays in force, checks go on, and the store's content waits for `approve`. */
+#include "base/mem.h"
+#include "core/private.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  /* How long the start waits for the store before it goes on with the last known good. */
+  APPLY_WAIT_MS = 5000,
+  APPLY_UNSUBSCRIBE_MS = 1000
+};
+
+const char *core_loss_text(enum core_loss loss) {
+  switch (loss) {
+#define LOSS_CASE(name, text)                                                                                          \
+  case LOSS_##name:                                                                                                    \
+    return text;
+    CORE_LOSS_LIST(LOSS_CASE)
+#undef LOSS_CASE
+  }
+  return "none";
+}
+
+static void apply_make_id(struct core_apply *apply) {
+  uint64_t hash = 0xcbf29ce484222325U;
+  const uint64_t parts[] = {(uint64_t)apply->loss, apply->offered.cluster_id, apply->known.revision};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    for (unsigned byte = 0; byte < 8; byte++) {
+      hash = (hash ^ ((parts[i] >> (8 * byte)) & 0xff)) * 0x100000001b3U;
+    }
+  }
+  (void)snprintf(apply->loss_id, sizeof apply->loss_id, "%08" PRIx32, (uint32_t)(hash ^ (hash >> 32)));
+}
+
+static void apply_set_loss(struct bc_core *core, enum core_loss loss) {
+  struct core_apply *apply = &core->apply;
+  if (apply->loss == loss) {
+    return;
+  }
+  apply->loss = loss;
+  if (loss == LOSS_NONE) {
+    bc_log(BC_LOG_NOTICE, "store loss %s is over: the store continues what we hold", apply->loss_id);
+    apply->loss_id[0] = '\0';
+  } else {
+    apply_make_id(apply);
+    bc_log(BC_LOG_ERROR,
+           "store loss (%s): %zu routes are kept as they are; check the store, then run `bgpcommander approve %s`",
+           core_loss_text(loss), bc_config_counts(core->config).routes, apply->loss_id);
+  }
+  core_publish_dirty(core);
+}
+
+/* What a point of the store's history means for what we hold. */
+static enum core_loss apply_judge(const struct bc_core *core, struct bc_store_point point) {
+  const struct bc_store_point *known = &core->apply.known;
+  if (known->revision == 0) {
+    return LOSS_NONE;
+  }
+  if (known->cluster_id != point.cluster_id) {
+    return LOSS_CLUSTER;
+  }
+  return point.revision < known->revision ? LOSS_BACK : LOSS_NONE;
+}
+
+/* ---- store handlers ---- */
+
+static void apply_on_list_begin(void *arg, struct bc_store_point point) {
+  struct bc_core *core = arg;
+  struct core_apply *apply = &core->apply;
+  apply->offered = point;
+  enum core_loss loss = apply->is_approved ? LOSS_NONE : apply_judge(core, point);
+  /* An emptied store stays lost until its routes are back: the end of the list tells. */
+  if (loss != LOSS_NONE || apply->loss != LOSS_EMPTIED) {
+    apply_set_loss(core, loss);
+  }
+  apply->skip_list = loss != LOSS_NONE;
+  apply->in_list = true;
+  apply->list_route_keys = 0;
+  if (!apply->skip_list) {
+    bc_config_list_begin(core->config);
+  }
+}
+
+static void apply_on_list_entry(void *arg, struct bc_str key, struct bc_str value, uint64_t mod_revision) {
+  struct bc_core *core = arg;
+  struct core_apply *apply = &core->apply;
+  (void)mod_revision;
+  if (apply->skip_list) {
+    return;
+  }
+  apply->list_route_keys += bc_str_starts(key, "routes/") ? 1 : 0;
+  bc_config_put(core->config, key, value, bc_loop_now(core->loop));
+}
+
+static void apply_on_list_abort(void *arg) {
+  struct bc_core *core = arg;
+  if (core->apply.in_list && !core->apply.skip_list) {
+    bc_config_list_abort(core->config);
+  }
+  core->apply.in_list = false;
+}
+
+static void apply_publish(struct bc_core *core) {
+  core->apply.is_publishing = true;
+  bc_store_publish_enable(core->apply.store, true);
+}
+
+static void apply_accept(struct bc_core *core, struct bc_store_point point) {
+  core->apply.known = point;
+  core->apply.applied_revision = point.revision;
+  core->apply.is_authoritative = true;
+  bc_timer_stop(core->apply.wait_timer);
+  apply_publish(core);
+  core_lastgood_dirty(core);
+  core_apply_changes(core);
+  core_publish_dirty(core);
+}
+
+static void apply_on_list_end(void *arg, struct bc_store_point point) {
+  struct bc_core *core = arg;
+  struct core_apply *apply = &core->apply;
+  apply->in_list = false;
+  apply->offered = point;
+  if (apply->skip_list) {
+    /* We know the store and wait; what we hold is as true as it was. */
+    apply->is_authoritative = true;
+    apply_publish(core);
+    core_apply_changes(core);
+    return;
+  }
+  bool holds_routes = bc_config_counts(core->config).routes > 0;
+  if (apply->list_route_keys == 0 && holds_routes && !apply->is_approved) {
+    bc_config_list_abort(core->config);
+    apply_set_loss(core, LOSS_EMPTIED);
+    apply->is_authoritative = true;
+    apply_publish(core);
+    core_apply_changes(core);
+    return;
+  }
+  apply_set_loss(core, LOSS_NONE);
+  apply->is_approved = false;
+  bc_config_list_end(core->config, bc_loop_now(core->loop));
+  bc_config_set_settle_ms(core->config, 1000);
+  apply_accept(core, point);
+}
+
+/* Changes are gathered until their message is complete: whether a delete is one of many that empty the
+ * store is seen only then. */
+static void apply_on_change(void *arg, struct bc_str key, struct bc_str value, uint64_t mod_revision) {
+  struct bc_core *core = arg;
+  (void)mod_revision;
+  struct core_change *change = bc_mem_new(1, sizeof *change);
+  change->key = (struct bc_str){.at = bc_mem_copy_text(key.at, key.len), .len = key.len};
+  if (value.at != NULL) {
+    change->value = (struct bc_str){.at = bc_mem_copy_text(value.at, value.len), .len = value.len};
+  }
+  STAILQ_INSERT_TAIL(&core->apply.changes, change, link);
+}
+
+static void apply_free_changes(struct core_apply *apply) {
+  struct core_change *change;
+  while ((change = STAILQ_FIRST(&apply->changes)) != NULL) {
+    STAILQ_REMOVE_HEAD(&apply->changes, link);
+    free((char *)(uintptr_t)change->key.at);
+    free((char *)(uintptr_t)change->value.at);
+    free(change);
+  }
+}
+
+/* The gathered changes would leave nothing under routes/ while routes are held. */
+static bool apply_changes_empty_store(struct bc_core *core) {
+  size_t deleted = 0;
+  const struct core_change *change;
+  STAILQ_FOREACH(change, &core->apply.changes, link) {
+    if (bc_str_starts(change->key, "routes/")) {
+      if (change->value.at != NULL) {
+        return false;
+      }
+      deleted++;
+    }
+  }
+  return deleted > 0 && deleted >= bc_config_route_keys(core->config) && bc_config_counts(core->config).subscribed > 0;
+}
+
+static bool apply_is_subscription(const struct bc_core *core, struct bc_str key) {
+  char own[BC_LIMIT_NAME_BYTES + 32];
+  (void)snprintf(own, sizeof own, "node/%s/subscribedRoutes", core->settings->node);
+  return bc_str_is(key, own);
+}
+
+static void apply_one_change(struct bc_core *core, const struct core_change *change) {
+  struct core_apply *apply = &core->apply;
+  struct bc_mono now = bc_loop_now(core->loop);
+  bool is_subscription = apply_is_subscription(core, change->key);
+  if (is_subscription) {
+    bc_timer_stop(apply->unsubscribe_timer);
+  }
+  if (change->value.at != NULL) {
+    bc_config_put(core->config, change->key, change->value, now);
+  } else if (is_subscription) {
+    /* In a store that is being emptied this key may go first: see whether it is alone. */
+    bc_timer_start(apply->unsubscribe_timer, APPLY_UNSUBSCRIBE_MS);
+  } else {
+    bc_config_delete(core->config, change->key, now);
+  }
+}
+
+static void apply_on_unsubscribe(void *arg) {
+  struct bc_core *core = arg;
+  char own[BC_LIMIT_NAME_BYTES + 32];
+  if (core->apply.loss != LOSS_NONE) {
+    return;
+  }
+  (void)snprintf(own, sizeof own, "node/%s/subscribedRoutes", core->settings->node);
+  bc_config_delete(core->config, bc_str_of(own), bc_loop_now(core->loop));
+  core_apply_changes(core);
+}
+
+static void apply_on_changes_end(void *arg, struct bc_store_point point) {
+  struct bc_core *core = arg;
+  struct core_apply *apply = &core->apply;
+  if (apply->loss == LOSS_NONE && !apply->is_approved && apply_changes_empty_store(core)) {
+    apply->offered = point;
+    apply_set_loss(core, LOSS_EMPTIED);
+  } else if (apply->loss == LOSS_EMPTIED) {
+    /* Routes may be back: only a whole list tells what is there now. */
+    bc_store_relist(apply->store);
+  } else if (apply->loss == LOSS_NONE) {
+    const struct core_change *change;
+    STAILQ_FOREACH(change, &apply->changes, link) {
+      apply_one_change(core, change);
+    }
+    if (!STAILQ_EMPTY(&apply->changes)) {
+      apply->applied_revision = point.revision;
+    }
+    if (point.revision > apply->known.revision) {
+      apply->known = point;
+      core_lastgood_dirty(core);
+    }
+  }
+  apply_free_changes(apply);
+  core_apply_changes(core);
+}
+
+static void apply_on_state(void *arg, enum bc_store_state state, const char *text) {
+  struct bc_core *core = arg;
+  struct core_apply *apply = &core->apply;
+  if (state != apply->state) {
+    bc_log(state == BC_STORE_STATE_CONNECTED ? BC_LOG_NOTICE : BC_LOG_WARNING, "store is %s: %s%s",
+           bc_store_state_text(state), text,
+           state == BC_STORE_STATE_CONNECTED ? "" : "; routes are kept, checks go on");
+  }
+  apply->state = state;
+  free(apply->state_text);
+  apply->state_text = bc_mem_copy_string(text);
+  core_publish_dirty(core);
+}
+
+static void apply_on_publish_state(void *arg, const char *problem) {
+  struct bc_core *core = arg;
+  bc_log(problem == NULL ? BC_LOG_NOTICE : BC_LOG_WARNING, "own keys: %s", problem == NULL ? "written again" : problem);
+  free(core->apply.publish_problem);
+  core->apply.publish_problem = bc_mem_copy_string(problem);
+}
+
+/* ---- timers ---- */
+
+static void apply_on_wait_over(void *arg) {
+  struct bc_core *core = arg;
+  if (core->apply.is_authoritative) {
+    return;
+  }
+  if (!core->apply.has_last_good) {
+    bc_log(BC_LOG_WARNING, "the store has not answered yet and there is no last known good configuration: "
+                           "nothing is announced or withdrawn until it does");
+    return;
+  }
+  bc_log(BC_LOG_WARNING, "the store has not answered yet: going on with the last known good configuration");
+  core->apply.is_authoritative = true;
+  core_apply_changes(core);
+}
+
+static void apply_on_tick(void *arg) {
+  struct bc_core *core = arg;
+  bc_config_tick(core->config, bc_loop_now(core->loop));
+  core_apply_changes(core);
+}
+
+static void apply_on_save(void *arg) {
+  core_lastgood_save(arg);
+}
+
+/* ---- out ---- */
+
+void core_apply_changes(struct bc_core *core) {
+  if (!core->routes_started) {
+    if (!core->apply.is_authoritative || core->link.phase != LINK_READY) {
+      return;
+    }
+    core_dispatch_start(core);
+  }
+  struct bc_config_route view;
+  bool found;
+  while (bc_config_next_changed(core->config, &view, &found)) {
+    core_dispatch_config(core, &view, found);
+    core_lastgood_dirty(core);
+  }
+  if (bc_config_take_admin_changed(core->config)) {
+    core_dispatch_all(core);
+    core_lastgood_dirty(core);
+  }
+  bc_timer_start_at(core->apply.tick_timer, bc_config_deadline(core->config));
+  core_publish_dirty(core);
+  core_link_pump(core);
+}
+
+enum bc_err core_apply_approve(struct bc_core *core, const char *id) {
+  struct core_apply *apply = &core->apply;
+  if (apply->loss == LOSS_NONE) {
+    return BC_ERR_NOT_FOUND;
+  }
+  if (id != NULL && strcmp(id, apply->loss_id) != 0) {
+    return BC_ERR_CONFLICT;
+  }
+  bc_log(BC_LOG_NOTICE, "store loss %s approved: the store's content counts from now on", apply->loss_id);
+  apply->is_approved = true;
+  bc_store_relist(apply->store);
+  return BC_ERR_OK;
+}
+
+bool core_apply_open(struct bc_core *core, struct bc_fault *fault) {
+  struct core_apply *apply = &core->apply;
+  const struct bc_settings *settings = core->settings;
+  apply->wait_timer = bc_timer_new(core->loop, apply_on_wait_over, core);
+  apply->tick_timer = bc_timer_new(core->loop, apply_on_tick, core);
+  apply->save_timer = bc_timer_new(core->loop, apply_on_save, core);
+  apply->unsubscribe_timer = bc_timer_new(core->loop, apply_on_unsubscribe, core);
+  STAILQ_INIT(&apply->changes);
+  apply->save_pause_ms = 1000;
+  core_lastgood_load(core);
+  if (core->options->is_safe_mode) {
+    apply->is_authoritative = apply->has_last_good;
+    return true;
+  }
+  struct bc_store_handler handler = {.arg = core,
+                                     .list_begin = apply_on_list_begin,
+                                     .list_entry = apply_on_list_entry,
+                                     .list_end = apply_on_list_end,
+                                     .list_abort = apply_on_list_abort,
+                                     .change = apply_on_change,
+                                     .changes_end = apply_on_changes_end,
+                                     .state = apply_on_state,
+                                     .publish_state = apply_on_publish_state};
+  struct bc_store_options options = {.endpoints = settings->endpoints,
+                                     .prefix = settings->prefix,
+                                     .node = settings->node,
+                                     .user_file = settings->etcd_user_file,
+                                     .cacert = settings->cacert,
+                                     .cert = settings->cert,
+                                     .key = settings->key};
+  bc_timer_start(apply->wait_timer, APPLY_WAIT_MS);
+  return bc_store_open(core->loop, &options, &handler, &apply->store, fault) == BC_ERR_OK;
+}
+
+void core_apply_close(struct bc_core *core) {
+  struct core_apply *apply = &core->apply;
+  bc_timer_free(apply->wait_timer);
+  bc_timer_free(apply->tick_timer);
+  bc_timer_free(apply->save_timer);
+  bc_timer_free(apply->unsubscribe_timer);
+  bc_store_close(apply->store);
+  apply_free_changes(apply);
+  free(apply->state_text);
+  free(apply->publish_problem);
+}

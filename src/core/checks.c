@@ -1,0 +1,236 @@
+/* Checks: what the worker is told, what its results mean. */
+#include "base/mem.h"
+#include "core/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHECK_FIRST_DELAY_MS = 0, CHECK_SPREAD_MS = 1000, CHECK_SPREAD_FROM = 50 };
+
+static uint64_t check_hash(uint64_t hash, const void *bytes, size_t len) {
+  const unsigned char *at = bytes;
+  for (size_t i = 0; i < len; i++) {
+    hash = (hash ^ at[i]) * 0x100000001b3U;
+  }
+  return hash;
+}
+
+/* ---- numbers ---- */
+
+static uint32_t check_take_id(struct bc_core *core, struct core_route *route) {
+  uint32_t id;
+  if (core->free_check_ids > 0) {
+    id = core->free_ids[--core->free_check_ids];
+  } else {
+    id = core->checks_used++;
+  }
+  if (id >= core->by_check_size) {
+    uint32_t size = core->by_check_size == 0 ? 64 : core->by_check_size * 2;
+    core->by_check = bc_mem_resize(core->by_check, size, sizeof(struct core_route *));
+    core->free_ids = bc_mem_resize(core->free_ids, size, sizeof(uint32_t));
+    memset(core->by_check + core->by_check_size, 0, (size - core->by_check_size) * sizeof(struct core_route *));
+    core->by_check_size = size;
+  }
+  core->by_check[id] = route;
+  return id;
+}
+
+/* ---- to the worker ---- */
+
+static void check_environment(struct bc_core *core, const struct bc_config_route *view, struct bc_buf *to) {
+  bc_buf_add_format(to, "ROUTE=%s", view->name);
+  bc_buf_add_char(to, '\0');
+  bc_buf_add_text(to, "PREFIX=");
+  if (view->route != NULL) {
+    bc_nlri_print_prefix(&view->route->nlri, to);
+  }
+  bc_buf_add_char(to, '\0');
+  bc_buf_add_format(to, "NODE=%s", core->settings->node);
+  bc_buf_add_char(to, '\0');
+  if (view->options != NULL && view->options->environment != NULL) {
+    bc_buf_add(to, view->options->environment, view->options->environment_len);
+  }
+}
+
+static uint64_t check_settings_hash(const struct bc_config_route *view, struct bc_str environment) {
+  const struct bc_options *options = view->options;
+  const unsigned numbers[] = {options->interval_ms, options->fast_interval_ms, options->timeout_ms,
+                              options->jitter_percent};
+  uint64_t hash = check_hash(0xcbf29ce484222325U, numbers, sizeof numbers);
+  hash = check_hash(hash, &view->script_hash, sizeof view->script_hash);
+  return check_hash(hash, environment.at, environment.len);
+}
+
+static void check_send(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
+                       struct bc_str environment, uint32_t first_delay_ms) {
+  struct core_check *check = route->check;
+  const struct bc_options *options = view->options;
+  struct bc_msg message = {.type = BC_MSG_CHECK_SET,
+                           .check_set = {.id = check->id,
+                                         .generation = check->generation,
+                                         .name = bc_str_of(route->name),
+                                         .script = {.at = view->script, .len = view->script_len},
+                                         .environment = environment,
+                                         .interval_ms = options->interval_ms,
+                                         .fast_interval_ms = options->fast_interval_ms,
+                                         .timeout_ms = options->timeout_ms,
+                                         .first_delay_ms = first_delay_ms,
+                                         .jitter_percent = options->jitter_percent}};
+  check->is_set = core_pool_send(core, &message);
+}
+
+static void check_send_state(struct bc_core *core, const struct core_check *check) {
+  struct bc_msg message = {.type = BC_MSG_CHECK_STATE,
+                           .check_state = {.id = check->id,
+                                           .state = bc_str_of(bc_health_state_text(check->health.state)),
+                                           .attempt = check->health.streak,
+                                           .is_fast = bc_health_is_unsettled(&check->health) ? 1 : 0}};
+  (void)core_pool_send(core, &message);
+}
+
+static void check_set(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
+                      uint32_t first_delay_ms) {
+  struct bc_buf environment;
+  bc_buf_init(&environment, BC_LIMIT_OPTIONS_BYTES * 2);
+  check_environment(core, view, &environment);
+  uint64_t hash = check_settings_hash(view, bc_buf_str(&environment));
+  struct core_check *check = route->check;
+  if (!check->is_set || check->settings_hash != hash) {
+    check->settings_hash = hash;
+    check->generation = ++core->check_generation;
+    check_send(core, route, view, bc_buf_str(&environment), first_delay_ms);
+    check_send_state(core, check);
+  }
+  bc_buf_free(&environment);
+}
+
+void core_check_remove(struct bc_core *core, struct core_route *route) {
+  struct core_check *check = route->check;
+  if (check == NULL) {
+    return;
+  }
+  struct bc_msg message = {.type = BC_MSG_CHECK_REMOVE, .check_remove = {.id = check->id}};
+  (void)core_pool_send(core, &message);
+  core->by_check[check->id] = NULL;
+  core->free_ids[core->free_check_ids++] = check->id;
+  free(check->output);
+  free(check);
+  route->check = NULL;
+}
+
+static bool check_is_needed(const struct bc_core *core, const struct bc_config_route *view) {
+  return view->is_subscribed && view->has_version && view->script != NULL && !view->options->check_is_none &&
+         core->settings->shell && !core->options->is_safe_mode;
+}
+
+void core_check_apply(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
+                      enum bc_health_state presumed) {
+  if (!check_is_needed(core, view)) {
+    bool is_frozen = view->script != NULL && view->is_subscribed && view->has_version &&
+                     (core->options->is_safe_mode || !core->settings->shell);
+    if (!is_frozen) {
+      core_check_remove(core, route);
+      return;
+    }
+  }
+  struct bc_mono now = bc_loop_now(core->loop);
+  if (route->check == NULL) {
+    route->check = bc_mem_new(1, sizeof *route->check);
+    route->check->id = check_take_id(core, route);
+    route->check->script_hash = view->script_hash;
+    bc_health_start(&route->check->health, presumed, now);
+    if (presumed == BC_HEALTH_UP && bc_rib_is_started(core->rib)) {
+      /* It was announced without this check: the check has to pass once before it may withdraw. */
+      bc_health_script_changed(&route->check->health, now);
+    }
+  } else if (route->check->script_hash != view->script_hash) {
+    route->check->script_hash = view->script_hash;
+    bc_health_script_changed(&route->check->health, now);
+  }
+  const struct bc_options *options = view->options;
+  route->check->options = (struct bc_health_options){.rise = options->rise,
+                                                     .fall = options->fall,
+                                                     .interval_ms = options->interval_ms,
+                                                     .unchecked_is_fail = options->unchecked_is_fail};
+  if (check_is_needed(core, view)) {
+    check_set(core, route, view, CHECK_FIRST_DELAY_MS);
+  }
+  if (!bc_timer_is_armed(core->health_timer)) {
+    bc_timer_start_at(core->health_timer, bc_health_deadline(&route->check->health, &route->check->options));
+  }
+}
+
+/* After a worker's restart all checks are set anew, spread so that they do not start in one burst. */
+void core_check_send_all(struct bc_core *core) {
+  uint32_t number = 0;
+  for (uint32_t id = 0; id < core->by_check_size; id++) {
+    struct core_route *route = core->by_check[id];
+    struct bc_config_route view;
+    if (route == NULL || !bc_config_find(core->config, route->name, &view) || !check_is_needed(core, &view)) {
+      continue;
+    }
+    number++;
+    uint32_t delay = number <= CHECK_SPREAD_FROM ? 0 : number % CHECK_SPREAD_MS;
+    route->check->is_set = false;
+    check_set(core, route, &view, delay);
+  }
+}
+
+/* ---- from the worker ---- */
+
+static void check_keep_output(struct core_check *check, const struct bc_msg_result *result) {
+  free(check->output);
+  check->output = NULL;
+  if (result->status != BC_CHECK_PASSED && result->output.len > 0) {
+    size_t len = result->output.len;
+    size_t shown = len < BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES ? len : BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES;
+    check->output = bc_mem_copy_text(result->output.at + (len - shown), shown);
+  }
+}
+
+bool core_check_result(struct bc_core *core, struct core_route *route, const struct bc_msg_result *result) {
+  struct core_check *check = route->check;
+  enum bc_check_status status = (enum bc_check_status)result->status;
+  bool is_new = !check->has_result || check->last_status != status || check->last_code != result->code;
+  struct bc_health before = check->health;
+  check_keep_output(check, result);
+  check->has_result = true;
+  check->last_status = status;
+  check->last_code = result->code;
+  bool changed = bc_health_result(&check->health, &check->options, status, bc_loop_now(core->loop));
+  if (is_new) {
+    bc_log(BC_LOG_INFO, "route %s: check %s (%u)", route->name, bc_check_status_text(status), result->code);
+  }
+  if (changed || before.streak != check->health.streak) {
+    check_send_state(core, check);
+  }
+  return changed || is_new;
+}
+
+static void check_on_health_timer(void *arg) {
+  struct bc_core *core = arg;
+  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono next = {0};
+  for (uint32_t id = 0; id < core->by_check_size; id++) {
+    struct core_route *route = core->by_check[id];
+    if (route == NULL) {
+      continue;
+    }
+    if (bc_health_tick(&route->check->health, &route->check->options, now)) {
+      bc_log(BC_LOG_WARNING, "route %s: its check has said nothing that counts for too long: %s", route->name,
+             bc_health_state_text(route->check->health.state));
+      core_dispatch_health(core, route);
+    }
+    next = bc_mono_earlier(next, bc_health_deadline(&route->check->health, &route->check->options));
+  }
+  /* Deadlines move with every result: looking once a second is enough for limits of 30 s and more. */
+  struct bc_mono soonest = bc_mono_add_ms(now, 1000);
+  if (bc_mono_is_set(next)) {
+    bc_timer_start_at(core->health_timer, bc_mono_reached(next, soonest) ? soonest : next);
+  }
+  core_link_pump(core);
+}
+
+void core_check_open(struct bc_core *core) {
+  core->health_timer = bc_timer_new(core->loop, check_on_health_timer, core);
+}

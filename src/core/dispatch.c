@@ -1,0 +1,317 @@
+/* One route: its running version and its health make a decision, the decision makes a want. */
+#include "base/mem.h"
+#include "core/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int dispatch_compare(const struct core_route *a, const struct core_route *b) {
+  return strcmp(a->name, b->name);
+}
+
+BC_TREE(core_route_tree, core_route, by_name, dispatch_compare)
+
+struct core_route *core_route_find(struct bc_core *core, const char *name) {
+  struct core_route wanted = {.name = name};
+  return RB_FIND(core_route_tree, &core->routes, &wanted);
+}
+
+static struct core_route *dispatch_route_for(struct bc_core *core, const char *name) {
+  struct core_route *route = core_route_find(core, name);
+  if (route != NULL) {
+    return route;
+  }
+  route = bc_mem_new(1, sizeof *route);
+  route->name = bc_intern_get(core->intern, bc_str_of(name));
+  route->since_ms = bc_wall_now_ms();
+  RB_INSERT(core_route_tree, &core->routes, route);
+  return route;
+}
+
+static bool dispatch_view(const struct bc_core *core, const struct core_route *route, struct bc_rib_view *view) {
+  return route->has_claim && bc_rib_find(core->rib, route->claimed.selector, &route->claimed.nlri, view) &&
+         (view->owner == NULL || strcmp(view->owner, route->name) == 0);
+}
+
+static bool dispatch_stands(const struct bc_core *core, const struct core_route *route) {
+  struct bc_rib_view view;
+  return dispatch_view(core, route, &view) && view.told != NULL;
+}
+
+/* ---- what people are told ---- */
+
+static uint32_t dispatch_hash(uint32_t hash, const char *text) {
+  for (; text != NULL && *text != '\0'; text++) {
+    hash = (hash ^ (unsigned char)*text) * 16777619U;
+  }
+  return (hash ^ 0xffU) * 16777619U;
+}
+
+static void dispatch_set_notable(struct bc_core *core, struct core_route *route, bool notable) {
+  if (route->is_notable == notable) {
+    return;
+  }
+  route->is_notable = notable;
+  if (notable) {
+    TAILQ_INSERT_TAIL(&core->notable, route, notable);
+  } else {
+    TAILQ_REMOVE(&core->notable, route, notable);
+  }
+}
+
+static void dispatch_tell_fault(struct core_route *route, const char *fault) {
+  uint32_t hash = fault == NULL ? 0 : dispatch_hash(2166136261U, fault);
+  if (hash == route->fault_hash) {
+    return;
+  }
+  route->fault_hash = hash;
+  if (fault == NULL) {
+    bc_log(BC_LOG_NOTICE, "route %s: its fault is mended", route->name);
+  } else {
+    bc_log(BC_LOG_WARNING, "%s", fault);
+  }
+}
+
+/* After anything that people can see of a route may have changed. */
+static void dispatch_refresh(struct bc_core *core, struct core_route *route, const struct bc_config_route *config) {
+  struct bc_rib_view view = {0};
+  bool has_view = dispatch_view(core, route, &view);
+  bool stands = has_view && view.told != NULL;
+  enum bc_rib_state state = has_view ? view.state : BC_RIB_NONE;
+  enum bc_health_state health = route->check == NULL ? BC_HEALTH_NONE : route->check->health.state;
+  const char *fault = config == NULL ? NULL : config->fault;
+  dispatch_tell_fault(route, fault);
+  uint32_t seen = dispatch_hash(2166136261U, route->decision.reason);
+  seen = dispatch_hash(seen, bc_rib_state_text(state));
+  seen = dispatch_hash(seen, bc_health_state_text(health));
+  seen = dispatch_hash(seen, fault);
+  if (seen != route->seen) {
+    route->seen = seen;
+    route->since_ms = bc_wall_now_ms();
+  }
+  bool subscribed = config != NULL && config->is_subscribed;
+  bool calm = state == BC_RIB_ANNOUNCED && fault == NULL && (health == BC_HEALTH_UP || health == BC_HEALTH_NONE);
+  dispatch_set_notable(core, route, subscribed && !calm);
+  if (stands && !route->published_announce) {
+    core->announced++;
+  } else if (!stands && route->published_announce) {
+    core->announced--;
+  }
+  if (!route->state_published || stands != route->published_announce) {
+    route->published_announce = stands;
+    core_publish_route(core, route, false);
+  }
+  core_publish_dirty(core);
+}
+
+/* ---- wants ---- */
+
+/* Not when the identity went over to another route. */
+static void dispatch_unwant(struct bc_core *core, struct core_route *route) {
+  struct bc_rib_view view;
+  if (dispatch_view(core, route, &view)) {
+    bc_rib_unwant(core->rib, route->claimed.selector, &route->claimed.nlri, bc_loop_now(core->loop));
+  }
+  route->is_wanted = false;
+}
+
+static void dispatch_drop_claim(struct bc_core *core, struct core_route *route) {
+  if (!route->has_claim) {
+    return;
+  }
+  dispatch_unwant(core, route);
+  bc_route_release(core->intern, &route->claimed);
+  route->has_claim = false;
+}
+
+static bool dispatch_same_identity(const struct bc_route *a, const struct bc_route *b) {
+  return a->selector == b->selector && bc_nlri_compare(&a->nlri, &b->nlri) == 0;
+}
+
+static void dispatch_want(struct bc_core *core, struct core_route *route, const struct bc_route *wanted) {
+  if (route->has_claim && !dispatch_same_identity(&route->claimed, wanted)) {
+    dispatch_drop_claim(core, route);
+  }
+  if (route->has_claim && route->is_wanted && bc_route_equal(&route->claimed, wanted)) {
+    return;
+  }
+  bc_rib_want(core->rib, route->name, wanted, bc_loop_now(core->loop));
+  if (route->has_claim) {
+    bc_route_release(core->intern, &route->claimed);
+  }
+  route->claimed = bc_route_copy(wanted);
+  route->has_claim = true;
+  route->is_wanted = true;
+}
+
+static void dispatch_decide(struct bc_core *core, struct core_route *route, const struct bc_config_route *config) {
+  enum bc_health_state health = route->check == NULL ? BC_HEALTH_NONE : route->check->health.state;
+  struct bc_decision old = route->decision;
+  bool was_wanted = route->is_wanted;
+  route->decision = bc_decide(config, bc_config_admin_state(core->config), health, route->is_wanted);
+  switch (route->decision.verdict) {
+  case BC_VERDICT_ANNOUNCE:
+    dispatch_want(core, route, config->route);
+    break;
+  case BC_VERDICT_WITHDRAW:
+    if (route->is_wanted) {
+      dispatch_unwant(core, route);
+    }
+    break;
+  case BC_VERDICT_KEEP:
+    /* What is announced stays so, in the new wording if there is one. */
+    if (route->is_wanted && config != NULL && config->route != NULL && !config->lost_identity) {
+      dispatch_want(core, route, config->route);
+    }
+    break;
+  }
+  if (was_wanted != route->is_wanted || (old.reason != route->decision.reason && old.reason != NULL)) {
+    bc_log(was_wanted != route->is_wanted ? BC_LOG_NOTICE : BC_LOG_INFO, "route %s: %s: %s: %s", route->name,
+           bc_verdict_text(route->decision.verdict), bc_layer_text(route->decision.layer), route->decision.reason);
+  }
+}
+
+static void dispatch_forget(struct bc_core *core, struct core_route *route) {
+  core_check_remove(core, route);
+  dispatch_drop_claim(core, route);
+  dispatch_set_notable(core, route, false);
+  if (route->published_announce) {
+    core->announced--;
+  }
+  core_publish_route(core, route, true);
+  RB_REMOVE(core_route_tree, &core->routes, route);
+  bc_intern_put(core->intern, route->name);
+  free(route);
+}
+
+void core_dispatch_config(struct bc_core *core, const struct bc_config_route *view, bool found) {
+  if (!found) {
+    struct core_route *gone = core_route_find(core, view->name);
+    if (gone != NULL) {
+      bc_log(BC_LOG_NOTICE, "route %s is gone from the store", gone->name);
+      dispatch_forget(core, gone);
+    }
+    return;
+  }
+  struct core_route *route = dispatch_route_for(core, view->name);
+  route->exit_withdraw = view->options != NULL && view->options->on_exit == BC_ON_EXIT_WITHDRAW;
+  /* A route that is announced is presumed healthy under a check that comes anew. */
+  core_check_apply(core, route, view, route->is_wanted ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
+  dispatch_decide(core, route, view);
+  dispatch_refresh(core, route, view);
+}
+
+static void dispatch_again(struct bc_core *core, struct core_route *route) {
+  struct bc_config_route view;
+  bool found = bc_config_find(core->config, route->name, &view);
+  dispatch_decide(core, route, found ? &view : NULL);
+  dispatch_refresh(core, route, found ? &view : NULL);
+}
+
+void core_dispatch_all(struct bc_core *core) {
+  struct core_route *route;
+  bc_log(BC_LOG_NOTICE, "adminState of this node changed: deciding all routes again");
+  RB_FOREACH(route, core_route_tree, &core->routes) {
+    dispatch_again(core, route);
+  }
+}
+
+/* ---- start: what stands is presumed healthy, then the rib adopts ---- */
+
+void core_dispatch_start(struct bc_core *core) {
+  core->routes_started = true;
+  struct bc_config_route view;
+  bool found;
+  while (bc_config_next_changed(core->config, &view, &found)) {
+    if (!found) {
+      continue;
+    }
+    struct core_route *route = dispatch_route_for(core, view.name);
+    route->exit_withdraw = view.options != NULL && view.options->on_exit == BC_ON_EXIT_WITHDRAW;
+    bool stands = view.route != NULL && bc_rib_stood(core->rib, view.route->selector, &view.route->nlri);
+    route->is_wanted = false;
+    core_check_apply(core, route, &view, stands ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
+    if (stands && !view.lost_identity && view.is_subscribed) {
+      dispatch_want(core, route, view.route);
+    }
+    dispatch_decide(core, route, &view);
+  }
+  (void)bc_config_take_admin_changed(core->config);
+  /* A route that never had a good version may stand from before: then nothing unwanted is withdrawn. */
+  bool uncertain = core->journal.was_lost || core->apply.last_good_damaged;
+  bc_rib_start(core->rib, uncertain, bc_loop_now(core->loop));
+  struct core_route *route;
+  RB_FOREACH(route, core_route_tree, &core->routes) {
+    bool known = bc_config_find(core->config, route->name, &view);
+    dispatch_refresh(core, route, known ? &view : NULL);
+  }
+  core_lastgood_dirty(core);
+  struct bc_rib_counts counts = bc_rib_counts(core->rib);
+  bc_log(BC_LOG_NOTICE, "%zu routes configured, %zu foreign ones stand, %zu changes to write",
+         bc_config_counts(core->config).routes, counts.foreign, counts.queued);
+}
+
+/* ---- what the rib and the checks say ---- */
+
+void core_dispatch_rib(struct bc_core *core) {
+  const char *owner;
+  while (core->routes_started && (owner = bc_rib_next_changed(core->rib)) != NULL) {
+    struct core_route *route = core_route_find(core, owner);
+    if (route == NULL) {
+      continue;
+    }
+    struct bc_rib_view view;
+    if (dispatch_view(core, route, &view) && view.state == BC_RIB_REFUSED && view.error != NULL) {
+      bc_log(BC_LOG_ERROR, "route %s: %s", route->name, view.error);
+    }
+    bc_config_set_standing(core->config, route->name, dispatch_stands(core, route));
+    struct bc_config_route config;
+    bool found = bc_config_find(core->config, route->name, &config);
+    dispatch_refresh(core, route, found ? &config : NULL);
+  }
+}
+
+void core_dispatch_result(struct bc_core *core, const struct bc_msg *message) {
+  const struct bc_msg_result *result = &message->result;
+  if (result->id >= core->by_check_size || core->by_check[result->id] == NULL) {
+    return;
+  }
+  struct core_route *route = core->by_check[result->id];
+  struct core_check *check = route->check;
+  if (check->generation != result->generation || result->status >= BC_CHECK_STATUS_COUNT) {
+    return;
+  }
+  if (core_check_result(core, route, result)) {
+    dispatch_again(core, route);
+  }
+}
+
+void core_dispatch_health(struct bc_core *core, struct core_route *route) {
+  dispatch_again(core, route);
+}
+
+void core_dispatch_exit(struct bc_core *core) {
+  struct core_route *route;
+  RB_FOREACH(route, core_route_tree, &core->routes) {
+    if (route->exit_withdraw && route->is_wanted) {
+      dispatch_unwant(core, route);
+    }
+  }
+}
+
+struct core_route *core_route_next(struct bc_core *core, struct core_route *route) {
+  return route == NULL ? RB_MIN(core_route_tree, &core->routes) : RB_NEXT(core_route_tree, &core->routes, route);
+}
+
+void core_dispatch_free(struct bc_core *core) {
+  struct core_route *route;
+  while ((route = RB_MIN(core_route_tree, &core->routes)) != NULL) {
+    core_check_remove(core, route);
+    bc_route_release(core->intern, &route->claimed);
+    RB_REMOVE(core_route_tree, &core->routes, route);
+    bc_intern_put(core->intern, route->name);
+    free(route);
+  }
+  free(core->by_check);
+  free(core->free_ids);
+}

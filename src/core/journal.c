@@ -1,0 +1,110 @@
+/* The journal's file: records go to the disk thread, announces wait for them, withdraws do not. */
+#include "base/mem.h"
+#include "core/private.h"
+
+#include <stdlib.h>
+
+enum { JOURNAL_RETRY_MS = 1000, JOURNAL_REWRITE_BYTES = 1024 * 1024, JOURNAL_BYTES_MAX = 256 * 1024 * 1024 };
+
+static void journal_on_written(void *arg, enum bc_err err, const char *problem) {
+  struct bc_core *core = arg;
+  struct core_journal *journal = &core->journal;
+  journal->is_busy = false;
+  if (err != BC_ERR_OK) {
+    if (journal->problem == NULL) {
+      bc_log(BC_LOG_ERROR, "journal: %s: announcements wait, withdraws go on", problem);
+    }
+    free(journal->problem);
+    journal->problem = bc_mem_copy_string(problem);
+    bc_timer_start(journal->retry_timer, JOURNAL_RETRY_MS);
+    core_publish_dirty(core);
+    return;
+  }
+  if (journal->problem != NULL) {
+    bc_log(BC_LOG_NOTICE, "journal: written again");
+    free(journal->problem);
+    journal->problem = NULL;
+    core_publish_dirty(core);
+  }
+  bc_buf_clear(&journal->batch);
+  bc_rib_journal_written(core->rib, bc_loop_now(core->loop));
+  core_link_pump(core);
+}
+
+static void journal_write(struct bc_core *core) {
+  struct core_journal *journal = &core->journal;
+  struct bc_str bytes = bc_buf_str(&journal->batch);
+  enum bc_err err = journal->is_rewrite ? bc_disk_log_rewrite(journal->log, bytes, journal_on_written, core)
+                                        : bc_disk_log_append(journal->log, bytes, journal_on_written, core);
+  journal->is_busy = err == BC_ERR_OK;
+  if (err != BC_ERR_OK) {
+    bc_timer_start(journal->retry_timer, JOURNAL_RETRY_MS);
+  }
+}
+
+static bool journal_is_grown(const struct bc_core *core) {
+  size_t size = bc_disk_log_bytes(core->journal.log);
+  return size > JOURNAL_REWRITE_BYTES && size / 400 > bc_rib_journal_live(core->rib);
+}
+
+void core_journal_flush(struct bc_core *core) {
+  struct core_journal *journal = &core->journal;
+  if (journal->log == NULL || journal->is_busy || bc_timer_is_armed(journal->retry_timer)) {
+    return;
+  }
+  journal->is_rewrite = journal_is_grown(core);
+  bool has_batch = journal->is_rewrite ? bc_rib_journal_snapshot(core->rib, &journal->batch)
+                                       : bc_rib_journal_take(core->rib, &journal->batch);
+  if (has_batch) {
+    journal_write(core);
+  }
+}
+
+static void journal_on_retry(void *arg) {
+  struct bc_core *core = arg;
+  if (!core->journal.is_busy && core->journal.batch.len > 0) {
+    journal_write(core);
+  } else {
+    core_journal_flush(core);
+  }
+}
+
+bool core_journal_open(struct bc_core *core, struct bc_fault *fault) {
+  struct core_journal *journal = &core->journal;
+  struct bc_buf content;
+  bc_buf_init(&content, JOURNAL_BYTES_MAX);
+  bc_buf_init(&journal->batch, JOURNAL_BYTES_MAX);
+  enum bc_err err = bc_disk_log_open(core->disk, "journal", &content, &journal->log, fault);
+  if (err == BC_ERR_LIMIT) {
+    bc_log(BC_LOG_ERROR, "journal: %s: set aside as journal.bad", fault->text);
+    if (bc_disk_set_aside(core->disk, "journal", fault) == BC_ERR_OK) {
+      err = bc_disk_log_open(core->disk, "journal", &content, &journal->log, fault);
+    }
+  }
+  if (err != BC_ERR_OK) {
+    bc_buf_free(&content);
+    return false;
+  }
+  size_t good = bc_rib_journal_load(core->rib, bc_buf_str(&content));
+  if (good < content.len) {
+    bc_log(BC_LOG_WARNING, "journal: %zu of %zu bytes are good, the rest is left out", good, content.len);
+  }
+  /* Without a journal ExaBGP may hold announcements of ours: nothing is withdrawn unasked. */
+  journal->was_lost = good == 0;
+  bool is_whole = good > 0 && good == content.len;
+  bc_buf_free(&content);
+  journal->retry_timer = bc_timer_new(core->loop, journal_on_retry, core);
+  /* Behind a damaged end new records would be lost: the file is made anew first. */
+  if (!is_whole && bc_rib_journal_snapshot(core->rib, &journal->batch)) {
+    journal->is_rewrite = true;
+    journal_write(core);
+  }
+  return true;
+}
+
+void core_journal_close(struct bc_core *core) {
+  bc_timer_free(core->journal.retry_timer);
+  bc_disk_log_close(core->journal.log);
+  bc_buf_free(&core->journal.batch);
+  free(core->journal.problem);
+}

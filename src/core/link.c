@@ -1,0 +1,410 @@
+/* The talk with ExaBGP: first find out where our own answers begin, then what stands, then commands.
+ *
+ * A core that follows a dead one finds answers to the dead one's commands in the pipe. Answers to
+ * `show` and `announce` keep their order, so core begins with four `show neighbor summary`, between
+ * them as many `show neighbor 256 configuration` (whose whole answer is one `done`) as three digits
+ * say that differ from start to start: the pattern of headers and acks is found only in our own
+ * answers. docs/exabgp.md tells it at length. */
+#include "core/private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LINK_WATCHDOG_MS = 500, LINK_SILENT_WARN_MS = 5000, LINK_QUERY_LIMIT_MS = 30000, LINK_NO_ACK_MS = 1000 };
+
+static const char *const link_questions[] = {
+    [LINK_CONFIG] = "show neighbor configuration",
+    [LINK_DETAIL] = "show neighbor extensive",
+    [LINK_STANDING] = "show adj-rib out extensive",
+};
+
+static const char link_barrier[] = "show neighbor summary";
+static const char link_nothing[] = "show neighbor 256 configuration";
+
+void core_link_pump(struct bc_core *core) {
+  if (core->link.pump_timer != NULL && !bc_timer_is_armed(core->link.pump_timer)) {
+    bc_timer_start(core->link.pump_timer, 0);
+  }
+}
+
+static void link_arm_rib_timer(struct bc_core *core) {
+  bc_timer_start_at(core->link.rib_timer, bc_rib_deadline(core->rib));
+}
+
+/* ---- questions: one answer of many lines is read at a time, with no command in flight ---- */
+
+static void link_ask(struct bc_core *core, enum core_link_phase phase) {
+  struct core_link *link = &core->link;
+  link->phase = phase;
+  link->is_query = true;
+  link->started = bc_loop_now(core->loop);
+  bc_exabgp_read_reset(link->codec);
+  bc_buf_clear(&link->line);
+  bc_buf_add_text(&link->line, link_questions[phase]);
+  /* Without acks the header of a summary tells where the answer ends. */
+  if (link->acks_off) {
+    bc_buf_add_char(&link->line, '\n');
+    bc_buf_add_text(&link->line, link_barrier);
+  }
+  link->line_pending = true;
+  core_link_pump(core);
+}
+
+static void link_answer_ended(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  link->is_query = false;
+  bool starting = !bc_rib_is_started(core->rib);
+  switch (link->phase) {
+  case LINK_CONFIG:
+    link->want_config = false;
+    link_ask(core, LINK_DETAIL);
+    return;
+  case LINK_DETAIL:
+    link->want_detail = false;
+    if (starting) {
+      link_ask(core, LINK_STANDING);
+      return;
+    }
+    break;
+  case LINK_STANDING:
+    bc_log(BC_LOG_NOTICE, "in step with ExaBGP %s: %zu routes stand, %u neighbors", link->version, link->standing_lines,
+           core->neighbor_count);
+    break;
+  case LINK_SYNC:
+  case LINK_READY:
+    break;
+  }
+  link->phase = LINK_READY;
+  core_apply_changes(core);
+  core_publish_dirty(core);
+  core_link_pump(core);
+}
+
+/* ---- the beginning ---- */
+
+static void link_send_pattern(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  bc_buf_clear(&link->line);
+  bc_buf_add_text(&link->line, "version\n");
+  for (unsigned part = 0; part < 4; part++) {
+    bc_buf_add_text(&link->line, link_barrier);
+    for (unsigned i = 0; part < 3 && i < link->digits[part]; i++) {
+      bc_buf_add_char(&link->line, '\n');
+      bc_buf_add_text(&link->line, link_nothing);
+    }
+    if (part < 3) {
+      bc_buf_add_char(&link->line, '\n');
+    }
+  }
+  link->line_pending = true;
+  core_link_pump(core);
+}
+
+static void link_synced(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  bc_rib_set_acks(core->rib, !link->acks_off);
+  if (link->acks_off) {
+    bc_log(BC_LOG_WARNING, "ExaBGP does not acknowledge commands (exabgp.api.ack is off): its errors cannot be seen; "
+                           "set exabgp.api.ack to true");
+  }
+  link_ask(core, LINK_CONFIG);
+}
+
+static void link_on_header(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  if (link->phase == LINK_SYNC) {
+    link->headers++;
+    memmove(&link->dones[0], &link->dones[1], 3 * sizeof link->dones[0]);
+    link->dones[3] = 0;
+    return;
+  }
+  if (link->is_query) {
+    if (link->acks_off) {
+      link_answer_ended(core);
+    }
+    return;
+  }
+  bc_rib_on_barrier(core->rib, bc_loop_now(core->loop));
+}
+
+/* After the last of our four headers comes its own ack; then all answers are ours. */
+static bool link_pattern_is_complete(const struct core_link *link) {
+  return link->headers >= 4 && link->dones[3] == 1 && link->dones[0] == link->digits[0] + 1 &&
+         link->dones[1] == link->digits[1] + 1 && link->dones[2] == link->digits[2] + 1;
+}
+
+static void link_on_ack(struct bc_core *core, bool ok) {
+  struct core_link *link = &core->link;
+  link->any_ack = true;
+  if (link->phase == LINK_SYNC) {
+    link->dones[3] += ok ? 1 : 0;
+    if (link_pattern_is_complete(link)) {
+      link_synced(core);
+    }
+    return;
+  }
+  if (link->is_query) {
+    if (!ok) {
+      bc_log(BC_LOG_WARNING, "ExaBGP refused `%s`", link_questions[link->phase]);
+    }
+    link_answer_ended(core);
+    return;
+  }
+  struct bc_mono now = bc_loop_now(core->loop);
+  if (ok) {
+    bc_rib_on_done(core->rib, now);
+  } else {
+    bc_rib_on_error(core->rib, now);
+  }
+}
+
+/* ---- lines ---- */
+
+static void link_on_standing(struct bc_core *core, const struct bc_exabgp_event *event, struct bc_str raw) {
+  struct core_link *link = &core->link;
+  if (link->phase != LINK_STANDING) {
+    return; /* of an answer that a dead core asked for */
+  }
+  link->standing_lines++;
+  struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
+  if (neighbor == NULL || neighbor->number >= BC_LIMIT_NEIGHBORS) {
+    return;
+  }
+  struct bc_route route = {0};
+  struct bc_fault fault;
+  enum bc_family family;
+  bool is_good = bc_family_parse(event->family, &family) == BC_ERR_OK &&
+                 bc_route_parse_standing(core->intern, family, event->text, &route, &fault) == BC_ERR_OK;
+  bc_rib_standing(core->rib, neighbor->number, is_good ? &route : NULL, raw);
+  bc_route_release(core->intern, &route);
+}
+
+static void link_on_nlri(void *arg, const struct bc_exabgp_event *event, bool is_withdraw,
+                         const struct bc_exabgp_nlri *text) {
+  struct bc_core *core = arg;
+  const struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
+  enum bc_family family;
+  struct bc_nlri nlri;
+  if (neighbor == NULL || neighbor->number >= BC_LIMIT_NEIGHBORS ||
+      bc_family_parse(text->family, &family) != BC_ERR_OK ||
+      bc_nlri_from_text(family, text->prefix, text->path_id, text->rd, &nlri) != BC_ERR_OK) {
+    return;
+  }
+  bc_rib_on_wire(core->rib, neighbor->number, is_withdraw ? BC_VERB_WITHDRAW : BC_VERB_ANNOUNCE, &nlri, event->has_med,
+                 event->med, bc_loop_now(core->loop));
+}
+
+static void link_on_message(struct bc_core *core, const struct bc_exabgp_event *event) {
+  struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
+  if (neighbor == NULL) {
+    core->link.want_config = true;
+    return;
+  }
+  core_neighbor_heard(core, neighbor);
+  enum bc_family family;
+  if (event->kind == BC_EXABGP_LINE_EOR && neighbor->number < BC_LIMIT_NEIGHBORS &&
+      bc_family_parse(event->family, &family) == BC_ERR_OK) {
+    bc_rib_on_eor(core->rib, neighbor->number, family, bc_loop_now(core->loop));
+  }
+}
+
+static void link_on_state(struct bc_core *core, const struct bc_exabgp_event *event) {
+  if (!core_neighbor_event(core, event)) {
+    core->link.want_config = true;
+  } else if (event->state == BC_EXABGP_UP) {
+    core->link.want_detail = true;
+  }
+}
+
+/* A line of an answer that the codec does not know alone: part of `show neighbor …`. */
+static void link_on_other(struct bc_core *core, struct bc_str line) {
+  struct core_link *link = &core->link;
+  if (link->is_query && link->phase == LINK_CONFIG) {
+    struct bc_exabgp_neighbor_config config;
+    if (bc_exabgp_read_config(link->codec, line, &config)) {
+      core_neighbor_configured(core, &config);
+    }
+  } else if (link->is_query && link->phase == LINK_DETAIL) {
+    struct bc_exabgp_neighbor_detail detail;
+    if (bc_exabgp_read_detail(link->codec, line, &detail)) {
+      core_neighbor_detail(core, &detail);
+    }
+  } else {
+    link->unknown_lines++;
+    bc_log(BC_LOG_DEBUG, "line from ExaBGP not understood: " BC_STR_FMT, BC_STR_ARG(line));
+  }
+}
+
+static void link_on_line(void *arg, struct bc_str line) {
+  struct bc_core *core = arg;
+  struct core_link *link = &core->link;
+  struct bc_exabgp_event event;
+  bc_exabgp_read(link->codec, line, &event, bc_rib_is_started(core->rib) ? link_on_nlri : NULL, core);
+  switch (event.kind) {
+  case BC_EXABGP_LINE_DONE:
+  case BC_EXABGP_LINE_ERROR:
+    link_on_ack(core, event.kind == BC_EXABGP_LINE_DONE);
+    break;
+  case BC_EXABGP_LINE_SUMMARY_HEADER:
+    link_on_header(core);
+    break;
+  case BC_EXABGP_LINE_VERSION:
+    (void)snprintf(link->version, sizeof link->version, BC_STR_FMT, BC_STR_ARG(event.text));
+    break;
+  case BC_EXABGP_LINE_STANDING:
+    link_on_standing(core, &event, line);
+    break;
+  case BC_EXABGP_LINE_STATE:
+    link_on_state(core, &event);
+    break;
+  case BC_EXABGP_LINE_UPDATE:
+  case BC_EXABGP_LINE_EOR:
+    link_on_message(core, &event);
+    break;
+  case BC_EXABGP_LINE_SHUTDOWN:
+    core_exit_begin(core, BC_CORE_EXIT_OK, "ExaBGP shuts down");
+    break;
+  case BC_EXABGP_LINE_SUMMARY_ROW:
+    break;
+  case BC_EXABGP_LINE_OTHER:
+    link_on_other(core, line);
+    break;
+  }
+  core_link_pump(core);
+}
+
+/* ---- writing ---- */
+
+/* True when the pending text is out. It may hold several lines: each is written whole. */
+static bool link_flush(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  while (link->line_pending) {
+    struct bc_str rest = bc_buf_str(&link->line);
+    const char *end = rest.len == 0 ? NULL : memchr(rest.at, '\n', rest.len);
+    struct bc_str first = {.at = rest.at, .len = end == NULL ? rest.len : (size_t)(end - rest.at)};
+    enum bc_err err = bc_exabgp_pipe_write(link->pipe, first);
+    if (err == BC_ERR_AGAIN || err == BC_ERR_CLOSED) {
+      link->is_pipe_full = true;
+      return false;
+    }
+    if (err != BC_ERR_OK) {
+      bc_log(BC_LOG_ERROR, "not written to ExaBGP (%s): " BC_STR_FMT, bc_err_name(err), BC_STR_ARG(first));
+    }
+    link->line_pending = end != NULL;
+    bc_buf_consume(&link->line, first.len + 1);
+  }
+  return true;
+}
+
+static void link_commands(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  struct bc_mono now = bc_loop_now(core->loop);
+  while (!link->line_pending && bc_rib_next_command(core->rib, now, &link->line)) {
+    link->line_pending = true;
+    if (!link_flush(core)) {
+      return;
+    }
+  }
+}
+
+static void link_on_pump(void *arg) {
+  struct bc_core *core = arg;
+  struct core_link *link = &core->link;
+  core_dispatch_rib(core);
+  core_journal_flush(core);
+  if (link->is_pipe_full || !link_flush(core)) {
+    return;
+  }
+  if (link->phase == LINK_READY && !core->is_exiting && (link->want_config || link->want_detail)) {
+    if (bc_rib_counts(core->rib).outstanding_lines == 0) {
+      link_ask(core, link->want_config ? LINK_CONFIG : LINK_DETAIL);
+      (void)link_flush(core);
+    }
+  } else if (link->phase == LINK_READY) {
+    link_commands(core);
+  }
+  core_dispatch_rib(core);
+  link_arm_rib_timer(core);
+}
+
+static void link_on_writable(void *arg) {
+  struct bc_core *core = arg;
+  core->link.is_pipe_full = false;
+  core_link_pump(core);
+}
+
+static void link_on_closed(void *arg) {
+  struct bc_core *core = arg;
+  core->pipe_closed = true;
+  core_exit_begin(core, BC_CORE_EXIT_OK, "ExaBGP closed the pipe");
+}
+
+static void link_on_rib_timer(void *arg) {
+  struct bc_core *core = arg;
+  bc_rib_tick(core->rib, bc_loop_now(core->loop));
+  core_link_pump(core);
+  link_arm_rib_timer(core);
+}
+
+/* Answers that do not come: no acks at all, or an ExaBGP that does not read. */
+static void link_on_watchdog(void *arg) {
+  struct bc_core *core = arg;
+  struct core_link *link = &core->link;
+  int64_t waited = bc_mono_ms_between(link->started, bc_loop_now(core->loop));
+  bc_timer_start(link->watchdog, LINK_WATCHDOG_MS);
+  if (link->phase == LINK_READY) {
+    return;
+  }
+  if (link->phase == LINK_SYNC && link->headers >= 4 && !link->any_ack && waited > LINK_NO_ACK_MS) {
+    link->acks_off = true;
+    link_synced(core);
+    return;
+  }
+  if (link->is_query && bc_rib_is_started(core->rib) && waited > LINK_QUERY_LIMIT_MS) {
+    bc_log(BC_LOG_WARNING, "ExaBGP did not answer `%s` in %d s: going on without it", link_questions[link->phase],
+           LINK_QUERY_LIMIT_MS / 1000);
+    link->phase = LINK_READY;
+    link->is_query = false;
+    link->want_config = false;
+    link->want_detail = false;
+    core_link_pump(core);
+    return;
+  }
+  if (waited > LINK_SILENT_WARN_MS && waited <= LINK_SILENT_WARN_MS + LINK_WATCHDOG_MS) {
+    bc_log(BC_LOG_WARNING, "ExaBGP has not answered for 5 s; waiting (is it stopped or busy?)");
+  }
+}
+
+void core_link_open(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  struct bc_exabgp_pipe_handler handler = {
+      .arg = core, .line = link_on_line, .closed = link_on_closed, .writable = link_on_writable};
+  bc_buf_init(&link->line, BC_LIMIT_COMMAND_BYTES);
+  link->codec = bc_exabgp_new();
+  link->pump_timer = bc_timer_new(core->loop, link_on_pump, core);
+  link->rib_timer = bc_timer_new(core->loop, link_on_rib_timer, core);
+  link->watchdog = bc_timer_new(core->loop, link_on_watchdog, core);
+  link->started = bc_loop_now(core->loop);
+  unsigned number = core->options->start_number;
+  for (unsigned i = 0; i < 3; i++) {
+    link->digits[i] = number % 10;
+    number /= 10;
+  }
+  if (bc_exabgp_pipe_open(core->loop, &handler, &link->pipe) != BC_ERR_OK) {
+    core_exit_begin(core, BC_CORE_EXIT_OK, "the pipe from ExaBGP cannot be used");
+    return;
+  }
+  link_send_pattern(core);
+  bc_timer_start(link->watchdog, LINK_WATCHDOG_MS);
+}
+
+void core_link_close(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  bc_timer_free(link->pump_timer);
+  bc_timer_free(link->rib_timer);
+  bc_timer_free(link->watchdog);
+  link->pump_timer = NULL;
+  bc_exabgp_pipe_free(link->pipe);
+  bc_exabgp_free(link->codec);
+  bc_buf_free(&link->line);
+}

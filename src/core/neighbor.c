@@ -1,0 +1,150 @@
+/* The neighbors as ExaBGP tells them: configuration, negotiated families, coming and going. */
+#include "base/mem.h"
+#include "core/private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local) {
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    struct core_neighbor *neighbor = &core->neighbors[i];
+    if (bc_str_is(peer, neighbor->config.peer) &&
+        (local.len == 0 || neighbor->config.local[0] == '\0' || bc_str_is(local, neighbor->config.local))) {
+      return neighbor;
+    }
+  }
+  return NULL;
+}
+
+static uint32_t neighbor_families(const char families[16][24], unsigned count) {
+  uint32_t set = 0;
+  for (unsigned i = 0; i < count; i++) {
+    enum bc_family family;
+    if (bc_family_parse(bc_str_of(families[i]), &family) == BC_ERR_OK) {
+      set |= 1U << family;
+    }
+  }
+  return set;
+}
+
+/* Only one process name in the whole configuration: it is ours. With several, a neighbor counts as
+ * ours once a message about it has come to us. */
+static bool neighbor_is_surely_ours(const struct bc_core *core, const struct bc_exabgp_neighbor_config *config) {
+  if (config->processes[0] == '\0' || strchr(config->processes, ' ') != NULL) {
+    return false;
+  }
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    const char *other = core->neighbors[i].config.processes;
+    if (other[0] != '\0' && strcmp(other, config->processes) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static struct bc_rib_neighbor neighbor_for_rib(const struct bc_core *core, const struct core_neighbor *neighbor,
+                                               const struct bc_rib_neighbor *old) {
+  const struct bc_exabgp_neighbor_config *config = &neighbor->config;
+  struct bc_rib_neighbor made = old == NULL ? (struct bc_rib_neighbor){0} : *old;
+  (void)snprintf(made.name.ip, sizeof made.name.ip, "%s", config->peer);
+  (void)snprintf(made.name.local_ip, sizeof made.name.local_ip, "%s", config->local);
+  (void)snprintf(made.name.local_as, sizeof made.name.local_as, "%s", config->local_as);
+  (void)snprintf(made.name.peer_as, sizeof made.name.peer_as, "%s", config->peer_as);
+  (void)snprintf(made.name.router_id, sizeof made.name.router_id, "%s", config->router_id);
+  made.configured = neighbor_families(config->families, config->family_count);
+  made.reports_updates = config->reports_updates;
+  made.is_ours = made.is_ours || neighbor_is_surely_ours(core, config);
+  return made;
+}
+
+void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neighbor_config *config) {
+  struct core_neighbor *neighbor = core_neighbor_find(core, bc_str_of(config->peer), bc_str_of(config->local));
+  if (neighbor == NULL) {
+    if (core->neighbor_count == BC_LIMIT_NEIGHBORS) {
+      bc_log(BC_LOG_WARNING, "neighbor %s: more than %d neighbors, this one is not followed", config->peer,
+             BC_LIMIT_NEIGHBORS);
+      return;
+    }
+    neighbor = &core->neighbors[core->neighbor_count++];
+    neighbor->config = *config;
+    neighbor->since_ms = bc_wall_now_ms();
+    struct bc_rib_neighbor made = neighbor_for_rib(core, neighbor, NULL);
+    made.negotiated = made.configured;
+    neighbor->number = bc_rib_neighbor_add(core->rib, &made);
+  } else {
+    neighbor->config = *config;
+    struct bc_rib_neighbor made = neighbor_for_rib(core, neighbor, bc_rib_neighbor_get(core->rib, neighbor->number));
+    bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
+  }
+  if (config->route_refresh && !neighbor->route_refresh_told) {
+    neighbor->route_refresh_told = true;
+    bc_log(BC_LOG_NOTICE, "neighbor %s has route-refresh enabled: ExaBGP 4.2 may reset the session on a flush",
+           config->peer);
+  }
+  core_publish_neighbor(core, neighbor);
+}
+
+static void neighbor_set_established(struct bc_core *core, struct core_neighbor *neighbor, bool is_established,
+                                     const uint32_t *negotiated) {
+  if (neighbor->number >= BC_LIMIT_NEIGHBORS) {
+    return;
+  }
+  struct bc_rib_neighbor made = *bc_rib_neighbor_get(core->rib, neighbor->number);
+  made.is_established = is_established;
+  if (negotiated != NULL) {
+    made.negotiated = *negotiated;
+  }
+  bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
+}
+
+void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_detail *detail) {
+  struct core_neighbor *neighbor = core_neighbor_find(core, bc_str_of(detail->peer), bc_str_of(detail->local));
+  if (neighbor == NULL) {
+    return;
+  }
+  uint32_t negotiated = neighbor_families(detail->families, detail->family_count);
+  neighbor_set_established(core, neighbor, detail->is_established, detail->is_established ? &negotiated : NULL);
+  if (!neighbor->has_state) {
+    neighbor->has_state = true;
+    neighbor->state = detail->is_established ? BC_EXABGP_UP : BC_EXABGP_DOWN;
+    neighbor->since_ms = bc_wall_now_ms();
+  }
+  core_publish_neighbor(core, neighbor);
+}
+
+void core_neighbor_heard(struct bc_core *core, struct core_neighbor *neighbor) {
+  if (neighbor->number >= BC_LIMIT_NEIGHBORS) {
+    return;
+  }
+  struct bc_rib_neighbor made = *bc_rib_neighbor_get(core->rib, neighbor->number);
+  if (!made.is_ours) {
+    made.is_ours = true;
+    bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
+  }
+}
+
+bool core_neighbor_event(struct bc_core *core, const struct bc_exabgp_event *event) {
+  struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
+  if (neighbor == NULL) {
+    return false;
+  }
+  core_neighbor_heard(core, neighbor);
+  bool changed = !neighbor->has_state || neighbor->state != event->state;
+  neighbor->has_state = true;
+  if (changed) {
+    /* A failing session repeats connected and down each second: told once per change of up and down. */
+    bool told = neighbor->state == BC_EXABGP_UP || event->state == BC_EXABGP_UP;
+    neighbor->state = event->state;
+    neighbor->since_ms = bc_wall_now_ms();
+    static const char *const words[] = {"connected", "up", "down"};
+    bc_log(told ? BC_LOG_NOTICE : BC_LOG_INFO, "neighbor %s is %s%s" BC_STR_FMT, neighbor->config.peer,
+           words[event->state], event->reason.len > 0 ? ": " : "", BC_STR_ARG(event->reason));
+  }
+  (void)snprintf(neighbor->reason, sizeof neighbor->reason, BC_STR_FMT, BC_STR_ARG(event->reason));
+  if (event->state != BC_EXABGP_CONNECTED) {
+    neighbor_set_established(core, neighbor, event->state == BC_EXABGP_UP, NULL);
+  }
+  core_publish_neighbor(core, neighbor);
+  core_publish_dirty(core);
+  return true;
+}

@@ -1,0 +1,309 @@
+/* What the files of core share. One struct per subject; each file owns its own. */
+#ifndef BC_CORE_PRIVATE_H
+#define BC_CORE_PRIVATE_H
+
+#include "base/limits.h"
+#include "base/tree.h"
+#include "core/core.h"
+#include "io/disk.h"
+#include "io/exabgp_pipe.h"
+#include "io/loop.h"
+#include "io/paths.h"
+#include "io/sock.h"
+#include "io/store.h"
+#include "model/config.h"
+#include "model/decide.h"
+#include "model/health.h"
+#include "model/rib.h"
+#include "proto/exabgp.h"
+#include "proto/msg.h"
+
+#include <jansson.h>
+#include <sys/queue.h>
+
+/* ---- a route as core follows it ---- */
+
+struct core_check {
+  uint32_t id;
+  uint32_t generation;
+  struct bc_health health;
+  struct bc_health_options options;
+  uint64_t script_hash;
+  uint64_t settings_hash; /* of all that the worker was told */
+  enum bc_check_status last_status;
+  uint8_t last_code;
+  bool has_result;
+  bool is_set;  /* the running worker knows it */
+  char *output; /* of the last run that did not pass; NULL = none */
+};
+
+struct core_route {
+  RB_ENTRY(core_route) by_name;
+  TAILQ_ENTRY(core_route) notable; /* in core->notable when is_notable */
+  const char *name;                /* interned */
+  struct bc_route claimed;         /* what was last wanted: its identity is withdrawn later */
+  bool has_claim;
+  bool is_wanted;
+  bool is_notable;
+  bool state_published;
+  bool published_announce;
+  bool exit_withdraw;
+  struct core_check *check; /* NULL = none */
+  struct bc_decision decision;
+  int64_t since_ms;    /* wall clock of the last change of what people see */
+  uint32_t seen;       /* hash of what people saw then */
+  uint32_t fault_hash; /* of the fault that the log has told */
+};
+
+RB_HEAD(core_route_tree, core_route);
+TAILQ_HEAD(core_route_list, core_route);
+
+/* ---- the talk with ExaBGP (link.c) ---- */
+
+enum core_link_phase {
+  LINK_SYNC,     /* finding our own answers behind those to a dead core */
+  LINK_CONFIG,   /* show neighbor configuration */
+  LINK_DETAIL,   /* show neighbor extensive */
+  LINK_STANDING, /* show adj-rib out extensive */
+  LINK_READY
+};
+
+struct core_link {
+  struct bc_exabgp_pipe *pipe;
+  struct bc_exabgp *codec;
+  struct bc_timer *pump_timer;
+  struct bc_timer *rib_timer;
+  struct bc_timer *watchdog;
+  enum core_link_phase phase;
+  unsigned digits[3]; /* the pattern that tells our answers from a dead core's */
+  unsigned dones[4];  /* acks after each of the last headers */
+  unsigned headers;   /* seen since start */
+  bool any_ack;       /* an ack was seen since start */
+  bool acks_off;      /* ExaBGP does not acknowledge */
+  bool is_query;      /* an answer of ours is being read (phase CONFIG … STANDING) */
+  bool want_config;   /* ask again: an unknown neighbor spoke */
+  bool want_detail;   /* ask again: a session came up */
+  bool line_pending;  /* `line` waits for room in the pipe */
+  struct bc_buf line;
+  bool is_pipe_full;
+  char version[32]; /* "4.2.21", "" = not told yet */
+  size_t standing_lines;
+  struct bc_mono started;
+  uint64_t unknown_lines;
+};
+
+struct core_neighbor {
+  unsigned number; /* in the rib; BC_LIMIT_NEIGHBORS = not followed there */
+  struct bc_exabgp_neighbor_config config;
+  enum bc_exabgp_state state;
+  bool has_state;
+  char reason[192];
+  int64_t since_ms;
+  bool route_refresh_told;
+};
+
+/* ---- the store and what we make of its history (apply.c) ---- */
+
+#define CORE_LOSS_LIST(X)                                                                                              \
+  X(NONE, "none")                                                                                                      \
+  X(CLUSTER, "other cluster")                                                                                          \
+  X(BACK, "revision went back")                                                                                        \
+  X(EMPTIED, "emptied")
+enum core_loss {
+#define CORE_LOSS_ENUM(name, text) LOSS_##name,
+  CORE_LOSS_LIST(CORE_LOSS_ENUM)
+#undef CORE_LOSS_ENUM
+};
+
+struct core_change {
+  STAILQ_ENTRY(core_change) link;
+  struct bc_str key;   /* owned */
+  struct bc_str value; /* owned; `at` NULL = deleted */
+};
+STAILQ_HEAD(core_changes, core_change);
+
+struct core_apply {
+  struct core_changes changes; /* of a message that is not complete yet */
+  struct bc_timer *unsubscribe_timer;
+  struct bc_store *store;
+  enum bc_store_state state;
+  char *state_text;
+  char *publish_problem;
+  struct bc_store_point known; /* the highest accepted point; cluster 0 = none yet */
+  struct bc_store_point offered;
+  uint64_t applied_revision; /* of the last change that concerned us */
+  enum core_loss loss;
+  char loss_id[9];
+  bool is_approved; /* the next list counts whatever its point */
+  bool in_list;     /* a list is being applied */
+  bool skip_list;   /* … and ignored: store loss */
+  size_t list_route_keys;
+  bool is_authoritative; /* the config is the store's, or the last known good's after a wait */
+  bool is_publishing;    /* own keys are written */
+  bool has_last_good;
+  bool last_good_damaged;
+  struct bc_timer *wait_timer; /* for the store at start */
+  struct bc_timer *tick_timer; /* settling */
+  struct bc_timer *save_timer;
+  int64_t save_pause_ms; /* grows with what a save costs */
+  bool save_dirty;
+  bool save_busy;
+};
+
+/* ---- the exec worker (pool.c) ---- */
+
+struct bc_child;
+struct bc_channel;
+
+struct core_pool {
+  struct bc_child *child;
+  struct bc_channel *channel;
+  struct bc_timer *restart_timer;
+  struct bc_timer *ping_timer;
+  unsigned restarts;
+  unsigned backoff_ms;
+  bool is_running; /* said HELLO */
+  bool pong_due;
+  unsigned pings_missed;
+  uint64_t ping_number;
+  uint32_t running;
+  uint32_t known;
+  char confinement[96];
+  struct bc_mono last_tick;
+  struct bc_mono started;
+};
+
+struct core_journal {
+  struct bc_disk_log *log;
+  bool is_busy;
+  bool was_lost;
+  char *problem; /* why the last write failed; NULL = fine */
+  struct bc_timer *retry_timer;
+  struct bc_buf batch;
+  bool is_rewrite;
+};
+
+struct core_publish {
+  struct bc_timer *timer;
+  uint64_t told; /* hash of the last status written */
+};
+
+struct bc_core {
+  const struct bc_core_options *options;
+  const struct bc_settings *settings;
+  struct bc_paths paths;
+  struct bc_loop *loop;
+  struct bc_intern *intern;
+  struct bc_config *config;
+  struct bc_rib *rib;
+  struct bc_disk *disk;
+  struct bc_sock *sock;
+  struct bc_signal *signals[4];
+  struct bc_timer *lock_timer; /* another daemon has the state directory: tried again */
+  struct bc_watch *drain;      /* … and meanwhile stdin is read */
+  bool lock_told;
+  bool store_left;
+  bool pipe_closed;
+  struct bc_mono exit_begun;
+  struct core_link link;
+  struct core_apply apply;
+  struct core_pool pool;
+  struct core_journal journal;
+  struct core_publish publish;
+  struct core_route_tree routes;
+  struct core_route_list notable;
+  struct core_route **by_check; /* check id → route; grows, ids are re-used */
+  uint32_t by_check_size;
+  uint32_t checks_used;    /* ids given out so far */
+  uint32_t *free_ids;      /* of them free again; as long as by_check */
+  uint32_t free_check_ids; /* how many */
+  uint32_t check_generation;
+  struct core_neighbor neighbors[BC_LIMIT_NEIGHBORS];
+  unsigned neighbor_count;
+  struct bc_timer *health_timer;
+  struct bc_timer *exit_timer;
+  bool is_exiting;
+  bool routes_started; /* decisions flow */
+  int exit_code;
+  int64_t started_wall_ms;
+  size_t announced;
+};
+
+/* ---- link.c ---- */
+void core_link_open(struct bc_core *core);
+void core_link_close(struct bc_core *core);
+/* Something may be to write: soon, once. */
+void core_link_pump(struct bc_core *core);
+/* ---- neighbor.c ---- */
+struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local);
+void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neighbor_config *config);
+void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_detail *detail);
+/* A state message; false when the neighbor is not known yet. */
+bool core_neighbor_event(struct bc_core *core, const struct bc_exabgp_event *event);
+/* A message about it came to us: so our commands reach it. */
+void core_neighbor_heard(struct bc_core *core, struct core_neighbor *neighbor);
+/* ---- journal.c ---- */
+bool core_journal_open(struct bc_core *core, struct bc_fault *fault);
+void core_journal_flush(struct bc_core *core);
+void core_journal_close(struct bc_core *core);
+/* ---- apply.c, lastgood.c ---- */
+bool core_apply_open(struct bc_core *core, struct bc_fault *fault);
+void core_apply_close(struct bc_core *core);
+const char *core_loss_text(enum core_loss loss);
+/* BC_ERR_NOT_FOUND: nothing waits; BC_ERR_CONFLICT: another id waits. */
+BC_MUST_CHECK enum bc_err core_apply_approve(struct bc_core *core, const char *id);
+/* Config changes → routes; starts the routes once link and config are ready. */
+void core_apply_changes(struct bc_core *core);
+void core_lastgood_load(struct bc_core *core);
+void core_lastgood_dirty(struct bc_core *core);
+void core_lastgood_save(struct bc_core *core);
+/* ---- dispatch.c ---- */
+void core_dispatch_start(struct bc_core *core);
+void core_dispatch_config(struct bc_core *core, const struct bc_config_route *view, bool found);
+void core_dispatch_all(struct bc_core *core);
+void core_dispatch_rib(struct bc_core *core);
+void core_dispatch_result(struct bc_core *core, const struct bc_msg *message);
+struct core_route *core_route_find(struct bc_core *core, const char *name);
+/* A check's state changed by the passing of time. */
+void core_dispatch_health(struct bc_core *core, struct core_route *route);
+/* Withdraws the routes whose on_exit says so. */
+void core_dispatch_exit(struct bc_core *core);
+/* In the order of names; NULL gives the first. */
+struct core_route *core_route_next(struct bc_core *core, struct core_route *route);
+void core_dispatch_free(struct bc_core *core);
+/* ---- checks.c ---- */
+void core_check_apply(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
+                      enum bc_health_state presumed);
+void core_check_remove(struct bc_core *core, struct core_route *route);
+void core_check_send_all(struct bc_core *core);
+/* Takes a result of the current generation; true when the route must be decided again. */
+bool core_check_result(struct bc_core *core, struct core_route *route, const struct bc_msg_result *result);
+void core_check_open(struct bc_core *core);
+/* ---- pool.c ---- */
+void core_pool_open(struct bc_core *core);
+void core_pool_close(struct bc_core *core);
+/* 0 = none runs. */
+pid_t core_pool_pid(const struct bc_core *core);
+/* False when no worker takes it now; after a restart all is sent again. */
+bool core_pool_send(struct bc_core *core, const struct bc_msg *message);
+/* ---- publish.c ---- */
+void core_publish_open(struct bc_core *core);
+void core_publish_close(struct bc_core *core);
+void core_publish_dirty(struct bc_core *core);
+void core_publish_route(struct bc_core *core, struct core_route *route, bool is_gone);
+void core_publish_neighbor(struct bc_core *core, const struct core_neighbor *neighbor);
+/* ---- report.c: what is told in status key, socket and page; owned by the caller ---- */
+json_t *core_report_status(struct bc_core *core);
+json_t *core_report_store(struct bc_core *core);
+json_t *core_report_summary(struct bc_core *core);
+json_t *core_report_route(struct bc_core *core, const struct core_route *route);
+json_t *core_report_routes(struct bc_core *core);
+json_t *core_report_neighbors(struct bc_core *core);
+json_t *core_report_warnings(struct bc_core *core);
+/* ---- api.c ---- */
+bool core_api_open(struct bc_core *core, struct bc_fault *fault);
+void core_api_close(struct bc_core *core);
+/* ---- core.c ---- */
+void core_exit_begin(struct bc_core *core, int exit_code, const char *why);
+
+#endif

@@ -1,0 +1,152 @@
+/* This node's own keys in the store: status, route states, neighbors. */
+#include "core/private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PUBLISH_PAUSE_MS = 500, PUBLISH_ROUTES_BYTES = BC_LIMIT_STATUS_BYTES - 4096 };
+
+void core_publish_dirty(struct bc_core *core) {
+  if (core->apply.store != NULL && core->publish.timer != NULL && !bc_timer_is_armed(core->publish.timer)) {
+    bc_timer_start(core->publish.timer, PUBLISH_PAUSE_MS);
+  }
+}
+
+static void publish_key(struct bc_core *core, const char *value, const char *format, ...) BC_PRINTF(3, 4);
+
+static void publish_key(struct bc_core *core, const char *value, const char *format, ...) {
+  char rest[256];
+  char key[BC_LIMIT_KEY_BYTES];
+  if (core->apply.store == NULL) {
+    return;
+  }
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(rest, sizeof rest, format, args);
+  va_end(args);
+  (void)snprintf(key, sizeof key, "node/%s/%s", core->settings->node, rest);
+  bc_store_publish(core->apply.store, key, value);
+}
+
+void core_publish_route(struct bc_core *core, struct core_route *route, bool is_gone) {
+  route->state_published = !is_gone;
+  const char *value = route->published_announce ? "announce" : "withdraw";
+  publish_key(core, is_gone ? NULL : value, "routes/%s/state", route->name);
+}
+
+void core_publish_neighbor(struct bc_core *core, const struct core_neighbor *neighbor) {
+  static const char *const words[] = {"connected", "up", "down"};
+  const struct bc_exabgp_neighbor_config *config = &neighbor->config;
+  char since[25];
+  bc_wall_print(neighbor->since_ms, since);
+  const struct {
+    const char *name;
+    const char *value;
+  } keys[] = {
+      {"state", neighbor->has_state ? words[neighbor->state] : "unknown"},
+      {"ipAddress", config->peer},
+      {"localAddress", config->local},
+      {"peerAs", config->peer_as},
+      {"localAs", config->local_as},
+      {"since", since},
+      {"reason", neighbor->reason},
+  };
+  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    publish_key(core, keys[i].value, "neighbors/%s/%s", config->peer, keys[i].name);
+  }
+}
+
+/* Only what a person needs of a route that is not simply announced. */
+static json_t *publish_route_entry(struct bc_core *core, const struct core_route *route) {
+  static const char *const members[] = {"state", "health", "reason", "since", "error", "output"};
+  json_t *whole = core_report_route(core, route);
+  json_t *made = json_object();
+  for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+    json_t *value = json_object_get(whole, members[i]);
+    if (value != NULL && !json_is_null(value)) {
+      json_object_set(made, members[i], value);
+    }
+  }
+  json_decref(whole);
+  return made;
+}
+
+static json_t *publish_routes(struct bc_core *core, size_t *omitted) {
+  json_t *routes = json_object();
+  size_t bytes = 0;
+  const struct core_route *route;
+  *omitted = 0;
+  TAILQ_FOREACH(route, &core->notable, notable) {
+    if (bytes > PUBLISH_ROUTES_BYTES) {
+      (*omitted)++;
+      continue;
+    }
+    json_t *entry = publish_route_entry(core, route);
+    size_t size = json_dumpb(entry, NULL, 0, JSON_COMPACT) + strlen(route->name) + 4;
+    if (bytes + size > PUBLISH_ROUTES_BYTES) {
+      (*omitted)++;
+      json_decref(entry);
+    } else {
+      json_object_set_new(routes, route->name, entry);
+    }
+    bytes += size;
+  }
+  return routes;
+}
+
+static json_t *publish_status(struct bc_core *core) {
+  json_t *store = core_report_store(core);
+  /* The age changes by itself: it is added to what is written, and is no reason to write. The revision
+   * is that of the last change that concerned us: our own writes move the store's. */
+  json_object_del(store, "ageMs");
+  json_object_set_new(store, "revision", json_integer((json_int_t)core->apply.applied_revision));
+  size_t omitted;
+  json_t *routes = publish_routes(core, &omitted);
+  json_t *made = json_object();
+  json_object_set_new(made, "version", json_string(BC_VERSION));
+  json_object_set_new(made, "store", store);
+  json_object_set_new(made, "summary", core_report_summary(core));
+  json_object_set_new(made, "routes", routes);
+  json_object_set_new(made, "omitted", json_integer((json_int_t)omitted));
+  json_object_set_new(made, "warnings", core_report_warnings(core));
+  return made;
+}
+
+static uint64_t publish_hash(const char *text) {
+  uint64_t hash = 0xcbf29ce484222325U;
+  for (; *text != '\0'; text++) {
+    hash = (hash ^ (unsigned char)*text) * 0x100000001b3U;
+  }
+  return hash;
+}
+
+static void publish_on_timer(void *arg) {
+  struct bc_core *core = arg;
+  json_t *status = publish_status(core);
+  char *text = json_dumps(status, JSON_COMPACT);
+  if (text != NULL && strlen(text) > BC_LIMIT_STATUS_BYTES - 64) {
+    json_object_del(status, "warnings");
+  }
+  uint64_t hash = text == NULL ? 0 : publish_hash(text);
+  free(text);
+  if (hash != core->publish.told) {
+    core->publish.told = hash;
+    json_t *store = json_object_get(status, "store");
+    json_object_set_new(store, "ageMs", json_integer(bc_store_age_ms(core->apply.store)));
+    text = json_dumps(status, JSON_COMPACT);
+    publish_key(core, text, "status");
+    free(text);
+  }
+  json_decref(status);
+}
+
+void core_publish_open(struct bc_core *core) {
+  core->publish.timer = bc_timer_new(core->loop, publish_on_timer, core);
+}
+
+void core_publish_close(struct bc_core *core) {
+  bc_timer_free(core->publish.timer);
+  core->publish.timer = NULL;
+}

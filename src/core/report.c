@@ -1,0 +1,316 @@
+/* What is told of the state: one set of structures for the status key, the local socket and tables. */
+#include "core/private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static json_t *report_text(const char *text) {
+  return text == NULL ? json_null() : json_stringn_nocheck(text, strlen(text));
+}
+
+/* Output of checks may be any bytes: what is not printable ASCII is shown as '?'. */
+static json_t *report_bytes(const char *text, size_t max) {
+  char safe[BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES + 1];
+  size_t len = 0;
+  for (; text != NULL && text[len] != '\0' && len < max && len + 1 < sizeof safe; len++) {
+    bool is_fine = (text[len] >= ' ' && text[len] <= '~') || text[len] == '\n' || text[len] == '\t';
+    safe[len] = is_fine ? text[len] : '?';
+  }
+  safe[len] = '\0';
+  return text == NULL ? json_null() : json_stringn_nocheck(safe, len);
+}
+
+static json_t *report_time(int64_t wall_ms) {
+  char when[25];
+  bc_wall_print(wall_ms, when);
+  return json_string(when);
+}
+
+static json_t *report_neighbor_set(const struct bc_core *core, uint64_t set) {
+  json_t *list = json_array();
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    const struct core_neighbor *neighbor = &core->neighbors[i];
+    if (neighbor->number < BC_LIMIT_NEIGHBORS && (set >> neighbor->number & 1) != 0) {
+      json_array_append_new(list, json_string(neighbor->config.peer));
+    }
+  }
+  return list;
+}
+
+/* ---- one route ---- */
+
+static const char *report_route_state(const struct core_route *route, bool has_view, const struct bc_rib_view *view,
+                                      const struct bc_config_route *config) {
+  if (has_view && view->state != BC_RIB_NONE) {
+    return bc_rib_state_text(view->state);
+  }
+  if (config == NULL || !config->has_version) {
+    return "faulty";
+  }
+  if (!config->is_subscribed) {
+    return "unsubscribed";
+  }
+  return route->decision.verdict == BC_VERDICT_KEEP ? "waiting" : "withdrawn";
+}
+
+static void report_health_reason(const struct core_check *check, char *text, size_t room) {
+  if (check->last_status == BC_CHECK_FAILED) {
+    (void)snprintf(text, room, "health check failed: exit code %u", check->last_code);
+  } else if (check->last_status == BC_CHECK_SIGNALLED) {
+    (void)snprintf(text, room, "health check failed: ended by signal %u", check->last_code);
+  } else {
+    (void)snprintf(text, room, "health check failed: %s", bc_check_status_text(check->last_status));
+  }
+}
+
+json_t *core_report_route(struct bc_core *core, const struct core_route *route) {
+  struct bc_config_route config;
+  bool found = bc_config_find(core->config, route->name, &config);
+  struct bc_rib_view view = {0};
+  bool has_view = route->has_claim && bc_rib_find(core->rib, route->claimed.selector, &route->claimed.nlri, &view) &&
+                  view.owner != NULL && strcmp(view.owner, route->name) == 0;
+  const struct core_check *check = route->check;
+  enum bc_health_state health = check == NULL ? BC_HEALTH_NONE : check->health.state;
+  struct bc_buf prefix;
+  struct bc_buf text;
+  bc_buf_init(&prefix, 256);
+  bc_buf_init(&text, BC_LIMIT_COMMAND_BYTES);
+  const struct bc_route *shown = found && config.route != NULL ? config.route : NULL;
+  if (shown != NULL) {
+    bc_nlri_print(&shown->nlri, &prefix);
+    bc_route_print(shown, BC_VERB_NONE, &text);
+  }
+  char reason[128];
+  (void)snprintf(reason, sizeof reason, "%s", route->decision.reason == NULL ? "" : route->decision.reason);
+  if (route->decision.layer == BC_LAYER_HEALTH && health == BC_HEALTH_DOWN && check->has_result &&
+      check->last_status != BC_CHECK_PASSED) {
+    report_health_reason(check, reason, sizeof reason);
+  }
+  const char *error = found && config.fault != NULL ? config.fault : view.error;
+  json_t *made = json_object();
+  json_object_set_new(made, "name", json_string(route->name));
+  json_object_set_new(made, "prefix", json_string(prefix.data));
+  json_object_set_new(made, "family", json_string(shown == NULL ? "" : bc_family_text(shown->nlri.family)));
+  json_object_set_new(made, "text", json_string(text.data));
+  json_object_set_new(made, "subscribed", json_boolean(found && config.is_subscribed));
+  json_object_set_new(made, "verdict", json_string(bc_verdict_text(route->decision.verdict)));
+  json_object_set_new(made, "layer", json_string(bc_layer_text(route->decision.layer)));
+  json_object_set_new(made, "reason", json_string(reason));
+  json_object_set_new(made, "state", json_string(report_route_state(route, has_view, &view, found ? &config : NULL)));
+  json_object_set_new(made, "health", json_string(bc_health_state_text(health)));
+  json_object_set_new(made, "since", report_time(route->since_ms));
+  json_object_set_new(made, "acked",
+                      json_boolean(has_view && (view.state == BC_RIB_ACKED || view.state == BC_RIB_ANNOUNCED ||
+                                                view.state == BC_RIB_STANDBY || view.state == BC_RIB_UNCONFIRMED)));
+  json_object_set_new(made, "onWire", report_neighbor_set(core, view.on_wire));
+  json_object_set_new(made, "missing", report_neighbor_set(core, view.missing));
+  json_object_set_new(made, "error", report_text(error));
+  json_object_set_new(made, "output",
+                      report_bytes(check == NULL ? NULL : check->output, BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES));
+  bc_buf_free(&prefix);
+  bc_buf_free(&text);
+  return made;
+}
+
+json_t *core_report_routes(struct bc_core *core) {
+  json_t *routes = json_array();
+  for (struct core_route *route = core_route_next(core, NULL); route != NULL; route = core_route_next(core, route)) {
+    json_array_append_new(routes, core_report_route(core, route));
+  }
+  json_t *foreign = json_array();
+  unsigned number;
+  const char *text;
+  for (size_t i = 0; bc_rib_foreign(core->rib, i, &number, &text); i++) {
+    json_t *one = json_object();
+    const struct bc_rib_neighbor *neighbor = bc_rib_neighbor_get(core->rib, number);
+    json_object_set_new(one, "neighbor", json_string(neighbor->name.ip));
+    json_object_set_new(one, "text", report_text(text));
+    json_array_append_new(foreign, one);
+  }
+  json_t *made = json_object();
+  json_object_set_new(made, "routes", routes);
+  json_object_set_new(made, "foreign", foreign);
+  json_object_set_new(made, "foreignTotal", json_integer((json_int_t)bc_rib_counts(core->rib).foreign));
+  return made;
+}
+
+/* ---- the whole ---- */
+
+json_t *core_report_neighbors(struct bc_core *core) {
+  static const char *const words[] = {"connected", "up", "down"};
+  json_t *list = json_array();
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    const struct core_neighbor *neighbor = &core->neighbors[i];
+    json_t *families = json_array();
+    for (unsigned f = 0; f < neighbor->config.family_count; f++) {
+      json_array_append_new(families, json_string(neighbor->config.families[f]));
+    }
+    json_t *one = json_object();
+    json_object_set_new(one, "ipAddress", json_string(neighbor->config.peer));
+    json_object_set_new(one, "localAddress", json_string(neighbor->config.local));
+    json_object_set_new(one, "peerAs", json_integer(strtoll(neighbor->config.peer_as, NULL, 10)));
+    json_object_set_new(one, "localAs", json_integer(strtoll(neighbor->config.local_as, NULL, 10)));
+    json_object_set_new(one, "state", json_string(neighbor->has_state ? words[neighbor->state] : "unknown"));
+    json_object_set_new(one, "since", report_time(neighbor->since_ms));
+    json_object_set_new(one, "reason", report_bytes(neighbor->reason, sizeof neighbor->reason));
+    json_object_set_new(one, "families", families);
+    json_object_set_new(one, "reportsUpdates", json_boolean(neighbor->config.reports_updates));
+    json_object_set_new(one, "routes", json_integer((json_int_t)bc_rib_on_wire_count(core->rib, neighbor->number)));
+    json_array_append_new(list, one);
+  }
+  json_t *made = json_object();
+  json_object_set_new(made, "neighbors", list);
+  return made;
+}
+
+json_t *core_report_store(struct bc_core *core) {
+  const struct core_apply *apply = &core->apply;
+  char cluster[24];
+  (void)snprintf(cluster, sizeof cluster, "%" PRIu64, apply->known.cluster_id);
+  json_t *made = json_object();
+  json_object_set_new(made, "kind", report_text(apply->store == NULL ? "none" : bc_store_kind(apply->store)));
+  json_object_set_new(made, "endpoint", report_text(apply->store == NULL ? "" : bc_store_endpoint(apply->store)));
+  json_object_set_new(made, "state", json_string(bc_store_state_text(apply->state)));
+  json_object_set_new(made, "text", report_text(apply->state_text == NULL ? "" : apply->state_text));
+  json_object_set_new(made, "revision", json_integer((json_int_t)apply->known.revision));
+  json_object_set_new(made, "clusterId", json_string(cluster));
+  json_object_set_new(made, "ageMs", json_integer(apply->store == NULL ? -1 : bc_store_age_ms(apply->store)));
+  json_object_set_new(made, "loss", json_null());
+  if (apply->loss != LOSS_NONE) {
+    char text[192];
+    (void)snprintf(text, sizeof text, "%zu routes are kept as they are; check the store, then: bgpcommander approve %s",
+                   bc_config_counts(core->config).routes, apply->loss_id);
+    json_t *loss = json_object();
+    json_object_set_new(loss, "id", json_string(apply->loss_id));
+    json_object_set_new(loss, "kind", json_string(core_loss_text(apply->loss)));
+    json_object_set_new(loss, "text", json_string(text));
+    json_object_set_new(made, "loss", loss);
+  }
+  json_object_set_new(made, "publishing", json_boolean(apply->is_publishing));
+  json_object_set_new(made, "publishProblem", report_text(apply->publish_problem));
+  return made;
+}
+
+json_t *core_report_summary(struct bc_core *core) {
+  struct bc_config_counts config = bc_config_counts(core->config);
+  struct bc_rib_counts rib = bc_rib_counts(core->rib);
+  size_t announced = rib.by_state[BC_RIB_ANNOUNCED];
+  size_t pending = rib.by_state[BC_RIB_PENDING] + rib.by_state[BC_RIB_SENT] + rib.by_state[BC_RIB_ACKED] +
+                   rib.by_state[BC_RIB_WITHDRAWING];
+  size_t standing = announced + pending + rib.by_state[BC_RIB_STANDBY] + rib.by_state[BC_RIB_UNCONFIRMED] +
+                    rib.by_state[BC_RIB_REFUSED] + rib.by_state[BC_RIB_FOREIGN];
+  json_t *made = json_object();
+  json_object_set_new(made, "routes", json_integer((json_int_t)config.routes));
+  json_object_set_new(made, "subscribed", json_integer((json_int_t)config.subscribed));
+  json_object_set_new(made, "announced", json_integer((json_int_t)announced));
+  json_object_set_new(
+      made, "withdrawn",
+      json_integer(config.subscribed > standing ? (json_int_t)(config.subscribed - standing) : (json_int_t)0));
+  json_object_set_new(made, "pending", json_integer((json_int_t)pending));
+  json_object_set_new(made, "standby", json_integer((json_int_t)rib.by_state[BC_RIB_STANDBY]));
+  json_object_set_new(made, "unconfirmed", json_integer((json_int_t)rib.by_state[BC_RIB_UNCONFIRMED]));
+  json_object_set_new(made, "refused", json_integer((json_int_t)rib.by_state[BC_RIB_REFUSED]));
+  json_object_set_new(made, "faulty", json_integer((json_int_t)config.faulty));
+  json_object_set_new(made, "foreign", json_integer((json_int_t)rib.foreign));
+  return made;
+}
+
+static void report_warn(json_t *list, const char *text) {
+  if (text != NULL) {
+    json_array_append_new(list, json_string(text));
+  }
+}
+
+json_t *core_report_warnings(struct bc_core *core) {
+  json_t *list = json_array();
+  const struct core_apply *apply = &core->apply;
+  char line[320];
+  if (core->options->is_safe_mode) {
+    report_warn(list, "safe mode after repeated crashes: last known good routes only, no store, no checks; "
+                      "run `bgpcommander upgrade` to leave it");
+  }
+  if (apply->loss != LOSS_NONE) {
+    (void)snprintf(line, sizeof line, "store loss (%s): what is announced is kept; run `bgpcommander approve %s`",
+                   core_loss_text(apply->loss), apply->loss_id);
+    report_warn(list, line);
+  }
+  if (core->link.acks_off) {
+    report_warn(list, "ExaBGP does not acknowledge commands: set exabgp.api.ack to true");
+  }
+  if (core->journal.problem != NULL) {
+    (void)snprintf(line, sizeof line, "the journal cannot be written, announcements wait: %s", core->journal.problem);
+    report_warn(list, line);
+  }
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    const struct core_neighbor *neighbor = &core->neighbors[i];
+    if (!neighbor->config.reports_updates && neighbor->config.processes[0] != '\0') {
+      (void)snprintf(line, sizeof line,
+                     "neighbor %s: no `send { parsed; update; }` in its api block: what is on the wire is not seen",
+                     neighbor->config.peer);
+      report_warn(list, line);
+    }
+    if (!neighbor->config.neighbor_changes && neighbor->config.processes[0] != '\0') {
+      (void)snprintf(line, sizeof line, "neighbor %s: no `neighbor-changes` in its api block: up and down are not seen",
+                     neighbor->config.peer);
+      report_warn(list, line);
+    }
+  }
+  const char *text;
+  for (size_t i = 0; i < 16 && bc_config_node_fault(core->config, i, &text); i++) {
+    report_warn(list, text);
+  }
+  return list;
+}
+
+/* Whether some neighbor reports the updates that go out. */
+static bool report_sees_wire(const struct bc_core *core) {
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    if (core->neighbors[i].config.reports_updates) {
+      return true;
+    }
+  }
+  return false;
+}
+
+json_t *core_report_status(struct bc_core *core) {
+  const struct core_pool *pool = &core->pool;
+  struct bc_rib_counts rib = bc_rib_counts(core->rib);
+  static const char *const phases[] = {"starting", "starting", "starting", "starting", "synced"};
+  json_t *exabgp = json_object();
+  json_object_set_new(exabgp, "version", core->link.version[0] == '\0' ? json_null() : json_string(core->link.version));
+  json_object_set_new(exabgp, "state", json_string(phases[core->link.phase]));
+  json_object_set_new(exabgp, "acks", json_boolean(!core->link.acks_off));
+  json_object_set_new(exabgp, "wire", json_boolean(report_sees_wire(core)));
+  json_object_set_new(exabgp, "queued", json_integer((json_int_t)(rib.queued + rib.journal_waiting)));
+  json_object_set_new(exabgp, "outstanding", json_integer((json_int_t)rib.outstanding_nlri));
+  json_object_set_new(exabgp, "settled", json_boolean(core->routes_started && bc_rib_is_settled(core->rib)));
+  json_object_set_new(exabgp, "linesWritten", json_integer((json_int_t)rib.lines_written));
+  json_object_set_new(exabgp, "acksMissing", json_integer((json_int_t)rib.acks_missing));
+  json_object_set_new(exabgp, "nudges", json_integer((json_int_t)rib.nudges));
+  json_t *exec = json_object();
+  json_object_set_new(exec, "pid", json_integer(pool->child == NULL ? 0 : (json_int_t)core_pool_pid(core)));
+  json_object_set_new(exec, "state", json_string(pool->is_running ? "running" : "restarting"));
+  json_object_set_new(exec, "restarts", json_integer(pool->restarts));
+  json_object_set_new(exec, "running", json_integer(pool->running));
+  json_object_set_new(exec, "checks", json_integer(pool->known));
+  json_object_set_new(exec, "confinement", json_string(pool->confinement));
+  json_t *workers = json_object();
+  json_object_set_new(workers, "exec", exec);
+  json_t *made = json_object();
+  json_object_set_new(made, "version", json_string(BC_VERSION));
+  json_object_set_new(made, "node", json_string(core->settings->node));
+  json_object_set_new(made, "mode", json_string(core->options->is_safe_mode ? "safe" : "normal"));
+  json_object_set_new(made, "pid", json_integer(getpid()));
+  json_object_set_new(made, "starts", json_integer(core->options->start_number));
+  json_object_set_new(made, "started", report_time(core->started_wall_ms));
+  json_object_set_new(made, "stateDirectory", json_string(core->paths.state_dir));
+  json_object_set_new(made, "logLinesDropped", json_integer((json_int_t)bc_log_dropped()));
+  json_object_set_new(made, "store", core_report_store(core));
+  json_object_set_new(made, "exabgp", exabgp);
+  json_object_set_new(made, "workers", workers);
+  json_object_set_new(made, "summary", core_report_summary(core));
+  json_object_set_new(made, "warnings", core_report_warnings(core));
+  return made;
+}

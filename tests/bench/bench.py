@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+"""Speed and memory, as ratios to a peer or a floor of the same run. Figures go to docs/performance.md by hand.
+
+  tests/bench/run single [--count 100]      key written -> UPDATE at BIRD, beside a bare process that prints the line
+  tests/bench/run start [--routes 10000]    start with many routes, beside etcdctl and a bare feeder under ExaBGP
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+from lab import Lab, NODE  # noqa: E402
+
+# A process that prints each line that arrives in a fifo, and drains its stdin: the floor for one command.
+BARE = """#!/usr/bin/python3
+import os, sys, threading
+def drain():
+    while os.read(0, 65536):
+        pass
+threading.Thread(target=drain, daemon=True).start()
+with open("{fifo}") as fifo:
+    for line in fifo:
+        os.write(1, line.encode())
+keep = open("{fifo}")
+keep.read()
+threading.Event().wait()
+"""
+
+# Writes the same grouped lines as bgpcommander would, 600 NLRI unacknowledged at the most.
+FEEDER = """#!/usr/bin/python3
+import os, sys
+lines = open("{lines}").read().splitlines(keepends=True)
+done, sent, buffered = 0, 0, b""
+while done < len(lines):
+    while sent < len(lines) and sent - done < 6:
+        os.write(1, lines[sent].encode())
+        sent += 1
+    buffered += os.read(0, 65536)
+    *whole, buffered = buffered.split(b"\\n")
+    done += sum(1 for line in whole if line == b"done")
+while os.read(0, 65536):
+    pass
+"""
+
+
+def quantiles(values):
+    values = sorted(values)
+    return f"median {statistics.median(values):.2f} ms, p99 {values[int(len(values) * 0.99) - 1]:.2f} ms, n {len(values)}"
+
+
+def prefix_of(index):
+    return f"10.{index >> 16 & 255}.{index >> 8 & 255}.{index & 255}/32"
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def wait_bird(lab, check, what):
+    return lab.wait_for(check, 30, what, interval=0.0005)
+
+
+def time_to_med(lab, med, act):
+    start = time.monotonic()
+    act()
+    wait_bird(lab, lambda: lab.bird.med("10.0.0.1/32") == med, f"med {med}")
+    return (time.monotonic() - start) * 1000
+
+
+def single(count):
+    daemon, bare = [], []
+    lab = Lab()
+    try:
+        lab.put_all({"routes/one/config": "route 10.0.0.1/32 next-hop self med 1", f"node/{NODE}/subscribedRoutes": "one"})
+        lab.start_exabgp()
+        wait_bird(lab, lambda: lab.bird.med("10.0.0.1/32") == 1, "the route")
+        for med in range(2, count + 2):
+            daemon.append(time_to_med(lab, med, lambda: lab.put("routes/one/config", f"route 10.0.0.1/32 next-hop self med {med}")))
+            lab.wait_for(lambda: lab.status()["exabgp"]["settled"], 5, "settled")
+    finally:
+        lab.close()
+    lab = Lab(program="none")
+    try:
+        fifo = lab.dir / "bare.fifo"
+        subprocess.run(["mkfifo", "-m", "666", fifo], check=True)
+        lab.program.write_text(BARE.format(fifo=fifo))
+        lab.program.chmod(0o755)
+        lab.start_exabgp(wait=False)
+        lab.wait_for(lab.bird.is_up, 30, "a session")
+        out = open(fifo, "w", buffering=1)
+        for med in range(1, count + 1):
+            bare.append(time_to_med(lab, med, lambda: (lab.put("ignored", str(med)), out.write(f"announce route 10.0.0.1/32 next-hop self med {med}\n"))))
+    finally:
+        lab.close()
+    print(f"key written -> BIRD, bgpcommander: {quantiles(daemon)}")
+    print(f"same put, then a bare process prints: {quantiles(bare)}")
+    print(f"added by bgpcommander (difference of medians): {statistics.median(daemon) - statistics.median(bare):.2f} ms")
+
+
+def start_with(routes):
+    lab = Lab(program="none")
+    try:
+        lines = [f"announce attributes next-hop self nlri {' '.join(prefix_of(i) for i in range(at, min(at + 100, routes)))}\n"
+                 for at in range(0, routes, 100)]
+        (lab.dir / "lines").write_text("".join(lines))
+        lab.program.write_text(FEEDER.format(lines=lab.dir / "lines"))
+        lab.program.chmod(0o755)
+        begun = time.monotonic()
+        lab.start_exabgp(wait=False)
+        lab.wait_for(lambda: lab.bird.count() >= routes, 600, f"{routes} routes", interval=0.1)
+        feeder_s = time.monotonic() - begun
+    finally:
+        lab.close()
+    lab = Lab()
+    try:
+        lab.put_all({f"routes/r{i:06d}/config": f"route {prefix_of(i)} next-hop self" for i in range(routes)})
+        lab.put(f"node/{NODE}/subscribedRoutes", "*")
+        begun = time.monotonic()
+        out = subprocess.run(lab._in_namespace(lab.exa) + ["etcdctl", "--endpoints", lab.etcd.url, "get", "--prefix", "/bgp/routes/"],
+                             stdout=subprocess.PIPE, env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"}, check=True).stdout
+        etcdctl_s = time.monotonic() - begun
+        begun = time.monotonic()
+        lab.start_exabgp(wait=False)
+        lab.wait_for(lambda: lab.bird.count() >= routes, 600, f"{routes} routes", interval=0.1)
+        daemon_s = time.monotonic() - begun
+        lab.wait_for(lambda: lab.status()["exabgp"]["settled"], 120, "settled", interval=0.2)
+        settled_s = time.monotonic() - begun
+        pid = lab.pid_of("core")
+        cpu, rss = cpu_seconds(pid), lab.rss_kib(pid)
+        lab.stop_exabgp()
+    finally:
+        lab.close()
+    lab = Lab()
+    try:
+        lab.put_all({"routes/one/config": "route 10.0.0.1/32 next-hop self", f"node/{NODE}/subscribedRoutes": "*"})
+        lab.start_exabgp()
+        idle = lab.rss_kib(lab.pid_of("core"))
+    finally:
+        lab.close()
+    print(f"{routes} routes, ExaBGP started -> all in BIRD: bgpcommander {daemon_s:.2f} s, bare feeder {feeder_s:.2f} s, "
+          f"ratio {daemon_s / feeder_s:.2f}")
+    print(f"settled (all confirmed) after {settled_s:.2f} s; core's CPU {cpu:.2f} s; RSS {rss} KiB, idle {idle} KiB, "
+          f"{(rss - idle) * 1024 / routes:.0f} bytes a route")
+    print(f"etcdctl get of the same: {etcdctl_s:.2f} s ({len(out)} bytes)")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["single", "start"])
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--routes", type=int, default=10000)
+    options = parser.parse_args()
+    if options.what == "single":
+        single(options.count)
+    else:
+        start_with(options.routes)
+
+
+if __name__ == "__main__":
+    main()
