@@ -10,13 +10,19 @@
   X(SCRIPT_BYTES, 262144, "bytes of a health check script")                                                            \
   X(OPTIONS_BYTES, 16384, "bytes of a route's options")                                                                \
   X(SUBSCRIPTION_BYTES, 1048576, "bytes of subscribedRoutes")                                                          \
+  X(SUBSCRIBED_GLOBS, 256, "globs in subscribedRoutes")                                                                \
+  X(SAME_PREFIX, 64, "routes with one prefix that are announced at once")                                              \
+  X(STRAY_KEYS, 100, "keys under routes/ without a meaning that are named in faults")                                  \
   X(SCRIPTS, 1000, "distinct health check scripts")                                                                    \
   X(KEY_BYTES, 1024, "bytes of a key in the store")                                                                    \
+  X(NODE_FILE_BYTES, 65536, "bytes of the node file")                                                                  \
   X(STATUS_BYTES, 16384, "bytes of node/NODE/status")                                                                  \
   X(CHECK_OUTPUT_BYTES, 4096, "bytes kept of a check's output (its end)")                                              \
   X(CHECK_OUTPUT_SHOWN_BYTES, 512, "bytes of a failing check's output shown in the status")                            \
   X(CHECKS_AT_ONCE, 64, "shell checks that run at once")                                                               \
+  X(CHECK_VARIABLES, 128, "environment variables of a shell check")                                                    \
   X(NEIGHBORS, 64, "BGP neighbors that are followed one by one")                                                       \
+  X(STANDING, 2000000, "routes that ExaBGP lists as standing at the start")                                            \
   X(GROUP_NLRI, 100, "NLRI in one command line")                                                                       \
   X(WINDOW_NLRI, 600, "NLRI that ExaBGP has not acknowledged yet")                                                     \
   X(WINDOW_LINES, 60, "command lines that ExaBGP has not acknowledged yet")                                            \
@@ -27,6 +33,7 @@
   X(ETCD_OBJECT_BYTES, 33554432, "bytes of one JSON object from etcd")                                                 \
   X(ETCD_ENDPOINTS, 16, "etcd endpoints")                                                                              \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
+  X(DISK_QUEUE_BYTES, 67108864, "bytes that wait for the disk, per file that is appended to")                          \
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \
   X(SOCKET_REQUEST_BYTES, 65536, "bytes of a request on the local socket")                                             \
   X(SOCKET_ANSWER_BYTES, 134217728, "bytes of an answer on the local socket")

@@ -228,7 +228,8 @@ void core_dispatch_start(struct bc_core *core) {
     }
     struct core_route *route = dispatch_route_for(core, view.name);
     route->exit_withdraw = view.options != NULL && view.options->on_exit == BC_ON_EXIT_WITHDRAW;
-    bool stands = view.route != NULL && bc_rib_stood(core->rib, view.route->selector, &view.route->nlri);
+    bool stands =
+        view.route != NULL && bc_rib_stood(core->rib, view.route->selector, &view.route->nlri, core->journal.was_lost);
     route->is_wanted = false;
     core_check_apply(core, route, &view, stands ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
     if (stands && !view.lost_identity && view.is_subscribed) {

@@ -48,7 +48,8 @@ size_t bc_config_route_keys(const struct bc_config *config);
 struct bc_config_route {
   const char *name;
   bool is_subscribed;
-  bool has_version;             /* `route` and `options` are good */
+  bool has_config;              /* there is a config key; without it the route counts as gone */
+  bool has_version;             /* `route`, `options` and the check are good, now or earlier */
   bool is_settled;              /* not new any more */
   const struct bc_route *route; /* NULL unless has_version */
   const struct bc_options *options;

@@ -86,7 +86,7 @@ size_t bc_rib_journal_load(struct bc_rib *rib, struct bc_str content);
 void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_route *route, struct bc_str raw);
 /* Before bc_rib_start: whether that identity stands somewhere and the journal says that it is ours (or
  * there is no journal): such a route is presumed healthy until its check says otherwise. */
-bool bc_rib_stood(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
+bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, bool journal_is_lost);
 /* All of the above is complete and the wants are the true ones: adopt, then let commands flow.
  * `journal_is_lost`: there was no journal although there may have been announcements. */
 void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now);

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#define BC_SETTINGS_CONFIG "/etc/bgpcommander/bgpcommander.conf"
+
 struct bc_settings {
   /* All texts are owned; NULL = not set. */
   char *endpoints;      /* -c, --endpoints */
@@ -28,7 +30,8 @@ struct bc_settings {
   bool shell;   /* node file only: shell on|off; default on */
   bool is_json; /* --json, for commands */
   bool wants_help, wants_version;
-  /* The command and its words, not owned: those of argv after the options; command NULL = the daemon. */
+  /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of
+   * words is owned, the texts are argv's. */
   const char *command;
   char *const *words;
   int word_count;
@@ -46,5 +49,8 @@ BC_MUST_CHECK enum bc_err bc_settings_parse(int argc, char *const *argv, char *c
 
 /* Usage as the classic program printed it, then the rest. */
 void bc_settings_print_usage(const char *program, const char *hostname, struct bc_buf *to);
+
+/* The table of docs/settings.md. */
+void bc_settings_print_reference(struct bc_buf *to);
 
 #endif

@@ -1,0 +1,98 @@
+#include "cli/cli.h"
+
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CLI_WORD_MAX = 32, CLI_DISTANCE_MAX = 3 };
+
+static const struct cli_command {
+  const char *name, *words, *help;
+  int least, most;
+  int (*run)(const struct bc_settings *settings);
+} cli_commands[] = {
+#define BC_CLI_COMMAND(name_, words_, least_, most_, help_)                                                            \
+  {.name = #name_, .words = (words_), .help = (help_), .least = (least_), .most = (most_), .run = bc_command_##name_},
+#include "cli/commands.def"
+#undef BC_CLI_COMMAND
+};
+
+enum { CLI_COMMANDS = sizeof cli_commands / sizeof cli_commands[0] };
+
+static const struct cli_command *cli_find(const char *word) {
+  for (size_t i = 0; i < CLI_COMMANDS; i++) {
+    if (strcmp(cli_commands[i].name, word) == 0) {
+      return &cli_commands[i];
+    }
+  }
+  return NULL;
+}
+
+bool bc_cli_is_command(const char *word) {
+  return cli_find(word) != NULL;
+}
+
+static size_t cli_least(size_t a, size_t b, size_t c) {
+  size_t least = a < b ? a : b;
+  return least < c ? least : c;
+}
+
+/* Letters to add, drop or change to make one of the other. */
+static size_t cli_distance(const char *a, const char *b) {
+  size_t row[CLI_WORD_MAX + 1];
+  size_t width = strlen(b);
+  if (width > CLI_WORD_MAX || strlen(a) > CLI_WORD_MAX) {
+    return SIZE_MAX;
+  }
+  for (size_t i = 0; i <= width; i++) {
+    row[i] = i;
+  }
+  for (size_t y = 1; a[y - 1] != '\0'; y++) {
+    size_t diagonal = row[0];
+    row[0] = y;
+    for (size_t x = 1; x <= width; x++) {
+      size_t above = row[x];
+      row[x] = cli_least(above + 1, row[x - 1] + 1, diagonal + (a[y - 1] == b[x - 1] ? 0 : 1));
+      diagonal = above;
+    }
+  }
+  return row[width];
+}
+
+const char *bc_cli_nearest_command(const char *word) {
+  const char *nearest = NULL;
+  size_t least = CLI_DISTANCE_MAX + 1;
+  for (size_t i = 0; i < CLI_COMMANDS; i++) {
+    size_t distance = cli_distance(word, cli_commands[i].name);
+    if (distance < least) {
+      least = distance;
+      nearest = cli_commands[i].name;
+    }
+  }
+  return nearest;
+}
+
+void bc_cli_print_commands(struct bc_buf *to) {
+  bc_buf_add_text(to, "\nCommands (without one it is the daemon that ExaBGP starts):\n");
+  for (size_t i = 0; i < CLI_COMMANDS; i++) {
+    char name[CLI_WORD_MAX * 2];
+    (void)snprintf(name, sizeof name, "%s %s", cli_commands[i].name, cli_commands[i].words);
+    bc_buf_add_format(to, "  %-18s %s\n", name, cli_commands[i].help);
+  }
+  bc_buf_add_format(to, "  %-18s %s\n", "help", "Print this");
+  bc_buf_add_text(to, "\nExit codes: 0 fine, 1 bad news, 2 wrong usage, 3 no daemon answers.\n");
+}
+
+int bc_cli_run(const struct bc_settings *settings) {
+  const struct cli_command *command = cli_find(settings->command);
+  if (command == NULL) {
+    return BC_CLI_USAGE;
+  }
+  if (settings->word_count < command->least || settings->word_count > command->most) {
+    (void)fprintf(stderr, "usage: bgpcommander %s%s%s\n", command->name, command->words[0] == '\0' ? "" : " ",
+                  command->words);
+    return BC_CLI_USAGE;
+  }
+  return command->run(settings);
+}

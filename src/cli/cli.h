@@ -1,0 +1,26 @@
+/* The commands: questions to a running daemon over its local socket, and what needs none. */
+#ifndef BC_CLI_CLI_H
+#define BC_CLI_CLI_H
+
+#include "base/buf.h"
+#include "model/settings.h"
+
+#include <stdbool.h>
+
+enum {
+  BC_CLI_OK = 0,
+  BC_CLI_BAD_NEWS = 1,  /* the daemon answered with an error; a line that is faulty */
+  BC_CLI_USAGE = 2,     /* of options and words */
+  BC_CLI_NO_DAEMON = 3, /* nobody answers */
+};
+
+bool bc_cli_is_command(const char *word);
+/* The command that `word` is most like, or NULL. */
+const char *bc_cli_nearest_command(const char *word);
+/* One line for each command, as a part of the usage. */
+void bc_cli_print_commands(struct bc_buf *to);
+
+/* Runs settings->command, a known one: the exit code. Answers go to stdout, what went wrong to stderr. */
+int bc_cli_run(const struct bc_settings *settings);
+
+#endif

@@ -1,0 +1,187 @@
+#include "cli/client.h"
+
+#include "base/limits.h"
+#include "base/mono.h"
+#include "cli/cli.h"
+#include "cli/screen.h"
+#include "io/paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CLIENT_TIMEOUT_MS = 5000, CLIENT_CHUNK_BYTES = 65536 };
+
+/* Connects, or -1 with errno. */
+static int client_connect(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, path, strlen(path));
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
+    int problem = errno;
+    (void)close(fd);
+    errno = problem;
+    return -1;
+  }
+  return fd;
+}
+
+static void client_tell_no_daemon(const struct bc_settings *settings, const char *path, const char *problem) {
+  if (path == NULL) {
+    (void)fprintf(stderr,
+                  "no daemon answers at /run/bgpcommander/%s.sock or in its state directory: is it running on "
+                  "this machine as node %s (-n), and may you read the socket?\n",
+                  settings->node, settings->node);
+    return;
+  }
+  (void)fprintf(stderr, "no daemon answers at %s (%s): is it running, and may you read the socket?\n", path, problem);
+}
+
+/* To the first socket that takes us; *path is the caller's. */
+static int client_connect_any(const struct bc_settings *settings, char **path) {
+  struct bc_paths_wish wish = {.node = settings->node,
+                               .state_dir = settings->state_dir,
+                               .socket = settings->socket,
+                               .script_dir = settings->script_dir};
+  char *sockets[BC_PATHS_SOCKETS];
+  size_t count = bc_paths_find_sockets(&wish, sockets);
+  const char *problem = NULL;
+  int fd = -1;
+  *path = NULL;
+  for (size_t i = 0; i < count && fd < 0; i++) {
+    fd = client_connect(sockets[i]);
+    if (fd >= 0) {
+      *path = sockets[i];
+      sockets[i] = NULL;
+    } else if (problem == NULL) {
+      problem = strerror(errno);
+    }
+  }
+  if (fd < 0) {
+    client_tell_no_daemon(settings, count == 0 ? NULL : sockets[0], problem);
+  }
+  for (size_t i = 0; i < count; i++) {
+    free(sockets[i]);
+  }
+  return fd;
+}
+
+static bool client_wait(int fd, short events) {
+  struct pollfd entry = {.fd = fd, .events = events};
+  int ready;
+  do {
+    ready = poll(&entry, 1, CLIENT_TIMEOUT_MS);
+  } while (ready < 0 && errno == EINTR);
+  return ready == 1;
+}
+
+static bool client_send(int fd, const char *line, size_t len) {
+  while (len > 0) {
+    ssize_t sent = client_wait(fd, POLLOUT) ? send(fd, line, len, MSG_NOSIGNAL) : -1;
+    if (sent < 0) {
+      return false;
+    }
+    line += sent;
+    len -= (size_t)sent;
+  }
+  return true;
+}
+
+/* Up to the end of the stream; false when nothing comes for too long, or too much. */
+static bool client_receive(int fd, struct bc_buf *answer) {
+  for (;;) {
+    char *room = bc_buf_reserve(answer, CLIENT_CHUNK_BYTES);
+    if (room == NULL || !client_wait(fd, POLLIN)) {
+      return false;
+    }
+    ssize_t got = recv(fd, room, CLIENT_CHUNK_BYTES, 0);
+    if (got == 0) {
+      return answer->len > 0;
+    }
+    if (got < 0 && errno != EINTR && errno != EAGAIN) {
+      return false;
+    }
+    bc_buf_commit(answer, got < 0 ? 0 : (size_t)got);
+  }
+}
+
+static int client_talk(const struct bc_settings *settings, const json_t *request, struct bc_buf *answer) {
+  char *path;
+  int fd = client_connect_any(settings, &path);
+  if (fd < 0) {
+    return BC_CLI_NO_DAEMON;
+  }
+  char *text = json_dumps(request, JSON_COMPACT);
+  struct bc_buf line;
+  bc_buf_init(&line, BC_LIMIT_SOCKET_REQUEST_BYTES);
+  bc_buf_add_text(&line, text == NULL ? "" : text);
+  bc_buf_add_char(&line, '\n');
+  bool has_answer = client_send(fd, line.data, line.len) && client_receive(fd, answer);
+  if (!has_answer) {
+    (void)fprintf(stderr, "the daemon at %s did not answer within %d s\n", path, CLIENT_TIMEOUT_MS / 1000);
+  }
+  (void)close(fd);
+  bc_buf_free(&line);
+  free(text);
+  free(path);
+  return has_answer ? BC_CLI_OK : BC_CLI_NO_DAEMON;
+}
+
+static int client_judge(const struct bc_settings *settings, const struct bc_buf *bytes, json_t **answer) {
+  json_t *made = json_loadb(bytes->data, bytes->len, JSON_REJECT_DUPLICATES, NULL);
+  const char *error = json_string_value(json_object_get(made, "error"));
+  int code = json_is_object(made) && error == NULL ? BC_CLI_OK : BC_CLI_BAD_NEWS;
+  if (settings->is_json) {
+    (void)fwrite(bytes->data, 1, bytes->len, stdout);
+  } else if (code != BC_CLI_OK) {
+    char shown[BC_FAULT_TEXT_BYTES];
+    bc_screen_clean(error == NULL ? "the daemon's answer is not a JSON object" : error, shown, sizeof shown);
+    (void)fprintf(stderr, "%s\n", shown);
+  }
+  if (code == BC_CLI_OK && !settings->is_json) {
+    *answer = made;
+    return code;
+  }
+  json_decref(made);
+  return code;
+}
+
+int bc_client_ask(const struct bc_settings *settings, json_t *request, json_t **answer) {
+  struct bc_buf bytes;
+  bc_buf_init(&bytes, BC_LIMIT_SOCKET_ANSWER_BYTES);
+  *answer = NULL;
+  int code = client_talk(settings, request, &bytes);
+  if (code == BC_CLI_OK) {
+    code = client_judge(settings, &bytes, answer);
+  }
+  bc_buf_free(&bytes);
+  json_decref(request);
+  return code;
+}
+
+json_t *bc_client_request(const char *command) {
+  return json_pack("{s:s}", "command", command);
+}
+
+const char *bc_client_text(const json_t *object, const char *name) {
+  const char *text = json_string_value(json_object_get(object, name));
+  return text == NULL ? "" : text;
+}
+
+long long bc_client_number(const json_t *object, const char *name) {
+  return json_integer_value(json_object_get(object, name));
+}
+
+bool bc_client_is_true(const json_t *object, const char *name) {
+  return json_is_true(json_object_get(object, name));
+}

@@ -1,0 +1,21 @@
+/* Asking the daemon, and reading what it answered. */
+#ifndef BC_CLI_CLIENT_H
+#define BC_CLI_CLIENT_H
+
+#include "model/settings.h"
+
+#include <jansson.h>
+
+/* Sends `request` (taken over) to this node's daemon. BC_CLI_OK: *answer is a JSON object, the caller's.
+ * Anything else is the exit code: no daemon, or an answer that is an error; it was told on stderr. With
+ * --json every answer was printed as it came, and *answer is NULL. */
+int bc_client_ask(const struct bc_settings *settings, json_t *request, json_t **answer);
+/* {"command":NAME} */
+json_t *bc_client_request(const char *command);
+
+/* Fields of answers, never NULL: what is missing or of another type is "" or 0. */
+const char *bc_client_text(const json_t *object, const char *name);
+long long bc_client_number(const json_t *object, const char *name);
+bool bc_client_is_true(const json_t *object, const char *name);
+
+#endif

@@ -1,0 +1,111 @@
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/screen.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { STATUS_LINE_BYTES = 1024 };
+
+/* One line with its subject in front; anything in `text` is cleaned. */
+static void status_line(const char *subject, enum bc_screen_mood mood, const char *text) {
+  char clean[STATUS_LINE_BYTES];
+  bc_screen_clean(text, clean, sizeof clean);
+  (void)printf("%-10s", subject);
+  bc_screen_print(mood, clean);
+  (void)fputc('\n', stdout);
+}
+
+static void status_print_head(const json_t *answer) {
+  char text[STATUS_LINE_BYTES];
+  char age[24];
+  bool is_safe = strcmp(bc_client_text(answer, "mode"), "safe") == 0;
+  bc_screen_age(bc_client_text(answer, "started"), age);
+  (void)snprintf(text, sizeof text, "%s, bgpcommander %s, %s, up %s (pid %lld, start %lld)",
+                 bc_client_text(answer, "node"), bc_client_text(answer, "version"),
+                 is_safe ? "SAFE MODE: last known good only, no store, no checks" : "normal mode", age,
+                 bc_client_number(answer, "pid"), bc_client_number(answer, "starts"));
+  status_line("node", is_safe ? BC_SCREEN_BAD : BC_SCREEN_PLAIN, text);
+}
+
+static void status_print_store(const json_t *store) {
+  char text[STATUS_LINE_BYTES];
+  const char *state = bc_client_text(store, "state");
+  bool is_fine = strcmp(state, "connected") == 0;
+  (void)snprintf(text, sizeof text, "%s: %s at %s, revision %lld, heard %lld ms ago%s%s", state,
+                 bc_client_text(store, "kind"), bc_client_text(store, "endpoint"), bc_client_number(store, "revision"),
+                 bc_client_number(store, "ageMs"), bc_client_text(store, "text")[0] == '\0' ? "" : "; ",
+                 bc_client_text(store, "text"));
+  status_line("store", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
+  const json_t *loss = json_object_get(store, "loss");
+  if (json_is_object(loss)) {
+    (void)snprintf(text, sizeof text, "%s: %s; to accept: bgpcommander approve %s", bc_client_text(loss, "kind"),
+                   bc_client_text(loss, "text"), bc_client_text(loss, "id"));
+    status_line("", BC_SCREEN_BAD, text);
+  }
+  if (!bc_client_is_true(store, "publishing") || bc_client_text(store, "publishProblem")[0] != '\0') {
+    const char *problem = bc_client_text(store, "publishProblem");
+    (void)snprintf(text, sizeof text, "this node's keys are not written%s%s", problem[0] == '\0' ? "" : ": ", problem);
+    status_line("", BC_SCREEN_WARN, text);
+  }
+}
+
+static void status_print_exabgp(const json_t *exabgp) {
+  char text[STATUS_LINE_BYTES];
+  const char *version = bc_client_text(exabgp, "version");
+  bool is_fine = strcmp(bc_client_text(exabgp, "state"), "synced") == 0 && bc_client_is_true(exabgp, "acks");
+  (void)snprintf(text, sizeof text, "%s: version %s, acks %s, wire confirmation %s, %lld queued, %lld outstanding%s",
+                 bc_client_text(exabgp, "state"), version[0] == '\0' ? "not told yet" : version,
+                 bc_client_is_true(exabgp, "acks") ? "on" : "off", bc_client_is_true(exabgp, "wire") ? "on" : "off",
+                 bc_client_number(exabgp, "queued"), bc_client_number(exabgp, "outstanding"),
+                 bc_client_is_true(exabgp, "settled") ? "" : ", not settled");
+  status_line("exabgp", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_WARN, text);
+}
+
+static void status_print_workers(const json_t *workers) {
+  const char *name;
+  json_t *worker;
+  json_object_foreach((json_t *)(uintptr_t)workers, name, worker) {
+    char text[STATUS_LINE_BYTES];
+    bool is_fine = strcmp(bc_client_text(worker, "state"), "running") == 0;
+    (void)snprintf(text, sizeof text, "%s: %s, pid %lld, %lld checks at work, %lld restarts, confinement %s", name,
+                   bc_client_text(worker, "state"), bc_client_number(worker, "pid"),
+                   bc_client_number(worker, "running"), bc_client_number(worker, "restarts"),
+                   bc_client_text(worker, "confinement"));
+    status_line("worker", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
+  }
+}
+
+static void status_print_summary(const json_t *summary) {
+  char text[STATUS_LINE_BYTES];
+  bool is_fine = bc_client_number(summary, "faulty") == 0 && bc_client_number(summary, "unconfirmed") == 0;
+  (void)snprintf(text, sizeof text,
+                 "%lld: %lld announced, %lld withdrawn, %lld pending, %lld unconfirmed, %lld faulty; %lld foreign",
+                 bc_client_number(summary, "routes"), bc_client_number(summary, "announced"),
+                 bc_client_number(summary, "withdrawn"), bc_client_number(summary, "pending"),
+                 bc_client_number(summary, "unconfirmed"), bc_client_number(summary, "faulty"),
+                 bc_client_number(summary, "foreign"));
+  status_line("routes", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
+}
+
+int bc_command_status(const struct bc_settings *settings) {
+  json_t *answer;
+  int code = bc_client_ask(settings, bc_client_request("status"), &answer);
+  if (answer == NULL) {
+    return code;
+  }
+  status_print_head(answer);
+  status_print_store(json_object_get(answer, "store"));
+  status_print_exabgp(json_object_get(answer, "exabgp"));
+  status_print_workers(json_object_get(answer, "workers"));
+  status_print_summary(json_object_get(answer, "summary"));
+  size_t i;
+  const json_t *warning;
+  json_array_foreach(json_object_get(answer, "warnings"), i, warning) {
+    const char *text = json_string_value(warning);
+    status_line("warning", BC_SCREEN_WARN, text == NULL ? "" : text);
+  }
+  json_decref(answer);
+  return code;
+}

@@ -1,0 +1,77 @@
+/* Files of the state directory, written on the disk thread: a full disk is an error that is told, a
+ * hung one only delays the callback, and neither ever stops the loop.
+ *
+ * What is read is read at once by the calling thread: only before the loop runs. All files have mode
+ * 0600. What was written outlives this process; only bc_disk_save and bc_disk_log_rewrite also wait for
+ * the disk, so that a machine that lost its power finds either the old or the new content. */
+#ifndef BC_IO_DISK_H
+#define BC_IO_DISK_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "io/loop.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct bc_disk;
+struct bc_disk_log;
+
+/* On the loop, once per request, never before the request returned. `text` is "" for BC_ERR_OK, else
+ * one line for people; valid during the call. The request may be made again from here. */
+typedef void bc_disk_fn(void *arg, enum bc_err err, const char *text);
+
+/* Opens the state directory, made with mode 0700 when only its last part is missing. Refused
+ * (BC_ERR_REFUSED): not a directory, writable by everybody, or a file cannot be made in it. BC_ERR_IO:
+ * anything else. */
+BC_MUST_CHECK enum bc_err bc_disk_open(struct bc_loop *loop, const char *directory, struct bc_disk **out,
+                                       struct bc_fault *fault);
+/* Gives the lock back. Requests under way are completed (by bc_loop_free at the latest), their callbacks not
+ * called. Close its logs before. NULL is allowed. */
+void bc_disk_close(struct bc_disk *disk);
+/* The directory as it was given. */
+const char *bc_disk_directory(const struct bc_disk *disk);
+
+/* Locks the directory for this process, as long as it is open. BC_ERR_EXISTS: another process has the
+ * lock, its pid is in `holder` (0 = not known; may be NULL) and in the fault. Never waits: call it again
+ * later. Nothing else here asks for the lock. */
+BC_MUST_CHECK enum bc_err bc_disk_lock(struct bc_disk *disk, pid_t *holder, struct bc_fault *fault);
+
+/* Adds the file's bytes to `content`, whose maximum is the limit: BC_ERR_NOT_FOUND, BC_ERR_LIMIT (then
+ * nothing was added), BC_ERR_IO. `name` is a plain file name here and below. */
+BC_MUST_CHECK enum bc_err bc_disk_load(struct bc_disk *disk, const char *name, struct bc_buf *content,
+                                       struct bc_fault *fault);
+/* Replaces the file: temporary file, fsync, rename. The bytes are copied. `done` may be NULL.
+ * BC_ERR_LIMIT: too much is waiting for the disk, nothing was taken, no callback follows. */
+BC_MUST_CHECK enum bc_err bc_disk_save(struct bc_disk *disk, const char *name, struct bc_str bytes, bc_disk_fn *done,
+                                       void *arg);
+/* Removes the file; that it is not there is no error. */
+BC_MUST_CHECK enum bc_err bc_disk_remove(struct bc_disk *disk, const char *name, bc_disk_fn *done, void *arg);
+
+/* Opens an append-only file, made when missing, and adds its whole content to `content` (errors as in
+ * bc_disk_load, without BC_ERR_NOT_FOUND). A process that was killed, or a machine that lost its power, may have left
+ * half a request at its end: rewrite the log before appending when that is so. After BC_ERR_LIMIT the file is as it
+ * was: rename it away with bc_disk_set_aside and open again. */
+BC_MUST_CHECK enum bc_err bc_disk_log_open(struct bc_disk *disk, const char *name, struct bc_buf *content,
+                                           struct bc_disk_log **out, struct bc_fault *fault);
+/* Renames a file that cannot be used to NAME.bad, at once: only before the loop runs. */
+BC_MUST_CHECK enum bc_err bc_disk_set_aside(struct bc_disk *disk, const char *name, struct bc_fault *fault);
+
+/* Appends; the bytes are copied, requests keep their order and are written in batches. An append that failed
+ * left nothing in the file, nor did the others of its batch (each is told). `done` may be NULL.
+ * BC_ERR_LIMIT: more than BC_LIMIT_DISK_QUEUE_BYTES wait, nothing was taken, no callback follows. */
+BC_MUST_CHECK enum bc_err bc_disk_log_append(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg);
+/* Replaces the content by `bytes` as bc_disk_save does; later appends go behind them. When it fails, the
+ * old content stands and appends go on there. */
+BC_MUST_CHECK enum bc_err bc_disk_log_rewrite(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done,
+                                              void *arg);
+/* Size of the file after the last finished request. */
+size_t bc_disk_log_bytes(const struct bc_disk_log *log);
+/* Bytes of requests that are not finished. */
+size_t bc_disk_log_waiting_bytes(const struct bc_disk_log *log);
+/* Requests under way are completed (by bc_loop_free at the latest), their callbacks not called. NULL is
+ * allowed. */
+void bc_disk_log_close(struct bc_disk_log *log);
+
+#endif

@@ -1,0 +1,36 @@
+/* What the two files of the disk side share. */
+#ifndef BC_IO_DISK_INTERNAL_H
+#define BC_IO_DISK_INTERNAL_H
+
+#include "io/disk.h"
+
+#include <stdbool.h>
+
+struct bc_disk {
+  struct bc_loop *loop;
+  char *directory;
+  int fd;
+  int lock_fd;          /* -1: not locked */
+  size_t waiting_bytes; /* of saves; logs count their own */
+  unsigned users;       /* the owner, logs, jobs under way */
+  bool is_closed;
+};
+
+void bc_disk_ref(struct bc_disk *disk);
+void bc_disk_unref(struct bc_disk *disk);
+
+/* ---- on the disk thread; 0 or an errno ---- */
+int bc_disk_write_all(int fd, const char *at, size_t len);
+/* Temporary file, fsync, rename; `fd` (may be NULL) gets the new file, open for appending. */
+int bc_disk_replace(const struct bc_disk *disk, const char *name, struct bc_str bytes, int *fd);
+
+/* ---- on the loop ---- */
+enum { BC_DISK_TEXT_BYTES = 512 };
+/* "cannot write DIRECTORY/NAME: No space left on device"; "" for 0. */
+void bc_disk_tell(const struct bc_disk *disk, const char *name, int code, char text[static BC_DISK_TEXT_BYTES]);
+
+/* An open regular file's content, at once. */
+BC_MUST_CHECK enum bc_err bc_disk_read_all(const struct bc_disk *disk, const char *name, int fd, struct bc_buf *content,
+                                           struct bc_fault *fault);
+
+#endif

@@ -1,0 +1,43 @@
+/* A complete list of some key prefixes of etcd at one revision, page by page, linearizable. */
+#ifndef BC_IO_ETCD_LIST_H
+#define BC_IO_ETCD_LIST_H
+
+#include "io/etcd_link.h"
+
+enum { BC_ETCD_RANGES = 2 };
+
+struct bc_etcd_list_handler {
+  void *arg;
+  void (*begin)(void *arg, const struct bc_etcd_header *header);
+  bc_etcd_kv_fn *entry;
+  /* Complete. */
+  void (*end)(void *arg, const struct bc_etcd_header *header);
+  /* Broken off; `begun` says whether `begin` was called. */
+  void (*fail)(void *arg, const struct bc_etcd_reply *reply, bool begun);
+};
+
+struct bc_etcd_list {
+  struct bc_etcd_link *link;
+  const struct bc_etcd_list_handler *handler;
+  uint64_t page_keys;
+  struct bc_str prefixes[BC_ETCD_RANGES];
+  size_t range;
+  uint64_t limit;
+  struct bc_buf next; /* first key of the next page */
+  bool page_has_keys;
+  bool foreign; /* the page holds a key outside of the range or out of order */
+  bool begun;
+  struct bc_etcd_header header; /* of the first page */
+  struct bc_etcd_call *call;
+};
+
+/* `prefixes` and `handler` stay the caller's. */
+void bc_etcd_list_init(struct bc_etcd_list *list, struct bc_etcd_link *link, uint64_t page_keys,
+                       const struct bc_str prefixes[BC_ETCD_RANGES], const struct bc_etcd_list_handler *handler);
+void bc_etcd_list_fini(struct bc_etcd_list *list);
+void bc_etcd_list_start(struct bc_etcd_list *list);
+/* Breaks it off; true when `begin` was called and not answered by `end` or `fail`. */
+bool bc_etcd_list_stop(struct bc_etcd_list *list);
+bool bc_etcd_list_is_running(const struct bc_etcd_list *list);
+
+#endif

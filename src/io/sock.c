@@ -1,0 +1,347 @@
+#include "io/sock.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+  SOCK_PATIENCE_MS = 5000,
+  SOCK_RETRY_MS = 1000,
+  SOCK_BACKLOG = 64,
+  SOCK_READ_BYTES = 16384,
+  SOCK_TURN_BYTES = 1048576 /* written per turn of the loop */
+};
+
+struct sock_client {
+  TAILQ_ENTRY(sock_client) link;
+  struct bc_sock *sock;
+  struct bc_sock_peer peer;
+  int fd;
+  struct bc_watch *watch;
+  struct bc_timer *timer; /* for the whole request, then for each piece of the answer */
+  struct bc_buf request;
+  struct bc_buf answer;
+  size_t sent;
+  bool is_answering;
+};
+
+struct bc_sock {
+  struct bc_loop *loop;
+  char *path;
+  int fd;
+  struct bc_watch *watch;
+  struct bc_timer *retry; /* after accept failed for want of descriptors */
+  bc_sock_fn *fn;
+  void *arg;
+  dev_t device; /* of the socket's file, so that only our own is removed */
+  ino_t inode;
+  TAILQ_HEAD(, sock_client) clients;
+  unsigned client_count;
+  struct bc_sock_counts counts;
+  struct sock_client *handled; /* its request is with the handler: closing waits for it */
+  bool is_closed;
+};
+
+static void sock_release(struct bc_sock *sock) {
+  free(sock->path);
+  free(sock);
+}
+
+static void sock_drop_client(struct sock_client *client) {
+  TAILQ_REMOVE(&client->sock->clients, client, link);
+  client->sock->client_count--;
+  bc_watch_free(client->watch);
+  bc_timer_free(client->timer);
+  (void)close(client->fd);
+  bc_buf_free(&client->request);
+  bc_buf_free(&client->answer);
+  free(client);
+}
+
+static void sock_write(struct sock_client *client) {
+  struct bc_sock *sock = client->sock;
+  size_t turn_end = client->sent + SOCK_TURN_BYTES;
+  while (client->sent < client->answer.len) {
+    if (client->sent >= turn_end) {
+      bc_watch_set(client->watch, BC_WATCH_WRITE);
+      return;
+    }
+    ssize_t put = send(client->fd, client->answer.data + client->sent, client->answer.len - client->sent, MSG_NOSIGNAL);
+    if (put < 0 && errno == EINTR) {
+      continue;
+    }
+    if (put < 0 && errno == EAGAIN) {
+      bc_watch_set(client->watch, BC_WATCH_WRITE);
+      return;
+    }
+    if (put < 0) {
+      sock->counts.lost++;
+      sock_drop_client(client);
+      return;
+    }
+    client->sent += (size_t)put;
+    bc_timer_start(client->timer, SOCK_PATIENCE_MS);
+  }
+  sock->counts.answered++;
+  sock_drop_client(client);
+}
+
+static void sock_begin_answer(struct sock_client *client) {
+  if (bc_buf_status(&client->answer) != BC_ERR_OK) {
+    bc_buf_clear(&client->answer);
+    bc_buf_add_format(&client->answer, "{\"error\":\"the answer is longer than %d bytes\"}",
+                      BC_LIMIT_SOCKET_ANSWER_BYTES);
+  }
+  client->answer.max++; /* the line break comes on top of the handler's limit */
+  bc_buf_add_char(&client->answer, '\n');
+  client->is_answering = true;
+  bc_timer_start(client->timer, SOCK_PATIENCE_MS);
+  sock_write(client);
+}
+
+static void sock_fail(struct sock_client *client, uint64_t *count, const char *text) {
+  (*count)++;
+  bc_buf_clear(&client->answer);
+  bc_buf_add_format(&client->answer, "{\"error\":\"%s\"}\n", text);
+  /* One attempt: a client that did not behave gets no more time. */
+  (void)!send(client->fd, client->answer.data, client->answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  sock_drop_client(client);
+}
+
+static void sock_handle(struct sock_client *client, struct bc_str request) {
+  struct bc_sock *sock = client->sock;
+  bc_watch_set(client->watch, 0);
+  sock->handled = client;
+  sock->fn(sock->arg, &client->peer, request, &client->answer);
+  sock->handled = NULL;
+  if (sock->is_closed) {
+    /* The handler closed the server: this client still gets what fits at once. */
+    bc_buf_add_char(&client->answer, '\n');
+    (void)!send(client->fd, client->answer.data, client->answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sock_drop_client(client);
+    sock_release(sock);
+    return;
+  }
+  sock_begin_answer(client);
+}
+
+static void sock_read(struct sock_client *client) {
+  char *room = bc_buf_reserve(&client->request, SOCK_READ_BYTES);
+  ssize_t got = room == NULL ? 0 : recv(client->fd, room, SOCK_READ_BYTES, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    return;
+  }
+  if (got < 0 || (got == 0 && client->request.len == 0)) {
+    client->sock->counts.lost++;
+    sock_drop_client(client);
+    return;
+  }
+  if (got == 0) {
+    sock_fail(client, &client->sock->counts.faulty, "a request ends with a line break");
+    return;
+  }
+  const char *end = memchr(room, '\n', (size_t)got);
+  bc_buf_commit(&client->request, (size_t)got);
+  size_t len = end == NULL ? client->request.len : (size_t)(end - client->request.data);
+  if (len > BC_LIMIT_SOCKET_REQUEST_BYTES) {
+    sock_fail(client, &client->sock->counts.faulty, "the request is too long");
+  } else if (end != NULL) {
+    sock_handle(client, (struct bc_str){.at = client->request.data, .len = len});
+  }
+}
+
+static void sock_on_client(void *arg, int fd, int events) {
+  struct sock_client *client = arg;
+  (void)fd;
+  (void)events;
+  if (client->is_answering) {
+    sock_write(client);
+  } else {
+    sock_read(client);
+  }
+}
+
+static void sock_on_timeout(void *arg) {
+  struct sock_client *client = arg;
+  if (client->is_answering) {
+    client->sock->counts.timed_out++;
+    sock_drop_client(client);
+  } else {
+    sock_fail(client, &client->sock->counts.timed_out, "no complete request within 5 s");
+  }
+}
+
+static bool sock_read_peer(int fd, struct bc_sock_peer *peer) {
+  struct ucred credentials;
+  socklen_t len = sizeof credentials;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) != 0) {
+    return false;
+  }
+  *peer = (struct bc_sock_peer){.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
+  return true;
+}
+
+static void sock_add_client(struct bc_sock *sock, int fd) {
+  struct bc_sock_peer peer;
+  if (sock->client_count >= BC_LIMIT_SOCKET_CLIENTS || !sock_read_peer(fd, &peer)) {
+    static const char text[] = "{\"error\":\"too many clients at once, try again\"}\n";
+    sock->counts.refused++;
+    (void)!send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)close(fd);
+    return;
+  }
+  struct sock_client *client = bc_mem_new(1, sizeof *client);
+  *client = (struct sock_client){.sock = sock, .peer = peer, .fd = fd};
+  bc_buf_init(&client->request, BC_LIMIT_SOCKET_REQUEST_BYTES + 2 * SOCK_READ_BYTES);
+  bc_buf_init(&client->answer, BC_LIMIT_SOCKET_ANSWER_BYTES);
+  client->watch = bc_watch_new(sock->loop, fd, sock_on_client, client);
+  client->timer = bc_timer_new(sock->loop, sock_on_timeout, client);
+  bc_watch_set(client->watch, BC_WATCH_READ);
+  bc_timer_start(client->timer, SOCK_PATIENCE_MS);
+  TAILQ_INSERT_TAIL(&sock->clients, client, link);
+  sock->client_count++;
+}
+
+static void sock_on_connect(void *arg, int fd, int events) {
+  struct bc_sock *sock = arg;
+  (void)events;
+  for (int i = 0; i < BC_LIMIT_SOCKET_CLIENTS; i++) { /* per turn of the loop */
+    int client_fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (client_fd < 0) {
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+        bc_watch_set(sock->watch, 0); /* it would be called again and again */
+        bc_timer_start(sock->retry, SOCK_RETRY_MS);
+      }
+      return;
+    }
+    sock_add_client(sock, client_fd);
+  }
+}
+
+static void sock_on_retry(void *arg) {
+  struct bc_sock *sock = arg;
+  bc_watch_set(sock->watch, BC_WATCH_READ);
+}
+
+/* Removes a socket that nobody answers. */
+static enum bc_err sock_clear_path(const char *path, const struct sockaddr_un *address, struct bc_fault *fault) {
+  struct stat status;
+  if (lstat(path, &status) != 0) {
+    return BC_ERR_OK; /* bind tells what else may be wrong */
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    bc_fault_set(fault, 0, "%s is there and is not a socket", path);
+    return BC_ERR_REFUSED;
+  }
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  bool is_answered =
+      fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN);
+  int code = errno;
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  if (is_answered) {
+    bc_fault_set(fault, 0, "another process listens at %s", path);
+    return BC_ERR_EXISTS;
+  }
+  if (code != ECONNREFUSED || (unlink(path) != 0 && errno != ENOENT)) {
+    bc_fault_set(fault, 0, "cannot replace the socket %s: %s", path, strerror(code != ECONNREFUSED ? code : errno));
+    return BC_ERR_IO;
+  }
+  return BC_ERR_OK;
+}
+
+static enum bc_err sock_listen(const char *path, int *out, struct stat *status, struct bc_fault *fault) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof address.sun_path) {
+    bc_fault_set(fault, 0, "the path of the socket is longer than %zu bytes: %s", sizeof address.sun_path - 1, path);
+    return BC_ERR_RANGE;
+  }
+  memcpy(address.sun_path, path, strlen(path));
+  enum bc_err err = sock_clear_path(path, &address, fault);
+  if (err != BC_ERR_OK) {
+    return err;
+  }
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  /* Nobody else may connect before the mode is set. */
+  mode_t mask = umask(0177);
+  bool is_bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+  (void)umask(mask);
+  if (!is_bound || chmod(path, 0660) != 0 || lstat(path, status) != 0 || listen(fd, SOCK_BACKLOG) != 0) {
+    bc_fault_set(fault, 0, "cannot listen at %s: %s", path, strerror(errno));
+    if (is_bound) {
+      (void)unlink(path);
+    }
+    if (fd >= 0) {
+      (void)close(fd);
+    }
+    return BC_ERR_IO;
+  }
+  *out = fd;
+  return BC_ERR_OK;
+}
+
+enum bc_err bc_sock_open(struct bc_loop *loop, const char *path, bc_sock_fn *fn, void *arg, struct bc_sock **out,
+                         struct bc_fault *fault) {
+  int fd = -1;
+  struct stat status;
+  enum bc_err err = sock_listen(path, &fd, &status, fault);
+  if (err != BC_ERR_OK) {
+    return err;
+  }
+  struct bc_sock *sock = bc_mem_new(1, sizeof *sock);
+  *sock = (struct bc_sock){.loop = loop,
+                           .path = bc_mem_copy_string(path),
+                           .fd = fd,
+                           .fn = fn,
+                           .arg = arg,
+                           .device = status.st_dev,
+                           .inode = status.st_ino};
+  TAILQ_INIT(&sock->clients);
+  sock->watch = bc_watch_new(loop, fd, sock_on_connect, sock);
+  sock->retry = bc_timer_new(loop, sock_on_retry, sock);
+  bc_watch_set(sock->watch, BC_WATCH_READ);
+  *out = sock;
+  return BC_ERR_OK;
+}
+
+void bc_sock_close(struct bc_sock *sock) {
+  if (sock == NULL) {
+    return;
+  }
+  bc_watch_free(sock->watch);
+  bc_timer_free(sock->retry);
+  struct stat status;
+  if (lstat(sock->path, &status) == 0 && status.st_dev == sock->device && status.st_ino == sock->inode) {
+    (void)unlink(sock->path);
+  }
+  (void)close(sock->fd);
+  sock->is_closed = true;
+  struct sock_client *client, *next;
+  for (client = TAILQ_FIRST(&sock->clients); client != NULL; client = next) {
+    next = TAILQ_NEXT(client, link);
+    if (client != sock->handled) {
+      sock_drop_client(client);
+    }
+  }
+  if (sock->handled == NULL) {
+    sock_release(sock);
+  }
+}
+
+const char *bc_sock_path(const struct bc_sock *sock) {
+  return sock->path;
+}
+
+struct bc_sock_counts bc_sock_counts(const struct bc_sock *sock) {
+  return sock->counts;
+}

@@ -1,0 +1,147 @@
+#include "model/config_private.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int entry_compare(const struct bc_config_entry *a, const struct bc_config_entry *b) {
+  return strcmp(a->name, b->name);
+}
+
+BC_TREE(bc_config_entry_tree, bc_config_entry, by_name, entry_compare)
+
+/* The functions of <sys/tree.h> take the head without const, though finding changes nothing. */
+static struct bc_config_entry_tree *entry_tree(const struct bc_config *config) {
+  return (struct bc_config_entry_tree *)(uintptr_t)&config->entries;
+}
+
+struct bc_config_entry *bc_config_entry_find(const struct bc_config *config, const char *name) {
+  struct bc_config_entry wanted = {.name = name};
+  return RB_FIND(bc_config_entry_tree, entry_tree(config), &wanted);
+}
+
+struct bc_config_entry *bc_config_entry_after(const struct bc_config *config, const char *name) {
+  if (name == NULL) {
+    return RB_MIN(bc_config_entry_tree, entry_tree(config));
+  }
+  struct bc_config_entry wanted = {.name = name};
+  struct bc_config_entry *entry = RB_NFIND(bc_config_entry_tree, entry_tree(config), &wanted);
+  return entry != NULL && strcmp(entry->name, name) == 0 ? bc_config_entry_next(entry) : entry;
+}
+
+struct bc_config_entry *bc_config_entry_next(struct bc_config_entry *entry) {
+  return RB_NEXT(bc_config_entry_tree, NULL, entry);
+}
+
+bool bc_config_entry_has_version(const struct bc_config_entry *entry) {
+  unsigned blocked = entry->blocked;
+  if (entry->options != NULL && entry->options->check_is_none) {
+    blocked &= ~(1U << BC_CONFIG_KEY_HEALTHCHECK);
+  }
+  return entry->has_route && blocked == 0;
+}
+
+/* A list may hold as many new routes as it replaces old ones, which go when it ends. */
+static bool entry_has_room(const struct bc_config *config) {
+  if (!config->in_list) {
+    return config->counts.routes < BC_LIMIT_ROUTES;
+  }
+  return config->listed < BC_LIMIT_ROUTES && config->counts.routes < (size_t)2 * BC_LIMIT_ROUTES;
+}
+
+static struct bc_config_entry *entry_new(struct bc_config *config, const char *name) {
+  size_t len = strlen(name);
+  struct bc_config_entry *entry = bc_mem_new(1, sizeof *entry + len + 1);
+  entry->name = memcpy(entry + 1, name, len + 1);
+  (void)RB_INSERT(bc_config_entry_tree, &config->entries, entry);
+  config->counts.routes++;
+  entry->is_subscribed = bc_config_subscription_count(config, name, true);
+  config->counts.subscribed += entry->is_subscribed ? 1 : 0;
+  bc_config_view_back(config, entry);
+  return entry;
+}
+
+void bc_config_entry_free(struct bc_config *config, struct bc_config_entry *entry) {
+  bc_config_identity_drop(config, entry);
+  bc_config_settle_cancel(config, entry);
+  for (int i = 0; i < BC_CONFIG_FAULT_COUNT; i++) {
+    bc_config_fault_clear(config, entry, (enum bc_config_key)i);
+  }
+  bc_config_value_free(config, entry);
+  bc_config_view_gone(config, entry);
+  config->counts.routes--;
+  config->counts.subscribed -= entry->is_subscribed ? 1 : 0;
+  RB_REMOVE(bc_config_entry_tree, &config->entries, entry);
+  free(entry);
+}
+
+static void entry_after_change(struct bc_config *config, struct bc_config_entry *entry, bool is_touched,
+                               struct bc_mono now) {
+  if ((entry->present & (1U << BC_CONFIG_KEY_CONFIG)) == 0) {
+    struct bc_fault fault;
+    bc_fault_set(&fault, 0, "is missing");
+    bc_config_fault_set(config, entry, BC_CONFIG_KEY_CONFIG, &fault);
+  }
+  if (is_touched) {
+    bc_config_settle_touch(config, entry, now);
+  }
+  bc_config_identity_claim(config, entry);
+}
+
+void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
+                         struct bc_mono now) {
+  char name[BC_LIMIT_NAME_BYTES + 1];
+  memcpy(name, parts->name.at, parts->name.len);
+  name[parts->name.len] = '\0';
+  struct bc_config_entry *entry = bc_config_entry_find(config, name);
+  if (entry == NULL) {
+    if (!entry_has_room(config)) {
+      bc_config_surplus_put(config, parts->name);
+      return;
+    }
+    entry = entry_new(config, name);
+  }
+  unsigned bit = 1U << parts->key;
+  if (config->in_list && entry->seen == 0) {
+    config->listed++;
+  }
+  entry->seen = (uint8_t)(entry->seen | bit);
+  bool is_new_key = (entry->present & bit) == 0;
+  if (is_new_key) {
+    config->route_keys++;
+    entry->present = (uint8_t)(entry->present | bit);
+    bc_config_view_mark(config, entry);
+  }
+  bool is_changed = bc_config_value_put(config, entry, parts->key, value);
+  entry_after_change(config, entry, is_changed || is_new_key, now);
+}
+
+void bc_config_entry_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
+                            struct bc_mono now) {
+  unsigned bit = 1U << key;
+  if ((entry->present & bit) == 0) {
+    return;
+  }
+  config->route_keys--;
+  entry->present = (uint8_t)(entry->present & ~bit);
+  if (entry->present == 0) {
+    (void)bc_config_subscription_count(config, entry->name, false);
+    bc_config_entry_free(config, entry);
+    return;
+  }
+  bc_config_view_mark(config, entry);
+  bc_config_value_delete(config, entry, key);
+  entry_after_change(config, entry, true, now);
+}
+
+void bc_config_entry_sweep(struct bc_config *config, struct bc_config_entry *entry, struct bc_mono now) {
+  unsigned unseen = entry->present & ~(unsigned)entry->seen;
+  /* The last of them may free the entry. */
+  for (int i = 0; unseen != 0; i++) {
+    if ((unseen & (1U << i)) != 0) {
+      unseen &= ~(1U << i);
+      bc_config_entry_delete(config, entry, (enum bc_config_key)i, now);
+    }
+  }
+}

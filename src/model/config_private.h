@@ -1,0 +1,279 @@
+/* What the files of model/config share; nobody else includes it.
+ *
+ * config.c: life, keys in, lists, admin state, saving; config_key.c: what a key means;
+ * config_entry.c: one route and its life; config_value.c: its values; config_settle.c: new ones wait;
+ * config_script.c: shared scripts;
+ * config_subscription.c: names and globs; config_identity.c: who wins a prefix;
+ * config_view.c: what others see; config_fault.c: faults of routes and of the node. */
+#ifndef BC_MODEL_CONFIG_PRIVATE_H
+#define BC_MODEL_CONFIG_PRIVATE_H
+
+#include "base/buf.h"
+#include "base/intern.h"
+#include "base/limits.h"
+#include "base/tree.h"
+#include "model/config.h"
+
+#include <sys/queue.h>
+
+/* The keys of a route; their order is the order in which its faults are told. */
+#define BC_CONFIG_KEY_LIST(X)                                                                                          \
+  X(CONFIG, "config") X(PREFIX, "prefix") X(HEALTHCHECK, "healthcheck") X(OPTIONS, "options") X(POLICY, "policy")
+
+enum bc_config_key {
+#define BC_CONFIG_KEY_ENUM(name, text) BC_CONFIG_KEY_##name,
+  BC_CONFIG_KEY_LIST(BC_CONFIG_KEY_ENUM)
+#undef BC_CONFIG_KEY_ENUM
+      BC_CONFIG_KEY_COUNT,
+  /* A fault of the route as a whole stands behind those of its keys. */
+  BC_CONFIG_KEY_IDENTITY = BC_CONFIG_KEY_COUNT,
+  BC_CONFIG_FAULT_COUNT
+};
+
+enum bc_config_key_kind {
+  BC_CONFIG_IGNORED,
+  BC_CONFIG_ROUTE_KEY,
+  BC_CONFIG_SUBSCRIPTION,
+  BC_CONFIG_ADMIN,
+  BC_CONFIG_BAD_NAME, /* under routes/, but not a NAME */
+  BC_CONFIG_BAD_KEY   /* under routes/NAME/, but no key of a route */
+};
+
+struct bc_config_key_parts {
+  enum bc_config_key_kind kind;
+  struct bc_str name; /* of the route */
+  enum bc_config_key key;
+};
+
+struct bc_config_script {
+  RB_ENTRY(bc_config_script) link;
+  uint64_t hash;
+  size_t refs;
+  size_t len;
+  char text[];
+};
+RB_HEAD(bc_config_script_tree, bc_config_script);
+
+struct bc_config_faults {
+  char *text[BC_CONFIG_FAULT_COUNT];
+  unsigned count;
+};
+
+/* A route that is not acted on yet; only those few have one. */
+struct bc_config_settling {
+  RB_ENTRY(bc_config_settling) link;
+  struct bc_mono due;
+  struct bc_config_entry *entry;
+};
+RB_HEAD(bc_config_settling_tree, bc_config_settling);
+
+/* One route. 100,000 of them are held: what only few need is behind a pointer. */
+struct bc_config_entry {
+  RB_ENTRY(bc_config_entry) by_name;
+  RB_ENTRY(bc_config_entry) by_claim;
+  TAILQ_ENTRY(bc_config_entry) changed;
+  const char *name; /* behind the struct */
+  struct bc_route route;
+  /* config and prefix as they are in the store, NULL when absent or unusable by themselves; and as
+   * they are in force. They are judged together, so a faulty one is kept until its partner comes. */
+  const char *now[2];
+  const char *good[2];
+  const char *options_text;   /* in force */
+  struct bc_options *options; /* in force; NULL = the defaults */
+  struct bc_config_script *script;
+  struct bc_config_faults *faults;
+  struct bc_config_settling *settling;
+  /* Sets of 1 << enum bc_config_key: in the store; seen in the list that is being read; never had a
+   * good value before the route was acted on, so that it must wait. */
+  uint8_t present, seen, blocked;
+  bool has_route : 1;
+  bool is_subscribed : 1;
+  bool is_settled : 1;
+  bool has_lost_check : 1;
+  bool lost_identity : 1;
+  bool stands : 1;
+  bool has_claim : 1;
+  bool is_changed : 1;
+};
+RB_HEAD(bc_config_entry_tree, bc_config_entry);
+RB_HEAD(bc_config_claim_tree, bc_config_entry);
+TAILQ_HEAD(bc_config_changed_queue, bc_config_entry);
+
+struct bc_config_gone {
+  RB_ENTRY(bc_config_gone) link;
+  const char *name; /* behind the struct */
+  bool stands;
+};
+RB_HEAD(bc_config_gone_tree, bc_config_gone);
+
+/* An NLRI whose winner must be found anew. */
+struct bc_config_dispute {
+  RB_ENTRY(bc_config_dispute) link;
+  struct bc_nlri nlri;
+};
+RB_HEAD(bc_config_dispute_tree, bc_config_dispute);
+
+struct bc_config_wish {
+  RB_ENTRY(bc_config_wish) link;
+  RB_ENTRY(bc_config_wish) lonely;
+  const char *name; /* behind the struct */
+  bool is_lonely;   /* no route has this name */
+};
+RB_HEAD(bc_config_wish_tree, bc_config_wish);
+RB_HEAD(bc_config_lonely_tree, bc_config_wish);
+
+struct bc_config_subscription {
+  char *text;      /* the value in force, NULL = none */
+  bool is_refused; /* the store holds another one, which was refused as a whole */
+  struct bc_config_wish_tree wishes;
+  struct bc_config_lonely_tree lonely;
+  size_t lonely_count;
+  size_t wish_count;
+  struct {
+    char *pattern;
+    size_t matches;
+  } globs[BC_LIMIT_SUBSCRIBED_GLOBS];
+  size_t glob_count;
+  char *fault; /* of the whole value, or of words in it */
+  bool is_seen;
+};
+
+/* A key under routes/ that means nothing. */
+struct bc_config_stray {
+  RB_ENTRY(bc_config_stray) link;
+  bool is_seen;
+  bool is_bad_name;
+  char key[];
+};
+RB_HEAD(bc_config_stray_tree, bc_config_stray);
+
+struct bc_config {
+  struct bc_intern *intern;
+  char *node;
+  struct bc_options default_options;
+  unsigned settle_ms;
+
+  struct bc_config_entry_tree entries;
+  struct bc_config_claim_tree claims;
+  struct bc_config_changed_queue changed;
+  struct bc_config_gone_tree gone;
+  struct bc_config_gone *taken; /* keeps the name that the last view showed */
+  struct bc_config_settling_tree settling;
+  struct bc_config_dispute_tree disputes;
+  struct bc_config_script_tree scripts;
+  struct bc_config_counts counts;
+  size_t route_keys;
+
+  bool in_list, has_listed;
+  size_t listed; /* routes seen in the list that is being read */
+
+  struct bc_config_subscription subscription;
+
+  enum bc_admin_state admin;
+  bool has_admin, admin_seen, admin_changed;
+  char *admin_fault;
+
+  struct bc_config_stray_tree strays;
+  size_t stray_count;
+  bool has_more_strays;
+  char *surplus_name; /* the first route beyond the limit, and how many more puts met it */
+  size_t surplus_count;
+  char **node_faults;
+  size_t node_fault_count;
+  bool node_faults_stale;
+};
+
+/* ---- config_key.c ---- */
+struct bc_config_key_parts bc_config_key_parse(const struct bc_config *config, struct bc_str key);
+const char *bc_config_key_text(enum bc_config_key key);
+/* [A-Za-z0-9][A-Za-z0-9._-]{0,127}; with `globs` also '*' and '?', anywhere. */
+bool bc_config_name_is_valid(struct bc_str name, bool globs);
+
+/* ---- config_fault.c ---- */
+/* "routes/NAME/KEY: [column N: ]text" becomes the fault of that key; marks the route changed when it
+ * is another one than before. */
+void bc_config_fault_set(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
+                         const struct bc_fault *fault);
+/* The same with a text of any length that already names its place; takes it over. */
+void bc_config_fault_take(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key, char *text);
+void bc_config_fault_clear(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key);
+bool bc_config_fault_is_set(const struct bc_config_entry *entry, enum bc_config_key key);
+const char *bc_config_fault_first(const struct bc_config_entry *entry);
+
+void bc_config_stray_put(struct bc_config *config, struct bc_str key, bool is_bad_name);
+void bc_config_stray_delete(struct bc_config *config, struct bc_str key);
+void bc_config_stray_list_begin(struct bc_config *config);
+void bc_config_stray_list_end(struct bc_config *config);
+/* A new route that the limit keeps out. */
+void bc_config_surplus_put(struct bc_config *config, struct bc_str name);
+void bc_config_surplus_clear(struct bc_config *config);
+void bc_config_node_faults_free(struct bc_config *config);
+/* Replaces *fault (owned; NULL = none) and remembers that the node's faults must be collected anew. */
+void bc_config_node_fault_set(struct bc_config *config, char **fault, char *text);
+/* A terminated text of at most a few hundred bytes, owned by the caller. */
+char *bc_config_text(const char *format, ...) BC_PRINTF(1, 2);
+
+/* ---- config_entry.c ---- */
+struct bc_config_entry *bc_config_entry_find(const struct bc_config *config, const char *name);
+struct bc_config_entry *bc_config_entry_after(const struct bc_config *config, const char *name);
+struct bc_config_entry *bc_config_entry_next(struct bc_config_entry *entry);
+void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
+                         struct bc_mono now);
+void bc_config_entry_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
+                            struct bc_mono now);
+/* Deletes what the list that ends did not hold. The entry may be gone afterwards. */
+void bc_config_entry_sweep(struct bc_config *config, struct bc_config_entry *entry, struct bc_mono now);
+/* Takes the route out without a trace: for the end of the config. */
+void bc_config_entry_free(struct bc_config *config, struct bc_config_entry *entry);
+bool bc_config_entry_has_version(const struct bc_config_entry *entry);
+
+/* ---- config_settle.c ---- */
+/* A key of the route changed: a new route waits anew; one without a version waits for nothing. */
+void bc_config_settle_touch(struct bc_config *config, struct bc_config_entry *entry, struct bc_mono now);
+/* The route is acted on from now on. */
+void bc_config_settle_end(struct bc_config *config, struct bc_config_entry *entry);
+void bc_config_settle_cancel(struct bc_config *config, struct bc_config_entry *entry);
+
+/* ---- config_view.c ---- */
+void bc_config_view_mark(struct bc_config *config, struct bc_config_entry *entry);
+/* The route is about to be freed: its name is told as gone. */
+void bc_config_view_gone(struct bc_config *config, struct bc_config_entry *entry);
+/* A route came: what is left of an earlier one of this name that nobody has heard of yet. */
+void bc_config_view_back(struct bc_config *config, struct bc_config_entry *entry);
+void bc_config_view_free(struct bc_config *config);
+
+/* ---- config_value.c ---- */
+/* Checks and takes one key's value; true when something changed. The caller has noted that the key is
+ * present. */
+bool bc_config_value_put(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
+                         struct bc_str value);
+void bc_config_value_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key);
+void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entry);
+
+/* ---- config_script.c ---- */
+/* One more reference to the script with these bytes; NULL and a fault when it is none that can run or
+ * there are too many. `replaces` (may be NULL) gives its reference up right after. */
+struct bc_config_script *bc_config_script_get(struct bc_config *config, struct bc_str bytes,
+                                              const struct bc_config_script *replaces, struct bc_fault *fault);
+void bc_config_script_put(struct bc_config *config, struct bc_config_script *script);
+
+/* ---- config_subscription.c ---- */
+void bc_config_subscription_put(struct bc_config *config, struct bc_str value);
+void bc_config_subscription_delete(struct bc_config *config);
+void bc_config_subscription_free(struct bc_config *config);
+/* A route of this name came (true) or went: whether it is subscribed. */
+bool bc_config_subscription_count(struct bc_config *config, const char *name, bool came);
+/* "… no route matches "a", "b"" or NULL; owned by the caller. */
+char *bc_config_subscription_lonely_text(const struct bc_config *config);
+
+/* ---- config_identity.c ---- */
+/* Makes, moves or drops the route's claim after `is_subscribed` or the version changed.
+ * bc_config_identity_drop must come before `route` changes. */
+void bc_config_identity_drop(struct bc_config *config, struct bc_config_entry *entry);
+void bc_config_identity_claim(struct bc_config *config, struct bc_config_entry *entry);
+void bc_config_identity_standing(struct bc_config *config, struct bc_config_entry *entry, bool stands);
+/* Decides all open disputes. */
+void bc_config_identity_settle(struct bc_config *config);
+void bc_config_identity_free(struct bc_config *config);
+
+#endif

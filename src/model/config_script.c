@@ -1,0 +1,128 @@
+#include "model/config_private.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int script_compare(const struct bc_config_script *a, const struct bc_config_script *b) {
+  if (a->hash != b->hash) {
+    return a->hash < b->hash ? -1 : 1;
+  }
+  return bc_str_compare((struct bc_str){a->text, a->len}, (struct bc_str){b->text, b->len});
+}
+
+BC_TREE(bc_config_script_tree, bc_config_script, link, script_compare)
+
+/* FNV-1a, 64 bits; 0 is kept for "no script". */
+static uint64_t script_hash(struct bc_str bytes) {
+  uint64_t hash = 0xcbf29ce484222325U;
+  for (size_t i = 0; i < bytes.len; i++) {
+    hash = (hash ^ (unsigned char)bytes.at[i]) * 0x100000001b3U;
+  }
+  return hash == 0 ? 1 : hash;
+}
+
+static struct bc_str script_base_name(struct bc_str path) {
+  const char *slash = path.len == 0 ? NULL : memrchr(path.at, '/', path.len);
+  if (slash != NULL) {
+    size_t skipped = (size_t)(slash - path.at) + 1;
+    path.at += skipped;
+    path.len -= skipped;
+  }
+  return path;
+}
+
+/* lua, lua5.4, lua54, luajit, luajit-2.1 … */
+static bool script_is_lua(struct bc_str program) {
+  struct bc_str name = script_base_name(program);
+  if (!bc_str_starts(name, "lua")) {
+    return false;
+  }
+  size_t at = bc_str_starts(name, "luajit") ? 6 : 3;
+  while (at < name.len && ((name.at[at] >= '0' && name.at[at] <= '9') || name.at[at] == '.' || name.at[at] == '-')) {
+    at++;
+  }
+  return at == name.len;
+}
+
+/* The program that the first line names, behind `env`, its options and its variables. */
+static struct bc_str script_interpreter(struct bc_str line) {
+  struct bc_str word = bc_str_next_word(&line);
+  if (!bc_str_is(script_base_name(word), "env")) {
+    return word;
+  }
+  do {
+    word = bc_str_next_word(&line);
+  } while (word.len > 0 && (word.at[0] == '-' || memchr(word.at, '=', word.len) != NULL));
+  return word;
+}
+
+static bool script_check_first_line(struct bc_str bytes, struct bc_fault *fault) {
+  struct bc_str line;
+  if (!bc_str_starts(bytes, "#!") || !bc_str_next_field(&bytes, '\n', &line)) {
+    return true;
+  }
+  line = bc_str_trim((struct bc_str){line.at + 2, line.len - 2});
+  if (bc_str_is(line, "lua")) {
+    bc_fault_set(fault, 0, "Lua checks are not supported by this version");
+    return false;
+  }
+  if (script_is_lua(script_interpreter(line))) {
+    bc_fault_set(fault, 0, "the first line names a Lua interpreter: write #!lua");
+    return false;
+  }
+  return true;
+}
+
+static bool script_check(struct bc_str bytes, struct bc_fault *fault) {
+  if (bc_str_trim(bytes).len == 0) {
+    bc_fault_set(fault, 0, "is empty");
+    return false;
+  }
+  if (bytes.len > BC_LIMIT_SCRIPT_BYTES) {
+    bc_fault_set(fault, 0, "expected at most %d bytes, found %zu", BC_LIMIT_SCRIPT_BYTES, bytes.len);
+    return false;
+  }
+  const char *nul = memchr(bytes.at, '\0', bytes.len);
+  if (nul != NULL) {
+    bc_fault_set(fault, 0, "byte %zu is NUL: expected a script in plain text", (size_t)(nul - bytes.at) + 1);
+    return false;
+  }
+  return script_check_first_line(bytes, fault);
+}
+
+struct bc_config_script *bc_config_script_get(struct bc_config *config, struct bc_str bytes,
+                                              const struct bc_config_script *replaces, struct bc_fault *fault) {
+  if (!script_check(bytes, fault)) {
+    return NULL;
+  }
+  struct bc_config_script *made = bc_mem_new(1, sizeof *made + bytes.len + 1);
+  made->hash = script_hash(bytes);
+  made->len = bytes.len;
+  memcpy(made->text, bytes.at, bytes.len);
+  struct bc_config_script *held = RB_INSERT(bc_config_script_tree, &config->scripts, made);
+  if (held != NULL) {
+    free(made);
+    held->refs++;
+    return held;
+  }
+  size_t leaving = replaces != NULL && replaces->refs == 1 ? 1 : 0;
+  if (config->counts.scripts - leaving >= BC_LIMIT_SCRIPTS) {
+    RB_REMOVE(bc_config_script_tree, &config->scripts, made);
+    free(made);
+    bc_fault_set(fault, 0, "more than %d different scripts", BC_LIMIT_SCRIPTS);
+    return NULL;
+  }
+  made->refs = 1;
+  config->counts.scripts++;
+  return made;
+}
+
+void bc_config_script_put(struct bc_config *config, struct bc_config_script *script) {
+  if (script != NULL && --script->refs == 0) {
+    RB_REMOVE(bc_config_script_tree, &config->scripts, script);
+    config->counts.scripts--;
+    free(script);
+  }
+}

@@ -1,0 +1,129 @@
+#include "model/config_private.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int gone_compare(const struct bc_config_gone *a, const struct bc_config_gone *b) {
+  return strcmp(a->name, b->name);
+}
+
+BC_TREE(bc_config_gone_tree, bc_config_gone, link, gone_compare)
+
+void bc_config_view_mark(struct bc_config *config, struct bc_config_entry *entry) {
+  if (!entry->is_changed) {
+    entry->is_changed = true;
+    TAILQ_INSERT_TAIL(&config->changed, entry, changed);
+  }
+}
+
+static void view_unmark(struct bc_config *config, struct bc_config_entry *entry) {
+  if (entry->is_changed) {
+    entry->is_changed = false;
+    TAILQ_REMOVE(&config->changed, entry, changed);
+  }
+}
+
+void bc_config_view_gone(struct bc_config *config, struct bc_config_entry *entry) {
+  view_unmark(config, entry);
+  size_t len = strlen(entry->name);
+  struct bc_config_gone *gone = bc_mem_new(1, sizeof *gone + len + 1);
+  gone->name = memcpy(gone + 1, entry->name, len + 1);
+  gone->stands = entry->stands;
+  (void)RB_INSERT(bc_config_gone_tree, &config->gone, gone);
+}
+
+void bc_config_view_back(struct bc_config *config, struct bc_config_entry *entry) {
+  struct bc_config_gone wanted = {.name = entry->name};
+  struct bc_config_gone *gone = RB_FIND(bc_config_gone_tree, &config->gone, &wanted);
+  if (gone != NULL) {
+    /* To others it never went, so what they told about it still holds. */
+    entry->stands = gone->stands;
+    RB_REMOVE(bc_config_gone_tree, &config->gone, gone);
+    free(gone);
+  }
+  bc_config_view_mark(config, entry);
+}
+
+void bc_config_view_free(struct bc_config *config) {
+  struct bc_config_gone *gone;
+  while ((gone = RB_MIN(bc_config_gone_tree, &config->gone)) != NULL) {
+    RB_REMOVE(bc_config_gone_tree, &config->gone, gone);
+    free(gone);
+  }
+  free(config->taken);
+}
+
+static void view_fill(const struct bc_config *config, const struct bc_config_entry *entry,
+                      struct bc_config_route *view) {
+  const struct bc_options *options = entry->options == NULL ? &config->default_options : entry->options;
+  bool has_version = bc_config_entry_has_version(entry);
+  bool has_check = has_version && entry->script != NULL && !entry->has_lost_check && !options->check_is_none;
+  *view = (struct bc_config_route){
+      .name = entry->name,
+      .is_subscribed = entry->is_subscribed,
+      .has_config = (entry->present & (1U << BC_CONFIG_KEY_CONFIG)) != 0,
+      .has_version = has_version,
+      .is_settled = entry->is_settled,
+      .route = has_version ? &entry->route : NULL,
+      .options = has_version ? options : NULL,
+      .script = has_check ? entry->script->text : NULL,
+      .script_len = has_check ? entry->script->len : 0,
+      .script_hash = has_check ? entry->script->hash : 0,
+      .has_lost_check = entry->has_lost_check,
+      .lost_identity = entry->lost_identity,
+      .fault = bc_config_fault_first(entry),
+  };
+}
+
+/* Who wins a disputed prefix is decided when somebody looks, once for many changes: to the caller of a
+ * const function nothing changes. */
+static void view_refresh(const struct bc_config *config) {
+  bc_config_identity_settle((struct bc_config *)(uintptr_t)config);
+}
+
+bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *view, bool *found) {
+  view_refresh(config);
+  free(config->taken);
+  config->taken = RB_MIN(bc_config_gone_tree, &config->gone);
+  if (config->taken != NULL) {
+    RB_REMOVE(bc_config_gone_tree, &config->gone, config->taken);
+    *view = (struct bc_config_route){.name = config->taken->name};
+    *found = false;
+    return true;
+  }
+  struct bc_config_entry *entry = TAILQ_FIRST(&config->changed);
+  if (entry == NULL) {
+    return false;
+  }
+  view_unmark(config, entry);
+  view_fill(config, entry, view);
+  *found = true;
+  return true;
+}
+
+bool bc_config_find(const struct bc_config *config, const char *name, struct bc_config_route *view) {
+  view_refresh(config);
+  const struct bc_config_entry *entry = bc_config_entry_find(config, name);
+  if (entry == NULL) {
+    return false;
+  }
+  view_fill(config, entry, view);
+  return true;
+}
+
+bool bc_config_each(const struct bc_config *config, const char *after, struct bc_config_route *view) {
+  view_refresh(config);
+  const struct bc_config_entry *entry = bc_config_entry_after(config, after);
+  if (entry == NULL) {
+    return false;
+  }
+  view_fill(config, entry, view);
+  return true;
+}
+
+struct bc_config_counts bc_config_counts(const struct bc_config *config) {
+  view_refresh(config);
+  return config->counts;
+}

@@ -1,0 +1,125 @@
+/* A command from its ack to its confirmation: by the wire where the neighbor reports its updates, by
+ * time where it does not. */
+#include "base/mem.h"
+#include "model/rib_private.h"
+
+static struct bc_mono rib_later(struct bc_mono a, struct bc_mono b) {
+  return a.us > b.us ? a : b;
+}
+
+static struct bc_mono rib_drain_end(const struct bc_rib *rib, const struct rib_work *work, struct bc_mono now) {
+  struct bc_mono from = now;
+  for (unsigned i = 0; i < rib->neighbors_count; i++) {
+    if ((work->draining >> i & 1U) != 0) {
+      from = rib_later(from, rib->neighbors[i].resend_until);
+    }
+  }
+  size_t backlog = rib->counts.outstanding_nlri + rib->placed[RIB_PLACE_READY] + rib->placed[RIB_PLACE_SOLO];
+  int64_t backlog_ms = (int64_t)backlog * 1000 / RIB_DRAIN_NLRI_PER_SECOND;
+  return bc_mono_add_ms(from, RIB_DRAIN_MS + backlog_ms);
+}
+
+void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
+  struct rib_entry *entry = work->entry;
+  uint64_t open = bc_rib_expected(rib, entry, work->selector) & ~work->seen;
+  if (work->verb == BC_VERB_ANNOUNCE) {
+    bc_rib_form_set(rib, &entry->told, &work->form);
+    entry->holds = RIB_HOLDS_TOLD;
+    entry->on_wire = work->seen;
+  } else {
+    if (entry->told.attributes == NULL) {
+      bc_rib_form_set(rib, &entry->told, &work->form);
+    }
+    entry->holds = RIB_HOLDS_NONE;
+  }
+  entry->missing = 0;
+  work->seen = 0;
+  bc_intern_put(rib->intern, work->error);
+  work->error = NULL;
+  work->is_refused = false;
+  work->is_suspect = false;
+  work->is_mixed = false;
+  work->refusals = 0;
+  work->acked_at = now;
+  work->waiting = open & rib->reporting;
+  work->draining = open & ~rib->reporting;
+  work->drain_at = rib_drain_end(rib, work, now);
+  bc_rib_work_place(rib, work, RIB_PLACE_WAIT);
+  bc_rib_refresh(rib, entry);
+  bc_rib_flight_check(rib, work, now);
+}
+
+static void rib_flight_end(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
+  struct rib_entry *entry = work->entry;
+  entry->missing = work->late & bc_rib_expected(rib, entry, work->selector);
+  if (entry->missing == 0 && work->verb == BC_VERB_WITHDRAW) {
+    bc_rib_form_release(rib, &entry->told);
+    entry->on_wire = 0;
+  }
+  if (entry->missing != 0 && work->tries >= RIB_TRIES) {
+    work->is_alarmed = true;
+    work->retry_at = bc_mono_add_ms(now, RIB_ALARM_MS);
+  }
+  if (entry->missing == 0 && !work->is_nudge) {
+    work->tries = 0;
+    work->is_alarmed = false;
+  }
+  bc_rib_work_place(rib, work, RIB_PLACE_IDLE);
+  bc_rib_update(rib, entry, now);
+  bc_rib_update_siblings(rib, entry, now);
+}
+
+/* Gives up neighbors whose time is over; returns when the next one's is. */
+static struct bc_mono rib_flight_give_up(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
+  struct bc_mono next = {0};
+  struct bc_mono last = bc_mono_add_ms(work->acked_at, RIB_CONFIRM_MAX_MS);
+  for (unsigned i = 0; i < rib->neighbors_count; i++) {
+    uint64_t bit = UINT64_C(1) << i;
+    if ((work->waiting & bit) != 0) {
+      struct bc_mono quiet = rib_later(work->acked_at, rib->neighbors[i].updated_at);
+      struct bc_mono end = bc_mono_earlier(bc_mono_add_ms(quiet, RIB_CONFIRM_MS), last);
+      if (bc_mono_reached(end, now)) {
+        work->waiting &= ~bit;
+        work->late |= bit;
+      } else {
+        next = bc_mono_earlier(next, end);
+      }
+    }
+  }
+  return next;
+}
+
+void bc_rib_flight_check(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
+  struct bc_mono next = rib_flight_give_up(rib, work, now);
+  if (work->draining != 0 && bc_mono_reached(work->drain_at, now)) {
+    /* An ack that may be another line's proves nothing; a barrier will tell. */
+    if (work->epoch > rib->epoch_trusted) {
+      work->drain_at = bc_mono_add_ms(now, RIB_UNTRUSTED_MS);
+    } else {
+      uint64_t drained = work->draining;
+      work->draining = 0;
+      work->entry->on_wire =
+          work->verb == BC_VERB_ANNOUNCE ? work->entry->on_wire | drained : work->entry->on_wire & ~drained;
+    }
+  }
+  if (work->waiting == 0 && work->draining == 0) {
+    rib_flight_end(rib, work, now);
+    return;
+  }
+  bc_rib_work_set_timer(rib, work, work->draining != 0 ? bc_mono_earlier(next, work->drain_at) : next);
+}
+
+void bc_rib_flight_shown(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, bool is_as_sent,
+                         struct bc_mono now) {
+  if (work->place == RIB_PLACE_SENT) {
+    work->seen = is_as_sent ? work->seen | neighbor : work->seen & ~neighbor;
+    return;
+  }
+  if (is_as_sent) {
+    work->waiting &= ~neighbor;
+    work->late &= ~neighbor;
+  } else {
+    work->waiting |= neighbor & bc_rib_expected(rib, work->entry, work->selector) & rib->reporting;
+  }
+  bc_rib_flight_check(rib, work, now);
+}

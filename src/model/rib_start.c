@@ -1,0 +1,167 @@
+/* The start: what stands in ExaBGP, what the journal says is ours, and what is wanted, made one. */
+#include "base/mem.h"
+#include "model/rib_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void rib_foreign_add_text(struct bc_rib *rib, unsigned neighbor, struct bc_str text) {
+  rib->counts.foreign++;
+  if (rib->foreign_texts_count >= RIB_FOREIGN_TEXTS) {
+    return;
+  }
+  size_t count = rib->foreign_texts_count;
+  if ((count & (count - 1)) == 0) {
+    rib->foreign_texts = bc_mem_resize(rib->foreign_texts, count == 0 ? 1 : count * 2, sizeof rib->foreign_texts[0]);
+  }
+  rib->foreign_texts[count] =
+      (struct rib_foreign_text){.neighbor = neighbor, .text = bc_mem_copy_text(text.at, text.len)};
+  rib->foreign_texts_count++;
+}
+
+void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_route *route, struct bc_str raw) {
+  if (rib->is_started) {
+    return;
+  }
+  if (route == NULL || neighbor >= rib->neighbors_count) {
+    rib_foreign_add_text(rib, neighbor, raw);
+    return;
+  }
+  if (rib->standing_count == BC_LIMIT_STANDING) {
+    rib->is_standing_cut = true;
+    return;
+  }
+  if (rib->standing_count == rib->standing_cap) {
+    rib->standing_cap = rib->standing_cap == 0 ? 64 : rib->standing_cap * 2;
+    rib->standing = bc_mem_resize(rib->standing, rib->standing_cap, sizeof rib->standing[0]);
+  }
+  struct rib_form form = bc_rib_form_of(route);
+  rib->standing[rib->standing_count++] =
+      (struct rib_standing){.nlri = route->nlri, .neighbor = neighbor, .form = bc_rib_form_copy(&form)};
+}
+
+/* ExaBGP 5.0 lists `next-hop self` as the address that it stands for. */
+static bool rib_differs_in_self_only(const struct rib_form *wanted, const struct rib_form *standing) {
+  const char *self = strstr(wanted->attributes, "next-hop self");
+  const char *resolved = strstr(standing->attributes, "next-hop ");
+  size_t before = self == NULL ? 0 : (size_t)(self - wanted->attributes);
+  if (self == NULL || resolved == NULL || (size_t)(resolved - standing->attributes) != before ||
+      strncmp(wanted->attributes, standing->attributes, before) != 0) {
+    return false;
+  }
+  self += strlen("next-hop self");
+  resolved += strlen("next-hop ");
+  resolved += strcspn(resolved, " ");
+  return strcmp(self, resolved) == 0;
+}
+
+static bool rib_stands_as_wanted(const struct rib_entry *entry, const struct rib_form *standing) {
+  if (bc_rib_form_equal(&entry->wanted, standing)) {
+    return true;
+  }
+  bool is_said = entry->journal == NULL || entry->journal == entry->wanted.attributes;
+  return is_said && rib_differs_in_self_only(&entry->wanted, standing);
+}
+
+static bool rib_is_reached(const struct bc_rib *rib, const struct rib_entry *entry, unsigned neighbor) {
+  return (entry->selector->mask & rib->ours & (UINT64_C(1) << neighbor)) != 0;
+}
+
+/* Until the entries are adopted, on_wire says where an entry stands and missing where with other text. */
+static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *standing, bool journal_is_lost) {
+  bool is_ours = false;
+  struct rib_entry *first = bc_rib_entry_first(rib, &standing->nlri);
+  for (struct rib_entry *entry = first; entry != NULL; entry = bc_rib_entry_next(entry)) {
+    bool is_known = entry->journal != NULL || (journal_is_lost && entry->wanted.attributes != NULL);
+    is_ours = is_ours || (is_known && rib_is_reached(rib, entry, standing->neighbor));
+  }
+  uint64_t bit = UINT64_C(1) << standing->neighbor;
+  if (!is_ours) {
+    struct rib_selector all = {.text = NULL};
+    struct rib_entry as_entry = {.nlri = standing->nlri};
+    struct bc_route route = bc_rib_route_of(&as_entry, &all, &standing->form);
+    struct bc_buf text;
+    bc_buf_init(&text, BC_LIMIT_COMMAND_BYTES);
+    bc_route_print(&route, BC_VERB_NONE, &text);
+    rib_foreign_add_text(rib, standing->neighbor, bc_buf_str(&text));
+    bc_buf_free(&text);
+    bc_rib_foreign_make(rib, &standing->nlri)->mask |= bit;
+    return;
+  }
+  for (struct rib_entry *entry = first; entry != NULL; entry = bc_rib_entry_next(entry)) {
+    if (!rib_is_reached(rib, entry, standing->neighbor)) {
+      continue;
+    }
+    entry->on_wire |= bit;
+    if (entry->wanted.attributes != NULL && rib_stands_as_wanted(entry, &standing->form)) {
+      continue;
+    }
+    entry->missing |= bit;
+    bc_rib_form_set(rib, &entry->told, &standing->form);
+  }
+}
+
+/* Commands of the core before this one may still be on their way to the wire: changes wait a moment. */
+static void rib_calm(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
+  bc_rib_work_get(rib, entry)->calm_until = bc_mono_add_ms(now, RIB_START_CALM_MS);
+}
+
+static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
+  uint64_t stands = entry->on_wire;
+  uint64_t differs = entry->missing;
+  uint64_t listed = entry->selector->mask & rib->ours & rib->configured[entry->nlri.family];
+  entry->missing = 0;
+  entry->on_wire = stands & ~differs & rib->established;
+  entry->is_foreign = bc_rib_foreign_covers(rib, entry) && stands == 0;
+  if (stands == 0) {
+    return;
+  }
+  entry->holds = RIB_HOLDS_TOLD;
+  if (entry->wanted.attributes == NULL) {
+    entry->on_wire = stands & rib->established;
+    rib_calm(rib, entry, now);
+  } else if (differs == stands) {
+    rib_calm(rib, entry, now);
+  } else {
+    bc_rib_form_set(rib, &entry->told, &entry->wanted);
+    if (differs != 0 || (listed & ~stands) != 0) {
+      entry->holds = RIB_HOLDS_DOUBT;
+      rib_calm(rib, entry, now);
+    }
+  }
+}
+
+void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now) {
+  if (rib->is_started) {
+    return;
+  }
+  rib->last_now = now;
+  for (size_t i = 0; i < rib->standing_count; i++) {
+    rib_standing_match(rib, &rib->standing[i], journal_is_lost);
+    bc_rib_form_release(rib, &rib->standing[i].form);
+  }
+  bool is_cut = rib->is_standing_cut;
+  free(rib->standing);
+  rib->standing = NULL;
+  rib->standing_count = 0;
+  for (unsigned i = 0; i < rib->neighbors_count; i++) {
+    rib->neighbors[i].initial = 0;
+  }
+  rib->is_started = true;
+  struct rib_entry *entry;
+  for (entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
+    rib_adopt(rib, entry, now);
+  }
+  for (entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
+    /* Whether it stands is not known when the list was cut: its record stays for the next start. */
+    bool is_unknown = is_cut && entry->wanted.attributes == NULL && entry->holds == RIB_HOLDS_NONE;
+    if (!is_unknown) {
+      bc_rib_update(rib, entry, now);
+    }
+  }
+  bc_rib_reap(rib);
+}
+
+bool bc_rib_is_started(const struct bc_rib *rib) {
+  return rib->is_started;
+}

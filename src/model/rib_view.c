@@ -1,0 +1,78 @@
+/* What others read of the RIB. */
+#include "model/rib_private.h"
+
+#include <stdlib.h>
+
+#define RIB_FOREIGN_ERROR "stands in ExaBGP, but was not announced by this program: it is left alone"
+
+const char *bc_rib_state_text(enum bc_rib_state state) {
+  static const char *const texts[] = {
+#define RIB_STATE_TEXT(name, text) text,
+      BC_RIB_STATE_LIST(RIB_STATE_TEXT)
+#undef RIB_STATE_TEXT
+  };
+  return texts[state];
+}
+
+bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, struct bc_rib_view *view) {
+  const struct rib_entry *entry = bc_rib_entry_find(rib, selector, nlri);
+  if (entry == NULL) {
+    return false;
+  }
+  /* The routes of a view are put together when asked for: entries hold less than two routes. */
+  struct bc_rib *scratch = (struct bc_rib *)(uintptr_t)rib;
+  const struct rib_work *work = entry->work;
+  scratch->view_wanted = bc_rib_route_of(entry, entry->selector, &entry->wanted);
+  scratch->view_told = bc_rib_route_of(entry, entry->selector, &entry->told);
+  *view = (struct bc_rib_view){.owner = entry->owner,
+                               .wanted = entry->wanted.attributes == NULL ? NULL : &rib->view_wanted,
+                               .told = entry->told.attributes == NULL ? NULL : &rib->view_told,
+                               .state = (enum bc_rib_state)entry->state,
+                               .on_wire = rib->is_started ? entry->on_wire : 0,
+                               .missing = rib->is_started ? entry->missing : 0,
+                               .nudges = work == NULL ? 0 : work->tries,
+                               .is_alarmed = work != NULL && work->is_alarmed,
+                               .error = entry->is_foreign ? RIB_FOREIGN_ERROR
+                                        : work != NULL    ? work->error
+                                                          : NULL};
+  return true;
+}
+
+const char *bc_rib_next_changed(struct bc_rib *rib) {
+  bc_intern_put(rib->intern, rib->taken_owner);
+  rib->taken_owner = NULL;
+  struct rib_note *note = STAILQ_FIRST(&rib->notes);
+  if (note != NULL) {
+    STAILQ_REMOVE_HEAD(&rib->notes, list);
+    if (note->entry != NULL) {
+      note->entry->note = NULL;
+    }
+    rib->taken_owner = note->owner;
+    free(note);
+  }
+  return rib->taken_owner;
+}
+
+bool bc_rib_foreign(const struct bc_rib *rib, size_t index, unsigned *neighbor, const char **text) {
+  if (index >= rib->foreign_texts_count) {
+    return false;
+  }
+  *neighbor = rib->foreign_texts[index].neighbor;
+  *text = rib->foreign_texts[index].text;
+  return true;
+}
+
+struct bc_rib_counts bc_rib_counts(const struct bc_rib *rib) {
+  struct bc_rib_counts counts = rib->counts;
+  counts.queued = rib->placed[RIB_PLACE_READY] + rib->placed[RIB_PLACE_SOLO];
+  counts.journal_waiting = rib->placed[RIB_PLACE_JOURNAL] + rib->placed[RIB_PLACE_BATCH];
+  return counts;
+}
+
+bool bc_rib_is_settled(const struct bc_rib *rib) {
+  size_t open = 0;
+  for (int place = RIB_PLACE_JOURNAL; place <= RIB_PLACE_WAIT; place++) {
+    open += rib->placed[place];
+  }
+  return open == 0 && !rib->is_batch_out && TAILQ_EMPTY(&rib->lines) && !rib->is_barrier_due;
+}

@@ -1,0 +1,138 @@
+#include "base/limits.h"
+#include "model/settings_table.h"
+
+#include <string.h>
+
+enum { SETTINGS_WORKERS_MAX = 64 };
+
+static bool settings_is_word(struct bc_str text) {
+  return text.len > 0 && bc_str_is_printable(text) && memchr(text.at, ' ', text.len) == NULL;
+}
+
+static bool settings_is_endpoint(struct bc_str text) {
+  static const char *const schemes[] = {"http://", "https://", "file:///"};
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+    if (bc_str_starts(text, schemes[i]) && text.len > strlen(schemes[i])) {
+      return settings_is_word(text);
+    }
+  }
+  return false;
+}
+
+static bool settings_is_endpoint_list(struct bc_str list) {
+  struct bc_str field;
+  size_t count = 0;
+  while (bc_str_next_field(&list, ',', &field)) {
+    if (!settings_is_endpoint(field)) {
+      return false;
+    }
+    count++;
+  }
+  return count > 0 && count <= BC_LIMIT_ETCD_ENDPOINTS;
+}
+
+static bool settings_is_alphanumeric(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static bool settings_is_name(struct bc_str text) {
+  if (text.len == 0 || text.len > BC_LIMIT_NAME_BYTES || !settings_is_alphanumeric(text.at[0])) {
+    return false;
+  }
+  for (size_t i = 0; i < text.len; i++) {
+    if (!settings_is_alphanumeric(text.at[i]) && (text.at[i] == '\0' || strchr("._-", text.at[i]) == NULL)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Keys are joined to it with '/', so it neither is "/" nor ends with one. */
+static bool settings_is_prefix(struct bc_str text) {
+  if (!settings_is_word(text) || text.len > BC_LIMIT_KEY_BYTES / 2 || text.at[0] != '/' ||
+      text.at[text.len - 1] == '/') {
+    return false;
+  }
+  for (size_t i = 1; i < text.len; i++) {
+    if (text.at[i] == '/' && text.at[i - 1] == '/') {
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool settings_read_count(struct bc_str value, unsigned *number) {
+  uint64_t count = 0;
+  if (bc_str_to_u64(value, SETTINGS_WORKERS_MAX, &count) != BC_ERR_OK || count == 0) {
+    return false;
+  }
+  *number = (unsigned)count;
+  return true;
+}
+
+static bool settings_read_level(struct bc_str value, unsigned *number) {
+  char text[16] = "";
+  enum bc_log_level level;
+  if (value.len >= sizeof text) {
+    return false;
+  }
+  memcpy(text, value.at, value.len);
+  if (bc_log_level_parse(text, &level) != BC_ERR_OK) {
+    return false;
+  }
+  *number = (unsigned)level;
+  return true;
+}
+
+static bool settings_read_choice(struct bc_str value, const char *zero, const char *one, unsigned *number) {
+  *number = bc_str_is(value, one) ? 1 : 0;
+  return *number == 1 || bc_str_is(value, zero);
+}
+
+bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, unsigned *number) {
+  switch (kind) {
+  case BC_SETTINGS_LIST:
+    return settings_is_endpoint_list(value);
+  case BC_SETTINGS_NAME:
+    return settings_is_name(value);
+  case BC_SETTINGS_PATH:
+    return value.len > 0 && value.at[0] == '/' && bc_str_is_printable(value);
+  case BC_SETTINGS_PREFIX:
+    return settings_is_prefix(value);
+  case BC_SETTINGS_COUNT:
+    return settings_read_count(value, number);
+  case BC_SETTINGS_LEVEL:
+    return settings_read_level(value, number);
+  case BC_SETTINGS_FORMAT:
+    return settings_read_choice(value, "text", "json", number);
+  case BC_SETTINGS_SWITCH:
+    return settings_read_choice(value, "off", "on", number);
+  case BC_SETTINGS_FLAG:
+    return settings_read_choice(value, "false", "true", number);
+  }
+  return false;
+}
+
+const char *bc_settings_value_expected(enum bc_settings_kind kind) {
+  switch (kind) {
+  case BC_SETTINGS_LIST:
+    return "expected http://HOST:PORT, https://HOST:PORT or file:///DIR, several with commas, at most 16";
+  case BC_SETTINGS_NAME:
+    return "expected letters, digits, '.', '_', '-', a letter or digit first, at most 128";
+  case BC_SETTINGS_PATH:
+    return "expected an absolute path";
+  case BC_SETTINGS_PREFIX:
+    return "expected a path such as /bgp, without '/' at its end";
+  case BC_SETTINGS_COUNT:
+    return "expected a number from 1 to 64";
+  case BC_SETTINGS_LEVEL:
+    return "expected error, warning, notice, info or debug";
+  case BC_SETTINGS_FORMAT:
+    return "expected text or json";
+  case BC_SETTINGS_SWITCH:
+    return "expected on or off";
+  case BC_SETTINGS_FLAG:
+    return "expected true or false";
+  }
+  return "";
+}

@@ -1,0 +1,111 @@
+"""One BIRD: started in a namespace, asked over its control socket (birdc's protocol, without a fork per question)."""
+import re
+import socket
+import subprocess
+
+CONFIG = """
+router id {address};
+log "{directory}/{name}.log" all;
+protocol device {{ }}
+protocol bgp exa {{
+  local {address} port 179 as {local_as};
+  neighbor {neighbor} as {peer_as};
+  passive;
+  multihop;
+  ipv4 {{ import all; export none; {options} }};
+  ipv6 {{ import all; export none; {options} }};
+}}
+"""
+
+ROUTE = re.compile(r"^(\S+)?\s+(unicast|unreachable|blackhole|prohibit)\s+\[exa\s")
+ATTRIBUTE = re.compile(r"^\s+BGP\.(\w+):\s*(.*)$")
+
+
+class Bird:
+    def __init__(self, lab, name, address, neighbor, local_as, peer_as, options=""):
+        self.lab, self.name, self.address = lab, name, address
+        self.namespace = lab.namespace(name)
+        self.control = lab.dir / f"{name}.ctl"
+        self.config = lab.dir / f"{name}.conf"
+        self.log_file = lab.dir / f"{name}.log"
+        self.config.write_text(CONFIG.format(directory=lab.dir, name=name, address=address, neighbor=neighbor,
+                                             local_as=local_as, peer_as=peer_as, options=options))
+        self.process = None
+
+    def start(self):
+        self.process = self.lab.spawn(["bird", "-f", "-c", self.config, "-s", self.control], self.namespace,
+                                      f"{self.name}.out")
+        self.lab.wait_for(lambda: self.ask("show status"), 10, f"BIRD {self.name} answers")
+
+    def stop(self):
+        self.lab.end(self.process)
+        self.process = None
+
+    def ask(self, command):
+        """The lines of the answer, without their codes."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.settimeout(10)
+            link.connect(str(self.control))
+            stream = link.makefile("rw")
+            self._answer(stream)
+            stream.write(command + "\n")
+            stream.flush()
+            return self._answer(stream)
+
+    @staticmethod
+    def _answer(stream):
+        lines = []
+        for line in stream:
+            line = line.rstrip("\n")
+            coded = re.match(r"^(\d{4})([- ])", line)
+            lines.append(line[5:] if coded else line[1:])
+            if coded and coded.group(2) == " ":
+                return lines
+        raise ConnectionError("BIRD ended the answer early")
+
+    def routes(self):
+        """{prefix: {attribute: text}}, both families: origin, as_path, next_hop, med, community …"""
+        found, current, prefix = {}, None, None
+        for line in self.ask("show route protocol exa all"):
+            route = ROUTE.match(line)
+            attribute = ATTRIBUTE.match(line)
+            if route:
+                prefix = route.group(1) or prefix
+                current = found.setdefault(prefix, {})
+            elif attribute and current is not None:
+                current[attribute.group(1)] = attribute.group(2).strip()
+        return found
+
+    def prefixes(self):
+        return set(self.routes())
+
+    def med(self, prefix):
+        """The MED, or None: no such route, or a route without one."""
+        text = self.routes().get(prefix, {}).get("med")
+        return None if text is None else int(text)
+
+    def has(self, prefix):
+        return any(ROUTE.match(line) for line in self.ask(f"show route {prefix} protocol exa"))
+
+    def counters(self):
+        """{"updates": n, "withdraws": n} received from ExaBGP since the session came up, both families."""
+        total = {"updates": 0, "withdraws": 0}
+        for line in self.ask("show protocols all exa"):
+            for word in total:
+                if line.strip().startswith(f"Import {word}:"):
+                    total[word] += int(line.split(":")[1].split()[0])
+        return total
+
+    def count(self):
+        """Routes that BIRD holds, without listing them."""
+        return sum(int(line.split()[1]) for line in self.ask("show protocols all exa")
+                   if line.strip().startswith("Routes:"))
+
+    def is_up(self):
+        return any(re.match(r"^exa\s.*\bEstablished\b", line) for line in self.ask("show protocols"))
+
+    def session_down(self):
+        self.ask("disable exa")
+
+    def session_up(self):
+        self.ask("enable exa")

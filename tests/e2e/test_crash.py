@@ -1,0 +1,117 @@
+"""A crash of any of our processes moves no route; what was ours before is found again, what was not is left alone."""
+import os
+import random
+import signal
+import time
+
+import pytest
+
+ROUTES = 200
+STATIC = "route 192.0.2.77/32 next-hop self;"
+FOREIGN = {"192.0.2.77/32", "192.0.2.88/32"}
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab):
+    lab = make_lab(static=STATIC, other=True)
+    keys = {f"routes/r{n}/config": f"route 10.1.{n // 100}.{n % 100}/32 next-hop self med {n}" for n in range(ROUTES)}
+    lab.put_all({**keys, "node/n1/subscribedRoutes": "*"})
+    lab.start_exabgp()
+    lab.say_as_other("announce route 192.0.2.88/32 next-hop self")
+    lab.wait_for(lambda: lab.bird.count() == ROUTES + 2, 30, "all routes")
+    lab.wait_for(lambda: lab.status()["exabgp"]["settled"], 30, "all confirmed")
+    return lab
+
+
+def core_ready(lab, but=None):
+    """The core's pid, once another one than `but` is synced."""
+    def ready():
+        status = lab.status()
+        return status["pid"] != but and status["exabgp"]["state"] == "synced" and status["pid"]
+    return lab.wait_for(ready, 60, "a core that is synced with ExaBGP")
+
+
+def assert_quiet(lab, before):
+    core_ready(lab)
+    lab.wait_for(lambda: lab.status()["exabgp"]["settled"], 30, "settled")
+    assert lab.bird.counters() == before
+    assert FOREIGN <= lab.bird.prefixes()
+
+
+def test_a_route_deleted_while_core_was_away_is_withdrawn(lab):
+    core = core_ready(lab)
+    before = lab.bird.counters()
+    os.kill(core, signal.SIGSTOP)
+    lab.delete("routes/r7/config")
+    os.kill(core, signal.SIGKILL)
+    core_ready(lab, core)
+    lab.wait_for(lambda: not lab.bird.has("10.1.0.7/32"), 20, "withdrawn")
+    assert lab.bird.counters() == {"updates": before["updates"], "withdraws": before["withdraws"] + 1}
+    assert FOREIGN <= lab.bird.prefixes()
+    foreign = lab.api("routes")["foreign"]
+    assert {"192.0.2.77/32", "192.0.2.88/32"} == {entry["text"].split()[2] for entry in foreign}
+
+
+def test_killing_core_again_and_again_moves_nothing(lab):
+    before, exabgp = lab.bird.counters(), lab.exabgp.pid
+    limit, kills, killed = time.monotonic() + 30, 0, set()
+    while time.monotonic() < limit and kills < 20:
+        core = lab.pid_of("core")
+        if core is None or core in killed:
+            time.sleep(0.02)
+            continue
+        # Each at another moment of its start.
+        time.sleep(random.uniform(0, 0.5))
+        os.kill(core, signal.SIGKILL)
+        killed.add(core)
+        kills += 1
+    assert kills >= 4
+    assert lab.is_exabgp_alive() and lab.exabgp.pid == exabgp
+    assert_quiet(lab, before)
+    assert lab.status()["mode"] == "safe"
+    assert len(lab.daemons()["holder"]) == 1
+
+
+def test_killing_the_holder_moves_nothing_and_exabgp_starts_it_again(lab):
+    before, holder = lab.bird.counters(), lab.pid_of("holder")
+    core = lab.pid_of("core")
+    os.kill(holder, signal.SIGKILL)
+    lab.wait_for(lambda: lab.daemons()["holder"] and holder not in lab.daemons()["holder"], 20, "a new holder")
+    core_ready(lab, core)
+    assert lab.is_exabgp_alive()
+    assert_quiet(lab, before)
+    lab.wait_for(lambda: [len(lab.daemons()[role]) for role in ("holder", "core", "exec")] == [1, 1, 1], 10,
+                 "one process of each role")
+    assert lab.status()["mode"] == "normal"
+
+
+def test_killing_the_exec_worker_moves_nothing(lab):
+    before, worker = lab.bird.counters(), lab.pid_of("exec")
+    os.kill(worker, signal.SIGKILL)
+    lab.wait_for(lambda: lab.pid_of("exec") not in (None, worker), 20, "a new worker")
+    lab.wait_for(lambda: lab.status()["workers"]["exec"]["state"] == "running", 20, "it runs")
+    assert lab.bird.counters() == before
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_journal_cut_anywhere_moves_nothing(lab, seed):
+    core = core_ready(lab)
+    before = lab.bird.counters()
+    journal = next(path for path in lab.state.rglob("*") if path.name == "journal")
+    os.kill(core, signal.SIGSTOP)
+    size = journal.stat().st_size
+    assert size > 0
+    os.truncate(journal, random.Random(seed).randrange(size))
+    holder = lab.pid_of("holder")
+    os.kill(holder, signal.SIGKILL)
+    os.kill(core, signal.SIGKILL)
+    core_ready(lab, core)
+    assert_quiet(lab, before)
+    lab.wait_for(lambda: lab.status()["summary"]["announced"] == ROUTES - 1, 30, "all adopted")
+
+
+def test_nothing_is_left_running_after_exabgp(lab):
+    holder = lab.pid_of("holder")
+    lab.stop_exabgp()
+    lab.wait_for(lambda: not any(lab.daemons().values()), 5, f"the daemon (holder {holder}) is gone")
+    lab.wait_for(lambda: not lab.others_running(), 5, "nothing else is left")

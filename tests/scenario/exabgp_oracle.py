@@ -1,0 +1,189 @@
+"""ExaBGP 4.2's own parser and packer, asked about single API lines without a daemon.
+
+A line is taken as the API takes it: put into ExaBGP's form, stripped of its neighbor selectors,
+dispatched by the word that the reactor would find in it, parsed, and packed into BGP messages for an
+iBGP session with all families, add-path and 4-byte AS numbers.
+"""
+
+import signal
+from struct import unpack
+
+from exabgp.configuration.setup import environment
+
+environment.setup("")
+
+from exabgp.logger import Logger  # noqa: E402
+
+Logger().silence = True
+
+from exabgp.bgp.message import OUT, Update  # noqa: E402
+from exabgp.bgp.message.update.attribute import NextHop  # noqa: E402
+from exabgp.configuration.core.format import formated  # noqa: E402
+from exabgp.configuration.static import ParseStaticRoute  # noqa: E402
+from exabgp.protocol.ip import IPv4, IPv6, NoNextHop  # noqa: E402
+from exabgp.reactor.api import API  # noqa: E402
+from exabgp.reactor.api.command.limit import extract_neighbors, match_neighbors  # noqa: E402
+
+DONE, ERROR, NO_ACK, POISON, COMMAND, HANG = "done", "error", "no ack", "poison", "command", "hang"
+
+_api = API(object())
+
+# The neighbors that the selectors of the cases mean.
+PEERS = [
+    "neighbor %s local-ip %s local-as %d peer-as %d router-id 1.2.3.4 family-allowed in-open" % peer
+    for peer in [
+        ("10.0.0.2", "10.0.0.1", 65000, 65001),
+        ("10.0.0.3", "10.0.0.1", 65000, 65001),
+        ("2001:db8::2", "2001:db8::1", 65000, 65001),
+        ("2001:DB8::2", "2001:db8::1", 65000, 65001),
+        ("127.0.0.1", "127.0.0.1", 1, 1),
+        ("127.0.0.1", "127.0.0.1", 2, 3),
+    ]
+]
+
+
+class _AddPath:
+    @staticmethod
+    def send(afi, safi):
+        return True
+
+
+class _Everything:
+    def __contains__(self, family):
+        return True
+
+
+class _Neighbor:
+    aigp = True
+
+
+class _Negotiated:
+    """What packing asks about a session."""
+
+    local_as = peer_as = 65000
+    asn4 = True
+    msg_size = 4096
+    addpath = _AddPath()
+    families = _Everything()
+    neighbor = _Neighbor()
+
+    @staticmethod
+    def nexthopself(afi):
+        return IPv4("192.0.2.1") if str(afi) == "ipv4" else IPv6("2001:db8::1")
+
+
+class _Hang(Exception):
+    pass
+
+
+def _alarm(signum, frame):
+    raise _Hang()
+
+
+def _dispatched(line):
+    for name in _api.functions:
+        if name == line or line.endswith(" " + name) or name + " " in line:
+            return name
+    return None
+
+
+class Route:
+    """One parsed route: its family, ExaBGP's listing of it, and what goes to the peer."""
+
+    def __init__(self, change, messages):
+        self.family = "%s %s" % change.nlri.family()
+        self.extensive = change.extensive()
+        self.nlri_index = change.index()
+        self.messages = messages
+
+
+def _pack(change, verb):
+    change.nlri.action = OUT.ANNOUNCE if verb == "announce" else OUT.WITHDRAW
+    if verb == "withdraw" and change.nlri.nexthop is NoNextHop:
+        change.nlri.nexthop = NextHop("0.0.0.0")
+    if not ParseStaticRoute.check(change):
+        raise ValueError("acknowledged and then dropped")
+    messages = list(Update([change.nlri], change.attributes).messages(_Negotiated))
+    if not messages:
+        raise ValueError("nothing would be sent")
+    for message in messages:
+        if len(message) > _Negotiated.msg_size:
+            raise ValueError("message too long")
+    return messages
+
+
+def _ask(line):
+    if any(not (" " <= char <= "~" or char == "\t") for char in line.rstrip()):
+        return POISON, "not printable ASCII"
+    selectors, command = extract_neighbors(formated(line.rstrip()))
+    if selectors and not match_neighbors(PEERS, selectors):
+        return ERROR, "no neighbor matching the command"
+    if command.startswith("route "):
+        command = "announce " + command
+    name = _dispatched(command)
+    if name not in ("announce route", "withdraw route", "announce attribute", "announce attributes",
+                    "withdraw attributes"):
+        return COMMAND, name
+    verb = command.split(" ", 1)[0]
+    try:
+        if name.endswith(" route"):
+            changes = _api.api_route(command)
+        else:
+            changes = _api.api_attributes(command, [])
+    except (ValueError, IndexError) as error:
+        return ERROR, str(error)
+    except _Hang:
+        raise
+    except Exception as error:
+        return NO_ACK, repr(error)
+    if not changes:
+        return ERROR, str(_api.configuration.error)
+    try:
+        routes = []
+        for change in changes:
+            listing = change.extensive()
+            route = Route(change, _pack(change, verb))
+            route.extensive = listing
+            routes.append(route)
+        return DONE, routes
+    except _Hang:
+        raise
+    except Exception as error:
+        return POISON, repr(error)
+
+
+def verdict(line):
+    """(DONE, [Route …]) or (another verdict, reason)."""
+    previous = signal.signal(signal.SIGALRM, _alarm)
+    signal.setitimer(signal.ITIMER_REAL, 5)
+    try:
+        return _ask(line)
+    except _Hang:
+        return HANG, "does not return"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+_UNORDERED = {8: 4, 16: 8, 32: 12}
+
+
+def meaning(message):
+    """A BGP UPDATE as a value: withdrawn, attributes by code, announced; lists of communities sorted,
+    because their order means nothing; an attribute of no community is none."""
+    body = message[19:]
+    withdrawn_len = unpack("!H", body[:2])[0]
+    withdrawn = body[2:2 + withdrawn_len]
+    body = body[2 + withdrawn_len:]
+    left = unpack("!H", body[:2])[0]
+    data, announced = body[2:2 + left], body[2 + left:]
+    attributes = {}
+    while data:
+        flags, code = data[0], data[1]
+        size, head = (unpack("!H", data[2:4])[0], 4) if flags & 0x10 else (data[2], 3)
+        value, data = data[head:head + size], data[head + size:]
+        if code in _UNORDERED:
+            step = _UNORDERED[code]
+            value = b"".join(sorted(value[at:at + step] for at in range(0, len(value), step)))
+        attributes[code] = (flags & ~0x10, value)
+    return withdrawn, attributes, announced
