@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -29,14 +30,27 @@ static void status_print_head(const json_t *answer) {
   status_line("node", is_safe ? BC_SCREEN_BAD : BC_SCREEN_PLAIN, text);
 }
 
+/* "etcd v3 at http://…, revision 12, heard 40 ms ago", or that nothing was read yet. */
+static void status_describe_store(const json_t *store, char *to, size_t size) {
+  char heard[64] = "nothing read yet";
+  const char *endpoint = bc_client_text(store, "endpoint");
+  long long age_ms = bc_client_number(store, "ageMs");
+  if (bc_client_number(store, "revision") > 0) {
+    (void)snprintf(heard, sizeof heard, "revision %lld, heard %lld %s ago", bc_client_number(store, "revision"),
+                   age_ms < 10000 ? age_ms : age_ms / 1000, age_ms < 10000 ? "ms" : "s");
+  }
+  (void)snprintf(to, size, "%s%s%s, %s", bc_client_text(store, "kind"), endpoint[0] == '\0' ? "" : " at ", endpoint,
+                 heard);
+}
+
 static void status_print_store(const json_t *store) {
   char text[STATUS_LINE_BYTES];
+  char source[STATUS_LINE_BYTES / 2];
   const char *state = bc_client_text(store, "state");
+  const char *more = bc_client_text(store, "text");
   bool is_fine = strcmp(state, "connected") == 0;
-  (void)snprintf(text, sizeof text, "%s: %s at %s, revision %lld, heard %lld ms ago%s%s", state,
-                 bc_client_text(store, "kind"), bc_client_text(store, "endpoint"), bc_client_number(store, "revision"),
-                 bc_client_number(store, "ageMs"), bc_client_text(store, "text")[0] == '\0' ? "" : "; ",
-                 bc_client_text(store, "text"));
+  status_describe_store(store, source, sizeof source);
+  (void)snprintf(text, sizeof text, "%s: %s%s%s", state, source, more[0] == '\0' ? "" : "; ", more);
   status_line("store", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
   const json_t *loss = json_object_get(store, "loss");
   if (json_is_object(loss)) {
@@ -69,24 +83,36 @@ static void status_print_workers(const json_t *workers) {
   json_object_foreach((json_t *)(uintptr_t)workers, name, worker) {
     char text[STATUS_LINE_BYTES];
     bool is_fine = strcmp(bc_client_text(worker, "state"), "running") == 0;
-    (void)snprintf(text, sizeof text, "%s: %s, pid %lld, %lld checks at work, %lld restarts, confinement %s", name,
-                   bc_client_text(worker, "state"), bc_client_number(worker, "pid"),
-                   bc_client_number(worker, "running"), bc_client_number(worker, "restarts"),
-                   bc_client_text(worker, "confinement"));
+    (void)snprintf(text, sizeof text, "%s: %s, pid %lld, %lld checks, %lld at work, %lld restarts, confinement %s",
+                   name, bc_client_text(worker, "state"), bc_client_number(worker, "pid"),
+                   bc_client_number(worker, "checks"), bc_client_number(worker, "running"),
+                   bc_client_number(worker, "restarts"), bc_client_text(worker, "confinement"));
     status_line("worker", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
   }
 }
 
 static void status_print_summary(const json_t *summary) {
-  char text[STATUS_LINE_BYTES];
-  bool is_fine = bc_client_number(summary, "faulty") == 0 && bc_client_number(summary, "unconfirmed") == 0;
-  (void)snprintf(text, sizeof text,
-                 "%lld: %lld announced, %lld withdrawn, %lld pending, %lld unconfirmed, %lld faulty; %lld foreign",
-                 bc_client_number(summary, "routes"), bc_client_number(summary, "announced"),
-                 bc_client_number(summary, "withdrawn"), bc_client_number(summary, "pending"),
-                 bc_client_number(summary, "unconfirmed"), bc_client_number(summary, "faulty"),
-                 bc_client_number(summary, "foreign"));
-  status_line("routes", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
+  static const struct {
+    const char *name;
+    bool is_bad;
+    bool is_always;
+  } counts[] = {{"announced", false, true}, {"withdrawn", false, true},  {"pending", false, true},
+                {"standby", false, false},  {"unconfirmed", true, true}, {"refused", true, false},
+                {"faulty", true, true},     {"foreign", false, true}};
+  struct bc_buf text;
+  enum bc_screen_mood mood = BC_SCREEN_GOOD;
+  bc_buf_init(&text, STATUS_LINE_BYTES);
+  bc_buf_add_format(&text, "%lld, %lld subscribed: ", bc_client_number(summary, "routes"),
+                    bc_client_number(summary, "subscribed"));
+  for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+    long long count = bc_client_number(summary, counts[i].name);
+    mood = counts[i].is_bad && count > 0 ? BC_SCREEN_BAD : mood;
+    if (count > 0 || counts[i].is_always) {
+      bc_buf_add_format(&text, "%s%lld %s", i == 0 ? "" : ", ", count, counts[i].name);
+    }
+  }
+  status_line("routes", mood, text.data);
+  bc_buf_free(&text);
 }
 
 int bc_command_status(const struct bc_settings *settings) {
@@ -100,6 +126,9 @@ int bc_command_status(const struct bc_settings *settings) {
   status_print_exabgp(json_object_get(answer, "exabgp"));
   status_print_workers(json_object_get(answer, "workers"));
   status_print_summary(json_object_get(answer, "summary"));
+  if (bc_client_text(answer, "stateDirectory")[0] != '\0') {
+    status_line("state", BC_SCREEN_PLAIN, bc_client_text(answer, "stateDirectory"));
+  }
   size_t i;
   const json_t *warning;
   json_array_foreach(json_object_get(answer, "warnings"), i, warning) {

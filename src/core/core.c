@@ -78,6 +78,7 @@ static bool core_open_all(struct bc_core *core, struct bc_fault *fault) {
   if (!core_journal_open(core, fault)) {
     return false;
   }
+  core_neighbor_open(core);
   core_check_open(core);
   core_publish_open(core);
   if (!core_apply_open(core, fault)) {
@@ -160,6 +161,7 @@ static void core_free(struct bc_core *core) {
   bc_config_free(core->config);
   bc_intern_free(core->intern);
   bc_paths_release(&core->paths);
+  bc_buf_free(&core->heard);
   bc_loop_free(core->loop);
 }
 

@@ -57,6 +57,7 @@ static void link_answer_ended(struct bc_core *core) {
   switch (link->phase) {
   case LINK_CONFIG:
     link->want_config = false;
+    core_neighbor_all_configured(core);
     link_ask(core, LINK_DETAIL);
     return;
   case LINK_DETAIL:

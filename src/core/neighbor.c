@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { NEIGHBOR_HEARD_BYTES = 65536 };
+
 struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local) {
   for (unsigned i = 0; i < core->neighbor_count; i++) {
     struct core_neighbor *neighbor = &core->neighbors[i];
@@ -16,7 +18,7 @@ struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str pee
   return NULL;
 }
 
-static uint32_t neighbor_families(const char families[16][24], unsigned count) {
+static uint32_t neighbor_families(const char families[32][24], unsigned count) {
   uint32_t set = 0;
   for (unsigned i = 0; i < count; i++) {
     enum bc_family family;
@@ -27,22 +29,7 @@ static uint32_t neighbor_families(const char families[16][24], unsigned count) {
   return set;
 }
 
-/* Only one process name in the whole configuration: it is ours. With several, a neighbor counts as
- * ours once a message about it has come to us. */
-static bool neighbor_is_surely_ours(const struct bc_core *core, const struct bc_exabgp_neighbor_config *config) {
-  if (config->processes[0] == '\0' || strchr(config->processes, ' ') != NULL) {
-    return false;
-  }
-  for (unsigned i = 0; i < core->neighbor_count; i++) {
-    const char *other = core->neighbors[i].config.processes;
-    if (other[0] != '\0' && strcmp(other, config->processes) != 0) {
-      return false;
-    }
-  }
-  return true;
-}
-
-static struct bc_rib_neighbor neighbor_for_rib(const struct bc_core *core, const struct core_neighbor *neighbor,
+static struct bc_rib_neighbor neighbor_for_rib(const struct core_neighbor *neighbor,
                                                const struct bc_rib_neighbor *old) {
   const struct bc_exabgp_neighbor_config *config = &neighbor->config;
   struct bc_rib_neighbor made = old == NULL ? (struct bc_rib_neighbor){0} : *old;
@@ -53,7 +40,6 @@ static struct bc_rib_neighbor neighbor_for_rib(const struct bc_core *core, const
   (void)snprintf(made.name.router_id, sizeof made.name.router_id, "%s", config->router_id);
   made.configured = neighbor_families(config->families, config->family_count);
   made.reports_updates = config->reports_updates;
-  made.is_ours = made.is_ours || neighbor_is_surely_ours(core, config);
   return made;
 }
 
@@ -68,12 +54,12 @@ void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neigh
     neighbor = &core->neighbors[core->neighbor_count++];
     neighbor->config = *config;
     neighbor->since_ms = bc_wall_now_ms();
-    struct bc_rib_neighbor made = neighbor_for_rib(core, neighbor, NULL);
+    struct bc_rib_neighbor made = neighbor_for_rib(neighbor, NULL);
     made.negotiated = made.configured;
     neighbor->number = bc_rib_neighbor_add(core->rib, &made);
   } else {
     neighbor->config = *config;
-    struct bc_rib_neighbor made = neighbor_for_rib(core, neighbor, bc_rib_neighbor_get(core->rib, neighbor->number));
+    struct bc_rib_neighbor made = neighbor_for_rib(neighbor, bc_rib_neighbor_get(core->rib, neighbor->number));
     bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
   }
   if (config->route_refresh && !neighbor->route_refresh_told) {
@@ -112,14 +98,81 @@ void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_
   core_publish_neighbor(core, neighbor);
 }
 
-void core_neighbor_heard(struct bc_core *core, struct core_neighbor *neighbor) {
+/* ---- which neighbors our commands reach ----
+ *
+ * ExaBGP never tells a process its own name. When all neighbors list the same processes, all are ours.
+ * Else a neighbor is ours once a message about it has come to us; that is remembered on disk, so that a
+ * new core need not wait for the next message. */
+
+static const char neighbor_file[] = "neighbors";
+
+static bool neighbor_lists_are_equal(const struct bc_core *core) {
+  const char *first = NULL;
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    const char *list = core->neighbors[i].config.processes;
+    if (list[0] == '\0') {
+      continue;
+    }
+    if (first != NULL && strcmp(first, list) != 0) {
+      return false;
+    }
+    first = list;
+  }
+  return true;
+}
+
+static void neighbor_set_ours(struct bc_core *core, const struct core_neighbor *neighbor, bool is_ours) {
   if (neighbor->number >= BC_LIMIT_NEIGHBORS) {
     return;
   }
   struct bc_rib_neighbor made = *bc_rib_neighbor_get(core->rib, neighbor->number);
-  if (!made.is_ours) {
-    made.is_ours = true;
+  if (made.is_ours != is_ours) {
+    made.is_ours = is_ours;
     bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
+  }
+}
+
+static bool neighbor_was_heard(const struct bc_core *core, const struct core_neighbor *neighbor) {
+  struct bc_str rest = bc_buf_str(&core->heard);
+  struct bc_str line;
+  while (bc_str_next_field(&rest, '\n', &line)) {
+    if (bc_str_is(line, neighbor->config.peer)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void core_neighbor_all_configured(struct bc_core *core) {
+  bool equal = neighbor_lists_are_equal(core);
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    const struct core_neighbor *neighbor = &core->neighbors[i];
+    bool is_ours = neighbor->config.processes[0] != '\0' && (equal || neighbor_was_heard(core, neighbor));
+    neighbor_set_ours(core, neighbor, is_ours);
+  }
+}
+
+void core_neighbor_heard(struct bc_core *core, struct core_neighbor *neighbor) {
+  if (neighbor->is_heard) {
+    return;
+  }
+  neighbor->is_heard = true;
+  neighbor_set_ours(core, neighbor, true);
+  if (neighbor_was_heard(core, neighbor)) {
+    return;
+  }
+  bc_buf_add_format(&core->heard, "%s\n", neighbor->config.peer);
+  if (bc_disk_save(core->disk, neighbor_file, bc_buf_str(&core->heard), NULL, NULL) != BC_ERR_OK) {
+    bc_log(BC_LOG_WARNING, "the neighbors that talk to us cannot be remembered: the disk is busy");
+  }
+}
+
+void core_neighbor_open(struct bc_core *core) {
+  struct bc_fault fault;
+  bc_buf_init(&core->heard, NEIGHBOR_HEARD_BYTES);
+  enum bc_err err = bc_disk_load(core->disk, neighbor_file, &core->heard, &fault);
+  if (err != BC_ERR_OK && err != BC_ERR_NOT_FOUND) {
+    bc_log(BC_LOG_WARNING, "%s", fault.text);
   }
 }
 

@@ -97,6 +97,7 @@ struct core_neighbor {
   struct bc_exabgp_neighbor_config config;
   enum bc_exabgp_state state;
   bool has_state;
+  bool is_heard; /* a message about it came to us */
   char reason[192];
   int64_t since_ms;
   bool route_refresh_told;
@@ -220,6 +221,7 @@ struct bc_core {
   uint32_t check_generation;
   struct core_neighbor neighbors[BC_LIMIT_NEIGHBORS];
   unsigned neighbor_count;
+  struct bc_buf heard; /* addresses of neighbors that messages came about, a line each */
   struct bc_timer *health_timer;
   struct bc_timer *exit_timer;
   bool is_exiting;
@@ -236,6 +238,9 @@ void core_link_close(struct bc_core *core);
 void core_link_pump(struct bc_core *core);
 /* ---- neighbor.c ---- */
 struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local);
+void core_neighbor_open(struct bc_core *core);
+/* After the last core_neighbor_configured of an answer. */
+void core_neighbor_all_configured(struct bc_core *core);
 void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neighbor_config *config);
 void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_detail *detail);
 /* A state message; false when the neighbor is not known yet. */

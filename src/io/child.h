@@ -1,8 +1,9 @@
 /* Starts one of our own roles as a child process: same binary, listed descriptors, nothing else.
  *
  * The child gets 0 and 1 = /dev/null, 2 = our fd 2, 3 = its end of a socketpair, a clean environment,
- * all other descriptors closed, its own process group, default signals, and dies with us
- * (PR_SET_PDEATHSIG). */
+ * all other descriptors closed, its own process group and default signals. PATH, HOME, LANG, TZ and
+ * BGPCOMMANDER_* is what is left of the environment. To die with us is the role's own first act
+ * (bc_harden_tie_to_parent with bc_harden_peer(3)): posix_spawn cannot ask for it. */
 #ifndef BC_IO_CHILD_H
 #define BC_IO_CHILD_H
 

@@ -193,6 +193,8 @@ static void loop_on_poll(uv_poll_t *handle, int status, int events) {
   struct bc_watch *watch = handle->data;
   int ready = 0;
   if (status < 0) {
+    /* libuv has stopped the handle before telling an error: one call would be the last. */
+    bc_watch_set(watch, watch->events);
     ready = watch->events;
   } else {
     ready |= (events & UV_READABLE) != 0 ? BC_WATCH_READ : 0;

@@ -23,6 +23,7 @@ void bc_config_settle_cancel(struct bc_config *config, struct bc_config_entry *e
 
 void bc_config_settle_end(struct bc_config *config, struct bc_config_entry *entry) {
   bc_config_settle_cancel(config, entry);
+  entry->blocked = 0;
   if (!entry->is_settled) {
     entry->is_settled = true;
     bc_config_view_mark(config, entry);

@@ -19,9 +19,25 @@ static struct bc_mono rib_drain_end(const struct bc_rib *rib, const struct rib_w
   return bc_mono_add_ms(from, RIB_DRAIN_MS + backlog_ms);
 }
 
+/* Neighbors whose initial table, which began before the ack, holds the text before, and MED does not tell it
+ * from the new one. */
+static uint64_t rib_twins(const struct bc_rib *rib, const struct rib_work *work) {
+  const struct rib_entry *entry = work->entry;
+  uint64_t twins = 0;
+  bool is_twin = work->verb == BC_VERB_ANNOUNCE && entry->holds != RIB_HOLDS_NONE && entry->told.attributes != NULL &&
+                 !bc_rib_form_equal(&entry->told, &work->form) &&
+                 bc_rib_form_has_med_of(&entry->told, work->form.has_med, work->form.med);
+  for (unsigned i = 0; is_twin && i < rib->neighbors_count; i++) {
+    bool is_initial = (rib->neighbors[i].initial >> entry->nlri.family & 1U) != 0;
+    twins |= is_initial ? UINT64_C(1) << i : 0;
+  }
+  return twins;
+}
+
 void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
   struct rib_entry *entry = work->entry;
   uint64_t open = bc_rib_expected(rib, entry, work->selector) & ~work->seen;
+  uint64_t twins = rib_twins(rib, work);
   if (work->verb == BC_VERB_ANNOUNCE) {
     bc_rib_form_set(rib, &entry->told, &work->form);
     entry->holds = RIB_HOLDS_TOLD;
@@ -42,6 +58,7 @@ void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mo
   work->refusals = 0;
   work->acked_at = now;
   work->waiting = open & rib->reporting;
+  work->twins = twins & work->waiting;
   work->draining = open & ~rib->reporting;
   work->drain_at = rib_drain_end(rib, work, now);
   bc_rib_work_place(rib, work, RIB_PLACE_WAIT);
@@ -109,10 +126,25 @@ void bc_rib_flight_check(struct bc_rib *rib, struct rib_work *work, struct bc_mo
   bc_rib_work_set_timer(rib, work, work->draining != 0 ? bc_mono_earlier(next, work->drain_at) : next);
 }
 
+void bc_rib_flight_judge(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, struct bc_mono now) {
+  if ((work->twins & neighbor) != 0) {
+    work->twins &= ~neighbor;
+    work->draining |= work->waiting & neighbor;
+    work->waiting &= ~neighbor;
+    work->drain_at = rib_later(work->drain_at, bc_mono_add_ms(now, RIB_DRAIN_MS));
+    bc_rib_flight_check(rib, work, now);
+  } else if ((work->waiting & neighbor) == 0 && (work->entry->on_wire & neighbor) == 0) {
+    work->late |= neighbor;
+  }
+}
+
 void bc_rib_flight_shown(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, bool is_as_sent,
                          struct bc_mono now) {
   if (work->place == RIB_PLACE_SENT) {
     work->seen = is_as_sent ? work->seen | neighbor : work->seen & ~neighbor;
+    return;
+  }
+  if (is_as_sent && (work->twins & neighbor) != 0) {
     return;
   }
   if (is_as_sent) {

@@ -53,6 +53,7 @@ static void rib_change_flight(struct bc_rib *rib, struct rib_work *work, const s
     work->waiting &= ~change->bit;
     work->draining &= ~change->bit;
     work->late &= ~change->bit;
+    work->twins &= ~change->bit;
     return;
   }
   uint64_t expected = bc_rib_expected(rib, work->entry, work->selector);

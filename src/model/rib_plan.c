@@ -101,7 +101,8 @@ static struct bc_mono rib_command_time(struct bc_rib *rib, struct rib_work *work
     return work->retry_at;
   }
   work->is_suspect = work->is_suspect || is_repeat;
-  return bc_mono_reached(work->calm_until, now) ? (struct bc_mono){0} : work->calm_until;
+  bool is_calm = work->entry->is_inherited && !bc_mono_reached(rib->calm_until, now);
+  return is_calm ? rib->calm_until : (struct bc_mono){0};
 }
 
 static void rib_command_place(struct bc_rib *rib, struct rib_entry *entry, const struct rib_command *command,

@@ -71,6 +71,7 @@ struct rib_entry {
   uint8_t holds; /* enum rib_holds */
   uint8_t state; /* enum bc_rib_state, as counted */
   bool is_foreign;
+  bool is_inherited; /* an earlier core may have commanded it */
 };
 
 enum rib_place {
@@ -111,12 +112,12 @@ struct rib_work {
   struct bc_mono timer_at;       /* not set = not in the tree */
   struct bc_mono acked_at;
   struct bc_mono drain_at;
-  struct bc_mono calm_until; /* no command before */
   struct bc_mono retry_at;   /* refused or alarmed: no repeat before */
   uint64_t seen;             /* SENT: neighbors that showed it already */
   uint64_t waiting;          /* WAIT: reporting neighbors that did not show it yet */
   uint64_t draining;         /* WAIT: neighbors that do not report */
   uint64_t late;             /* WAIT: neighbors that were given up */
+  uint64_t twins;            /* WAIT: may show the text before with the same MED: no proof before End-of-RIB */
   uint64_t epoch;
   const char *error; /* interned */
   uint8_t place;     /* enum rib_place */
@@ -188,6 +189,7 @@ struct bc_rib {
   struct bc_intern *intern;
   bool is_started;
   bool has_acks;
+  struct bc_mono calm_until; /* no command for what is inherited before */
   struct bc_mono last_now; /* for what comes without a time */
 
   struct rib_entry_tree entries;
@@ -315,6 +317,8 @@ void bc_rib_flight_check(struct bc_rib *rib, struct rib_work *work, struct bc_mo
 /* What came over the wire concerns this work's command: SENT or WAIT. */
 void bc_rib_flight_shown(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, bool is_as_sent,
                          struct bc_mono now);
+/* The same when the initial table of this neighbor is out; WAIT only. */
+void bc_rib_flight_judge(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, struct bc_mono now);
 /* The initial table of these families is out: what was not seen is missing. */
 void bc_rib_wire_judge(struct bc_rib *rib, unsigned neighbor, uint32_t families, struct bc_mono now);
 

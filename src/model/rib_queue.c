@@ -53,6 +53,7 @@ static void rib_work_send(struct bc_rib *rib, struct rib_work *work, struct rib_
   work->waiting = 0;
   work->draining = 0;
   work->late = 0;
+  work->twins = 0;
   work->epoch = line->epoch;
   work->tries = (uint8_t)(work->tries + (is_repair && work->tries < UINT8_MAX));
   rib->counts.nudges += work->is_nudge;

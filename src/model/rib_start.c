@@ -67,7 +67,8 @@ static bool rib_is_reached(const struct bc_rib *rib, const struct rib_entry *ent
   return (entry->selector->mask & rib->ours & (UINT64_C(1) << neighbor)) != 0;
 }
 
-/* Until the entries are adopted, on_wire says where an entry stands and missing where with other text. */
+/* Until the entries are adopted, on_wire says where an entry stands, missing where with other text than
+ * the wanted, and doubt that those texts are not all one. */
 static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *standing, bool journal_is_lost) {
   bool is_ours = false;
   struct rib_entry *first = bc_rib_entry_first(rib, &standing->nlri);
@@ -97,38 +98,34 @@ static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *st
       continue;
     }
     entry->missing |= bit;
+    if (entry->told.attributes != NULL && !bc_rib_form_equal(&entry->told, &standing->form)) {
+      entry->holds = RIB_HOLDS_DOUBT;
+    }
     bc_rib_form_set(rib, &entry->told, &standing->form);
   }
 }
 
-/* Commands of the core before this one may still be on their way to the wire: changes wait a moment. */
-static void rib_calm(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
-  bc_rib_work_get(rib, entry)->calm_until = bc_mono_add_ms(now, RIB_START_CALM_MS);
-}
-
-static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
+static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, bool journal_is_lost) {
   uint64_t stands = entry->on_wire;
   uint64_t differs = entry->missing;
   uint64_t listed = entry->selector->mask & rib->ours & rib->configured[entry->nlri.family];
+  bool is_one_text = entry->holds != RIB_HOLDS_DOUBT;
   entry->missing = 0;
-  entry->on_wire = stands & ~differs & rib->established;
+  entry->on_wire = stands & rib->established;
   entry->is_foreign = bc_rib_foreign_covers(rib, entry) && stands == 0;
+  entry->is_inherited = stands != 0 || entry->journal != NULL || journal_is_lost;
   if (stands == 0) {
     return;
   }
-  entry->holds = RIB_HOLDS_TOLD;
-  if (entry->wanted.attributes == NULL) {
-    entry->on_wire = stands & rib->established;
-    rib_calm(rib, entry, now);
-  } else if (differs == stands) {
-    rib_calm(rib, entry, now);
-  } else {
+  bool is_wanted = entry->wanted.attributes != NULL && differs != stands;
+  if (is_wanted) {
     bc_rib_form_set(rib, &entry->told, &entry->wanted);
-    if (differs != 0 || (listed & ~stands) != 0) {
-      entry->holds = RIB_HOLDS_DOUBT;
-      rib_calm(rib, entry, now);
-    }
+    entry->on_wire &= ~differs;
+    is_one_text = differs == 0 && (listed & ~stands) == 0;
+  } else if (!is_one_text) {
+    entry->on_wire = 0;
   }
+  entry->holds = is_one_text ? RIB_HOLDS_TOLD : RIB_HOLDS_DOUBT;
 }
 
 void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now) {
@@ -147,10 +144,14 @@ void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now) 
   for (unsigned i = 0; i < rib->neighbors_count; i++) {
     rib->neighbors[i].initial = 0;
   }
+  /* Commands of the core before this one may still be on their way to the wire: changes wait a moment. */
+  if ((rib->ours & rib->established) != 0) {
+    rib->calm_until = bc_mono_add_ms(now, RIB_START_CALM_MS);
+  }
   rib->is_started = true;
   struct rib_entry *entry;
   for (entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
-    rib_adopt(rib, entry, now);
+    rib_adopt(rib, entry, journal_is_lost);
   }
   for (entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
     /* Whether it stands is not known when the list was cut: its record stays for the next start. */

@@ -31,7 +31,8 @@ static void rib_show_flying(struct bc_rib *rib, struct rib_entry *entry, const s
     is_as_sent = bc_rib_form_has_med_of(&work->form, shown->has_med, shown->med) && !rib_may_be_old(rib, entry, shown);
     is_told = is_told && (!is_as_sent || bc_rib_form_equal(&entry->told, &work->form));
   }
-  entry->on_wire = is_told ? entry->on_wire | shown->bit : entry->on_wire & ~shown->bit;
+  bool is_proof = work->place != RIB_PLACE_WAIT || (work->twins & shown->bit) == 0;
+  entry->on_wire = is_told && is_proof ? entry->on_wire | shown->bit : entry->on_wire & ~shown->bit;
   bc_rib_refresh(rib, entry);
   bc_rib_flight_shown(rib, work, shown->bit, is_as_sent, now);
 }
@@ -115,16 +116,15 @@ void bc_rib_wire_judge(struct bc_rib *rib, unsigned neighbor, uint32_t families,
   }
   for (struct rib_entry *entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
     bool is_judged = (families >> entry->nlri.family & 1U) != 0 && entry->wanted.attributes != NULL &&
-                     entry->holds == RIB_HOLDS_TOLD && (entry->on_wire & bit) == 0 &&
-                     (bc_rib_expected(rib, entry, entry->selector) & bit) != 0;
+                     entry->holds == RIB_HOLDS_TOLD && (bc_rib_expected(rib, entry, entry->selector) & bit) != 0;
     if (!is_judged) {
       continue;
     }
-    if (!bc_rib_work_is_flying(entry->work)) {
+    if (!bc_rib_work_is_flying(entry->work) && (entry->on_wire & bit) == 0) {
       entry->missing |= bit;
       bc_rib_update(rib, entry, now);
-    } else if (entry->work->place == RIB_PLACE_WAIT && (entry->work->waiting & bit) == 0) {
-      entry->work->late |= bit;
+    } else if (entry->work != NULL && entry->work->place == RIB_PLACE_WAIT) {
+      bc_rib_flight_judge(rib, entry->work, bit, now);
     }
   }
 }

@@ -147,6 +147,17 @@ static struct settings_option settings_split_option(const char *word) {
   return option;
 }
 
+/* ExaBGP takes a comma in its `run` line for a word of its own: `-c a,b` arrives as `-c` `a` `,` `b`. */
+static void settings_join_list(int argc, char *const *argv, int *at, struct bc_buf *value) {
+  while (*at + 1 < argc && strcmp(argv[*at + 1], ",") == 0) {
+    bc_buf_add_char(value, ',');
+    (*at)++;
+    if (*at + 1 < argc && !settings_is_option(argv[*at + 1])) {
+      bc_buf_add_text(value, argv[++*at]);
+    }
+  }
+}
+
 /* Takes the option at argv[*at] and its value; *at is then its last word. */
 static enum bc_err settings_take_option(struct settings_parse *parse, int argc, char *const *argv, int *at) {
   const char *word = argv[*at];
@@ -167,7 +178,13 @@ static enum bc_err settings_take_option(struct settings_parse *parse, int argc, 
   char where[64];
   size_t len = strcspn(word, "=");
   (void)snprintf(where, sizeof where, "%.*s", (int)(len < sizeof where ? len : sizeof where - 1), word);
-  return settings_set(parse, option.entry, RANK_ARGUMENT, option.value, where);
+  struct bc_buf joined;
+  bc_buf_init(&joined, BC_LIMIT_CONFIG_BYTES);
+  bc_buf_add_str(&joined, option.value);
+  settings_join_list(argc, argv, at, &joined);
+  enum bc_err err = settings_set(parse, option.entry, RANK_ARGUMENT, bc_buf_str(&joined), where);
+  bc_buf_free(&joined);
+  return err;
 }
 
 /* --help and --version work whatever else is wrong. */

@@ -43,9 +43,9 @@ struct bc_exabgp_neighbor {
 
 /* One NLRI of an UPDATE. */
 struct bc_exabgp_nlri {
-  struct bc_str family; /* "ipv4 unicast" */
-  struct bc_str prefix; /* "10.0.0.0/24"; empty for NLRI without prefix (flow, vpls): not reported */
-  struct bc_str path_id;
+  struct bc_str family;  /* "ipv4 unicast" */
+  struct bc_str prefix;  /* "10.0.0.0/24"; empty for NLRI without prefix (flow, vpls): not reported */
+  struct bc_str path_id; /* as printed: "0.0.0.0" for every NLRI of an add-path session */
   struct bc_str rd;
 };
 
@@ -81,8 +81,10 @@ void bc_exabgp_read(struct bc_exabgp *codec, struct bc_str line, struct bc_exabg
 struct bc_exabgp_neighbor_config {
   char peer[48], local[48], router_id[16], local_as[12], peer_as[12];
   char processes[256];   /* "api other": names in `api { processes [ … ] }` */
-  char families[16][24]; /* "ipv4 unicast" … */
+  char families[32][24]; /* "ipv4 unicast" … */
   unsigned family_count;
+  /* ExaBGP prints one api block per process and we do not know our own name there: true only when every block has it.
+   */
   bool neighbor_changes; /* api neighbor-changes */
   bool reports_updates;  /* api send { parsed; update; } (or consolidate) */
   bool route_refresh;    /* capability route-refresh enable: a reset hazard on 4.2 */
@@ -97,7 +99,7 @@ struct bc_exabgp_neighbor_detail {
   char peer[48], local[48];
   char local_as[12], peer_as[12];
   bool is_established;
-  char families[16][24]; /* those that both sides enabled */
+  char families[32][24]; /* those that both sides enabled */
   unsigned family_count;
 };
 

@@ -9,8 +9,8 @@ void bc_exabgp_read_reset(struct bc_exabgp *codec) {
   codec->in_families = false;
 }
 
-static void exabgp_add_family(char families[16][24], unsigned *count, struct bc_str family) {
-  if (*count < 16 && family.len < 24) {
+static void exabgp_add_family(char families[32][24], unsigned *count, struct bc_str family) {
+  if (*count < 32 && family.len < 24) {
     bc_exabgp_copy(families[*count], 24, family);
     (*count)++;
   }

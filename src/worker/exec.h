@@ -1,14 +1,29 @@
 /* The exec worker: runs shell checks on their schedule.
  *
- * Role `exec`: fd 3 is the channel to core. Child subreaper, not dumpable, no privileges to pass on.
- * A run gets a file in a private 0700 directory, its own process group, fd 0 /dev/null, fds 1 and 2
- * a pipe of which the end is kept, a clean environment. At its deadline: TERM to the group, after 1 s
- * KILL; when it ends, whatever it left behind (own session or not) is killed and reaped. When core's
- * end of the channel closes, everything is killed and the worker exits. */
+ * Role `exec`: fd 3 is the channel to core. Child subreaper, not dumpable; as root it drops from the
+ * bounding set what would let a check look into our processes (HELLO tells: `bounding set` or `none`).
+ *
+ * A run gets: its script as a file, mode 0700, in a private 0700 directory, run directly when it
+ * starts with `#!`, else by /bin/sh; that directory as working directory; its own session and group;
+ * fd 0 /dev/null, fds 1 and 2 one pipe of which the last BC_LIMIT_CHECK_OUTPUT_BYTES are kept; default
+ * signals; and the environment PATH (/usr/local/sbin … /bin), HOME (ours, else /), LANG=C.UTF-8, then
+ * the variables of CHECK_SET (which may replace those), then CHECK, STATE, ATTEMPT and
+ * BGPCOMMANDER_JOB (which nothing replaces).
+ *
+ * Runs of a check never overlap; intervals count from start to start; a run that outlasts its interval
+ * is followed at once. At most BC_LIMIT_CHECKS_AT_ONCE run, the others queue. At its deadline: TERM to
+ * the group, after 1 s KILL; while the kernel does not let it go, TIMED_OUT is reported again after each
+ * interval. When the main process ends, its result goes out and whatever it left behind, own session or
+ * not, is killed and reaped. Code of a result that could not be started: 127 or 126 for an interpreter
+ * that is missing or unfit (NOT_FOUND), else 0 (NOT_STARTED); the output says why.
+ *
+ * When core's end of the channel closes, on STOP and on TERM, everything is killed without results, the
+ * directory is removed, and the worker exits. */
 #ifndef BC_WORKER_EXEC_H
 #define BC_WORKER_EXEC_H
 
-/* `script_dir`: where the private directory is made (the -p DIR). Returns the exit code. */
+/* `script_dir`: where the private directory is made (the -p DIR); directories of dead workers of our
+ * user are removed from it. Returns the exit code. */
 int bc_exec_worker_run(const char *script_dir);
 
 #endif

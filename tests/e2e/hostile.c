@@ -1,5 +1,6 @@
 /* A check gone bad: tries to reach the daemon's processes in every way that the same user might be granted, and writes
- * one line per attempt: "PID WHAT granted|refused". Usage: hostile PROGRAM, whose processes it attacks. */
+ * one line per attempt: "PID WHAT granted|refused". Usage: hostile WORD: attacks the processes named bgpcommander whose
+ * command lines hold WORD (a path of this lab, so that no other is touched). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +20,9 @@ static void tell(long pid, const char *what, int is_granted) {
   printf("%ld %s %s\n", pid, what, is_granted ? "granted" : "refused");
 }
 
-static int is_target(long pid, const char *program) {
+static int is_target(long pid, const char *word) {
   char path[64];
-  char words[512] = {0};
+  char words[4096] = {0};
   (void)snprintf(path, sizeof path, "/proc/%ld/cmdline", pid);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
@@ -29,7 +30,9 @@ static int is_target(long pid, const char *program) {
   }
   ssize_t length = read(fd, words, sizeof words - 1);
   (void)close(fd);
-  return length > 0 && strcmp(words, program) == 0;
+  const char *slash = strrchr(words, '/');
+  return length > 0 && strncmp(slash == NULL ? words : slash + 1, "bgpcommander", 12) == 0 &&
+         memmem(words, (size_t)length, word, strlen(word)) != NULL;
 }
 
 static void attack_descriptors(long pid) {

@@ -130,6 +130,7 @@ class Lab:
         self.run_dir = self.dir / "run"
         self.socket = self.run_dir / f"{NODE}.sock"
         self.node_file = self.dir / "bgpcommander.conf"
+        self.node_file.write_text("")
         for directory in (self.state, self.scripts, self.flags, self.run_dir):
             directory.mkdir()
             os.chown(directory, identity.pw_uid, identity.pw_gid)
@@ -274,11 +275,16 @@ class Lab:
         found = {"holder": [], "core": [], "exec": []}
         for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
             words = self._arguments(pid)
-            if not words or words[0] != str(self.program):
+            # The command line or the name that a role gives itself, and a path of this lab.
+            if not words or pathlib.Path(words[0].split(":")[0]).name != "bgpcommander" or not self._is_mine(words):
                 continue
             role = words[1].lstrip("@") if len(words) > 1 and words[1].startswith("@") else "holder"
-            found.setdefault(role, []).append(pid)
+            if role in found:
+                found[role].append(pid)
         return found
+
+    def _is_mine(self, words):
+        return any(str(self.dir) in word for word in words)
 
     def pid_of(self, role):
         """The one process of the role, or None; two of them are a defect."""
@@ -367,7 +373,7 @@ class Lab:
                 last = predicate()
                 if last:
                     return last
-            except (OSError, KeyError, IndexError, ValueError, http_exceptions()) as error:
+            except (OSError, KeyError, IndexError, TypeError, ValueError, http_exceptions()) as error:
                 last = repr(error)
             if time.monotonic() > limit:
                 raise LabError(f"not within {timeout} s: {what}; last seen: {last!r:.2000}\n{self.logs()}")

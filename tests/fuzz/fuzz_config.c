@@ -125,7 +125,7 @@ static uint64_t print_view(const struct bc_config_route *view) {
 }
 
 static bool find(const struct bc_config *config, int route, struct bc_config_route *view) {
-  char name[8];
+  char name[16];
   (void)snprintf(name, sizeof name, "r%d", route);
   return bc_config_find(config, name, view);
 }
@@ -241,7 +241,7 @@ static void require_only_the_list_matters(struct world *world) {
       require(a.lost_identity || b.lost_identity || print_version(&a) == print_version(&b));
     }
     is_same = !exists || print_version(&a) == print_version(&b);
-    char name[8];
+    char name[16];
     (void)snprintf(name, sizeof name, "r%d", i);
     bc_config_set_standing(fresh, name, world->stands[i]);
     bc_config_set_standing(world->config, name, world->stands[i]);
@@ -256,13 +256,17 @@ static void require_only_the_list_matters(struct world *world) {
 
 /* ---- operations ---- */
 
-static void store_set(struct world *world, int key, const char *bytes, size_t len) {
+/* NULL deletes. With `is_missed` the config hears of it only by the next list. */
+static void store_set(struct world *world, int key, const char *bytes, size_t len, bool is_missed) {
   free(world->store[key].text);
   world->store[key].is_there = bytes != NULL;
   world->store[key].text = bytes == NULL ? NULL : bc_mem_copy_text(bytes, len);
   world->store[key].len = len;
   char text[64];
   key_text(key, text);
+  if (is_missed) {
+    return;
+  }
   if (bytes == NULL) {
     bc_config_delete(world->config, bc_str_of(text), world->now);
   } else {
@@ -270,39 +274,40 @@ static void store_set(struct world *world, int key, const char *bytes, size_t le
   }
 }
 
-static size_t put_value(struct world *world, int key, const uint8_t *data, size_t size) {
+static size_t put_value(struct world *world, int key, const uint8_t *data, size_t size, bool is_missed) {
   if (size == 0) {
     return 0;
   }
   if (data[0] < RAW_FROM) {
     const char *value = values[data[0] % VALUES];
-    store_set(world, key, value, strlen(value));
+    store_set(world, key, value, strlen(value), is_missed);
     return 1;
   }
   size_t len = (size_t)(data[0] - RAW_FROM);
   if (len > size - 1) {
     len = size - 1;
   }
-  store_set(world, key, (const char *)data + 1, len);
+  store_set(world, key, (const char *)data + 1, len, is_missed);
   return 1 + len;
 }
 
 static size_t operate(struct world *world, const uint8_t *data, size_t size) {
   int key = data[1] % KEYS;
+  bool is_missed = (data[0] & 0x40) != 0;
   switch (data[0] % 8) {
   case 0:
   case 1:
   case 2:
-    return 2 + put_value(world, key, data + 2, size - 2);
+    return 2 + put_value(world, key, data + 2, size - 2, is_missed);
   case 3:
-    store_set(world, key, NULL, 0);
+    store_set(world, key, NULL, 0, is_missed);
     break;
   case 4:
     world->now = bc_mono_add_ms(world->now, data[1] * 10);
     bc_config_tick(world->config, world->now);
     break;
   case 5: {
-    char name[8];
+    char name[16];
     int route = data[1] % ROUTES;
     (void)snprintf(name, sizeof name, "r%d", route);
     world->stands[route] = !world->stands[route];
@@ -335,7 +340,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   require_one_winner(world.config);
   take_changes(&world);
   for (int key = 0; key < KEYS; key++) {
-    store_set(&world, key, NULL, 0);
+    store_set(&world, key, NULL, 0, false);
   }
   require(bc_config_route_keys(world.config) == 0 && bc_config_counts(world.config).routes == 0);
   take_changes(&world);

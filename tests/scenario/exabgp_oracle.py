@@ -155,7 +155,7 @@ def _ask(line):
 def verdict(line):
     """(DONE, [Route …]) or (another verdict, reason)."""
     previous = signal.signal(signal.SIGALRM, _alarm)
-    signal.setitimer(signal.ITIMER_REAL, 5)
+    signal.setitimer(signal.ITIMER_REAL, 3)
     try:
         return _ask(line)
     except _Hang:

@@ -20,8 +20,11 @@ STATUS = {
               "clusterId": "15118", "ageMs": 40, "loss": None, "publishing": True, "publishProblem": None},
     "exabgp": {"version": "4.2.21", "state": "synced", "acks": True, "wire": True, "queued": 0, "outstanding": 0,
                "settled": True},
-    "workers": {"exec": {"pid": 78, "state": "running", "restarts": 0, "running": 3, "confinement": "none"}},
-    "summary": {"routes": 3, "announced": 2, "withdrawn": 1, "pending": 0, "unconfirmed": 0, "faulty": 0, "foreign": 1},
+    "workers": {"exec": {"pid": 78, "state": "running", "restarts": 0, "running": 3, "checks": 9,
+                         "confinement": "none"}},
+    "stateDirectory": "/var/lib/bgpcommander/n1",
+    "summary": {"routes": 4, "subscribed": 3, "announced": 2, "withdrawn": 1, "pending": 0, "unconfirmed": 0, "refused": 0,
+                "faulty": 0, "foreign": 1},
     "warnings": []}
 
 
@@ -111,8 +114,9 @@ def test_status_says_how_all_is(daemon):
         "node      n1, bgpcommander 0.1.0, normal mode, up 2h (pid 77, start 2)",
         "store     connected: etcd v3 at http://127.0.0.1:2379, revision 12, heard 40 ms ago",
         "exabgp    synced: version 4.2.21, acks on, wire confirmation on, 0 queued, 0 outstanding",
-        "worker    exec: running, pid 78, 3 checks at work, 0 restarts, confinement none",
-        "routes    3: 2 announced, 1 withdrawn, 0 pending, 0 unconfirmed, 0 faulty; 1 foreign"]
+        "worker    exec: running, pid 78, 9 checks, 3 at work, 0 restarts, confinement none",
+        "routes    4, 3 subscribed: 2 announced, 1 withdrawn, 0 pending, 0 unconfirmed, 0 faulty, 1 foreign",
+        "state     /var/lib/bgpcommander/n1"]
     assert daemon.requests == [{"command": "status"}]
 
 
@@ -126,6 +130,11 @@ def test_status_says_what_is_wrong_and_what_to_do(daemon):
     assert "unreachable: etcd v3 at http://127.0.0.1:2379, revision 12, heard 40 ms ago; connection refused" in text
     assert "emptied: 3 routes are kept; to accept: bgpcommander approve 1a2b3c4d" in text
     assert "this node's keys are not written: no lease" in text
+    daemon.answers["status"] = {**STATUS, "store": {**store, "revision": 0, "endpoint": "", "text": ""},
+                                "summary": {**STATUS["summary"], "refused": 2}}
+    later = ask(daemon, "status").stdout
+    assert "unreachable: etcd v3, nothing read yet\n" in later
+    assert "0 unconfirmed, 2 refused, 0 faulty" in later
     assert "warning   fix ?[2Jthis\nwarning   and that\n" in text
 
 

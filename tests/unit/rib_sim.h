@@ -43,6 +43,7 @@ struct sim_peer {
   const char *table[SIM_PREFIXES]; /* what the router has */
   struct sim_set pending[SIM_SETS];
   int pending_count;
+  const char *newest[SIM_PREFIXES]; /* text under which the pending change was filed last */
   struct sim_change sending[SIM_CHANGES];
   int sending_at, sending_count;
   bool has_sent_batch; /* withdraws are sent from the second batch on */
@@ -104,9 +105,9 @@ static inline void sim_init(struct sim *sim, struct bc_intern *intern, uint64_t 
   for (int i = 0; i < SIM_PREFIXES; i++) {
     char text[32];
     bool is_ipv6 = i >= SIM_PREFIX_IPV6 && i < SIM_PREFIX_FOREIGN;
-    enum bc_err err = bc_nlri_from_text(is_ipv6 ? BC_FAMILY_IPV6_UNICAST : BC_FAMILY_IPV4_UNICAST,
-                                        bc_str_of(sim_prefix_text(i, text)), bc_str_of(""), bc_str_of(""),
-                                        &sim->nlri[i]);
+    enum bc_err err =
+        bc_nlri_from_text(is_ipv6 ? BC_FAMILY_IPV6_UNICAST : BC_FAMILY_IPV4_UNICAST,
+                          bc_str_of(sim_prefix_text(i, text)), bc_str_of(""), bc_str_of(""), &sim->nlri[i]);
     assert(err == BC_ERR_OK);
     (void)err;
   }
@@ -190,21 +191,9 @@ static inline void sim_set_put(struct sim_set *set, struct sim_change change) {
   set->changes[set->count++] = change;
 }
 
-/* The text under which a change of this prefix was filed last; NULL = none is pending. */
-static inline const char *sim_pending_text(const struct sim_peer *peer, int prefix) {
-  for (int i = peer->pending_count - 1; i >= 0; i--) {
-    for (int j = 0; j < peer->pending[i].count; j++) {
-      if (peer->pending[i].changes[j].prefix == prefix) {
-        return peer->pending[i].text;
-      }
-    }
-  }
-  return NULL;
-}
-
 static inline void sim_file(struct sim *sim, struct sim_peer *peer, struct sim_change change, bool is_forced) {
   bool is_announce = change.verb == BC_VERB_ANNOUNCE;
-  const char *older = sim_pending_text(peer, change.prefix);
+  const char *older = peer->newest[change.prefix];
   if (is_announce && !is_forced && peer->cache[change.prefix] == change.text) {
     sim->suppressed++;
     return;
@@ -220,6 +209,7 @@ static inline void sim_file(struct sim *sim, struct sim_peer *peer, struct sim_c
     sim_set_drop(sim_set_get(peer, older), change.prefix);
   }
   sim_set_put(sim_set_get(peer, change.text), change);
+  peer->newest[change.prefix] = change.text;
   peer->cache[change.prefix] = is_announce ? change.text : NULL;
 }
 
@@ -349,6 +339,7 @@ static inline void sim_peer_load(struct sim_peer *peer) {
   }
   peer->has_sent_batch = true;
   peer->pending_count = 0;
+  memset(peer->newest, 0, sizeof peer->newest);
 }
 
 static inline void sim_peer_flush(struct sim *sim, unsigned number, int updates) {
@@ -385,6 +376,7 @@ static inline void sim_peer_turn(struct sim *sim, unsigned number, bool is_up) {
   sim_event_add(sim, (struct sim_event){.kind = is_up ? SIM_UP : SIM_DOWN, .peer = number});
   if (is_up) {
     peer->pending_count = 0;
+    memset(peer->newest, 0, sizeof peer->newest);
     peer->has_sent_batch = false;
     peer->is_eor_due = true;
     for (int i = 0; i < SIM_PREFIXES; i++) {
@@ -403,8 +395,8 @@ static inline bool sim_is_idle(const struct sim *sim) {
   bool is_idle = sim->lines_at == sim->lines_count && sim->events_at == sim->events_count;
   for (int i = 0; i < SIM_PEERS; i++) {
     const struct sim_peer *peer = &sim->peers[i];
-    is_idle = is_idle && (!peer->is_up || (peer->pending_count == 0 && peer->sending_at == peer->sending_count &&
-                                           !peer->is_eor_due));
+    is_idle = is_idle && (!peer->is_up ||
+                          (peer->pending_count == 0 && peer->sending_at == peer->sending_count && !peer->is_eor_due));
   }
   return is_idle;
 }

@@ -112,6 +112,18 @@ static void a_faulty_check_must_also_wait_after_the_config_came_back(void **stat
   assert_true(view("web").has_version);
 }
 
+static void a_route_that_runs_without_a_check_goes_on(void **state) {
+  (void)state;
+  put("routes/web/config", GOOD);
+  put("routes/web/healthcheck", "#!lua");
+  put("routes/web/options", "{\"check\": \"none\"}");
+  wait_ms(1000);
+  assert_true(view("web").is_settled);
+  delete_key("routes/web/options");
+  assert_true(view("web").has_version);
+  expect_fault("web", "routes/web/healthcheck: Lua");
+}
+
 static void a_removed_check_is_lost_until_something_is_said(void **state) {
   (void)state;
   put_route("web", GOOD);
@@ -206,6 +218,7 @@ int main(void) {
       CONFIG_TEST(other_interpreters_are_taken),
       CONFIG_TEST(a_new_route_with_a_faulty_check_is_not_taken_as_healthy),
       CONFIG_TEST(a_faulty_check_must_also_wait_after_the_config_came_back),
+      CONFIG_TEST(a_route_that_runs_without_a_check_goes_on),
       CONFIG_TEST(a_removed_check_is_lost_until_something_is_said),
       CONFIG_TEST(check_none_wins_over_a_script_and_gives_it_back),
       CONFIG_TEST(a_check_that_was_never_good_is_not_lost),

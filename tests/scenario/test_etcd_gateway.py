@@ -1,0 +1,518 @@
+"""The store over a scripted gateway: what other versions send, and what goes wrong in the middle."""
+import base64
+import http.server
+import json
+import queue
+import threading
+import time
+
+import pytest
+
+from etcd_lab import Lab, b64
+
+CLUSTER = "15118495548433857066"
+
+
+class Fake:
+    """A gateway whose answers are functions: path -> function(handler, body). Watches are taken by the test."""
+
+    def __init__(self, version="3.4.23", api="/v3"):
+        self.version = version
+        self.api = api
+        self.revision = 10
+        self.keys = {"/bgp/routes/a/config": ("1", 5)}
+        self.requests = []
+        self.watches = queue.Queue()
+        self.script = {"/kv/range": self.range, "/watch": self.watch}
+        fake = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                fake.requests.append((self.path, None, dict(self.headers)))
+                fake.answer(self, {"etcdserver": fake.version, "etcdcluster": fake.version})
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                fake.requests.append((self.path, body, dict(self.headers)))
+                function = fake.script.get(self.path[len(fake.api):]) if self.path.startswith(fake.api + "/") else None
+                if function is None:
+                    fake.answer(self, "404 page not found\n", 404)
+                else:
+                    function(self, body)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def url(self):
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        while not self.watches.empty():
+            self.watches.get().over.set()
+
+    def header(self, revision=None):
+        return {"cluster_id": CLUSTER, "member_id": "1", "revision": str(revision or self.revision), "raft_term": "2"}
+
+    def answer(self, handler, body, status=200):
+        text = (body if isinstance(body, str) else json.dumps(body)).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+
+    def range(self, handler, body):
+        start = base64.b64decode(body["key"]).decode()
+        end = base64.b64decode(body.get("range_end", "")).decode()
+        kvs = [{"key": b64(key), "value": b64(value), "mod_revision": str(revision)}
+               for key, (value, revision) in sorted(self.keys.items()) if start <= key < (end or start)]
+        answer = {"header": self.header()}
+        if kvs and not body.get("count_only"):
+            limit = int(body.get("limit", len(kvs)))
+            answer.update({"kvs": kvs[:limit], "count": str(len(kvs))})
+            if len(kvs) > limit:
+                answer["more"] = True
+        self.answer(handler, answer)
+
+    def watch(self, handler, body):
+        """Waits until the test is done with it."""
+        create = body["create_request"]
+        watch = Watch(self, handler, base64.b64decode(create["key"]).decode(), int(create["start_revision"]))
+        self.watches.put(watch)
+        watch.over.wait(60)
+        handler.close_connection = True
+
+    def both(self):
+        """The two watches of a client that has just connected, unconfirmed: routes, node."""
+        two = [self.watches.get(timeout=30) for _ in range(2)]
+        two.sort(key=lambda watch: watch.prefix, reverse=True)
+        assert [watch.prefix for watch in two] == ["/bgp/routes/", "/bgp/node/n1/"]
+        return two
+
+    def paths(self, path):
+        return [body for one, body, _ in self.requests if one == self.api + path]
+
+
+class Watch:
+    def __init__(self, fake, handler, prefix, start):
+        self.fake = fake
+        self.handler = handler
+        self.prefix = prefix
+        self.start = start
+        self.over = threading.Event()
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+
+    def raw(self, text):
+        data = text.encode() if isinstance(text, str) else text
+        self.handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.handler.wfile.flush()
+
+    def send(self, message, end="\n"):
+        self.raw(json.dumps({"result": message}) + end)
+
+    def created(self, revision=None):
+        self.send({"header": self.fake.header(revision), "created": True})
+
+    def events(self, *events, **fields):
+        self.send({"header": self.fake.header(), "events": list(events), **fields})
+
+    def end(self, proper=True):
+        try:
+            if proper:
+                self.handler.wfile.write(b"0\r\n\r\n")
+        finally:
+            self.over.set()
+
+
+def put(key, value, revision):
+    return {"kv": {"key": b64("/bgp/" + key), "value": b64(value), "mod_revision": str(revision)}}
+
+
+def delete(key, revision):
+    return {"type": "DELETE", "kv": {"key": b64("/bgp/" + key), "mod_revision": str(revision)}}
+
+
+@pytest.fixture
+def lab(tmp_path):
+    made = Lab(tmp_path)
+    made.fakes = []
+    passed = False
+    try:
+        yield made
+        passed = True
+    finally:
+        made.close(check=passed)
+        for fake in made.fakes:
+            fake.close()
+
+
+@pytest.fixture
+def fake(lab):
+    made = Fake()
+    lab.fakes.append(made)
+    return made
+
+
+def connect(lab, fake, **options):
+    """A connected probe and its two watches."""
+    probe = lab.probe(fake.url(), **options)
+    probe.wait_list()
+    watches = fake.both()
+    assert [watch.start for watch in watches] == [fake.revision + 1] * 2
+    for watch in watches:
+        watch.created()
+    probe.wait_connected()
+    return probe, *watches
+
+
+@pytest.mark.parametrize("version,api", [("3.2.32", "/v3alpha"), ("3.3.27", "/v3beta"), ("3.6.5", "/v3")])
+def test_every_version_has_its_path(lab, version, api):
+    fake = Fake(version, api)
+    lab.fakes.append(fake)
+    probe, routes, _ = connect(lab, fake)
+    routes.events(put("routes/b/config", "2", 11))
+    probe.wait_change("routes/b/config", "2")
+    headers = [headers for path, _, headers in fake.requests if path == api + "/watch"]
+    assert [one.get("Grpc-Metadata-hasleader") for one in headers] == ["true", "true"]
+    assert not any("Expect" in headers for _, _, headers in fake.requests)
+    assert not any(body and "serializable" in body for _, body, _ in fake.requests)
+
+
+def test_objects_of_3_2_without_newlines_and_a_compaction_without_canceled(lab):
+    fake = Fake("3.2.32", "/v3alpha")
+    lab.fakes.append(fake)
+    probe = lab.probe(fake.url())
+    probe.wait_list()
+    routes, node = fake.both()
+    node.created()
+    created = json.dumps({"result": {"header": fake.header(), "created": True}})
+    event = json.dumps({"result": {"header": fake.header(), "events": [put("routes/b/config", "}{\"", 11)]}})
+    glued = created + event + event.replace('"11"', '"12"')
+    for at in range(0, len(glued), 7):
+        routes.raw(glued[at:at + 7])
+    probe.wait_connected()
+    assert [probe.wait_change("routes/b/config", "}{\"") for _ in range(2)] == [11, 12]
+    fake.revision = 20
+    routes.raw(json.dumps({"result": {"header": {"cluster_id": CLUSTER}, "compact_revision": "15"}}))
+    assert probe.wait_list()[2] == 20
+    assert [watch.start for watch in fake.both()] == [21, 21]
+
+
+def test_a_compaction_between_two_pages_starts_the_list_anew(lab, fake):
+    for number in range(5):
+        fake.keys[f"/bgp/routes/r{number}/config"] = ("x", 6)
+    pages = []
+
+    def compacted_once(handler, body):
+        pages.append(body)
+        if len(pages) == 2:
+            fake.revision = 30
+            fake.answer(handler, {"code": 11, "message": "etcdserver: mvcc: required revision has been compacted"}, 400)
+        else:
+            fake.range(handler, body)
+
+    fake.script["/kv/range"] = compacted_once
+    probe = lab.probe(fake.url(), tuning={"page_keys": 2})
+    probe.wait("list_abort")
+    entries, _, revision = probe.wait_list()
+    assert len(entries) == 6 and revision == 30
+    assert "revision" not in pages[2] and pages[3]["revision"] == "30"
+    assert base64.b64decode(pages[1]["key"]).endswith(b"\0")
+
+
+def test_a_revision_in_fragments_is_applied_when_it_is_complete(lab, fake):
+    probe, routes, _ = connect(lab, fake)
+    routes.events(put("routes/a/config", "11", 11), put("routes/b/config", "12", 12), fragment=True)
+    assert probe.wait("change")[1:] == ["routes/a/config", "11", 11]
+    assert probe.next() == ["changes_end", "ac5aa2af9d61fc5a", 11][:1] + [probe.seen[-1][1], 11]
+    routes.events(put("routes/c/config", "12", 12), fragment=True)
+    probe.say("age")
+    assert probe.next()[0] == "age", "half a revision was told"
+    routes.events(delete("routes/a/config", 12))
+    told = [probe.next() for _ in range(4)]
+    assert [line[1:3] for line in told[:3]] == [["routes/b/config", "12"], ["routes/c/config", "12"],
+                                               ["routes/a/config", None]]
+    assert told[3][0] == "changes_end" and told[3][2] == 12
+
+
+def test_what_comes_twice_or_from_the_past_is_dropped(lab, fake):
+    probe, routes, _ = connect(lab, fake)
+    routes.events(put("routes/a/config", "new", 12), put("routes/b/config", "b", 13))
+    probe.wait_change("routes/b/config", "b")
+    routes.events(put("routes/a/config", "old", 11), put("routes/a/config", "new", 12), delete("routes/b/config", 13))
+    routes.events(put("routes/c/config", "c", 12), put("routes/a/config", "newer", 14))
+    probe.wait_change("routes/a/config", "newer")
+    assert [line[1:3] for line in probe.told("change")] == [
+        ["routes/a/config", "new"], ["routes/b/config", "b"], ["routes/c/config", "c"], ["routes/a/config", "newer"]]
+
+
+@pytest.mark.parametrize("ending", ["cut", "proper", "in-band error", "garbage", "half an object"])
+def test_a_stream_that_ends_resumes_after_the_last_revision(lab, fake, ending):
+    probe, routes, _ = connect(lab, fake)
+    routes.events(put("routes/a/config", "2", 15))
+    probe.wait_change("routes/a/config", "2")
+    fake.revision = 17
+    routes.send({"header": fake.header(17)})
+    probe.wait("changes_end")
+    if ending == "in-band error":
+        routes.raw(json.dumps({"error": {"grpc_code": 14, "http_code": 503, "message": "transport is closing"}}))
+    elif ending == "garbage":
+        routes.raw("404 page not found")
+    elif ending == "half an object":
+        routes.raw('{"result":{"header":{},"events":[{"kv":{"key":"')
+    if ending != "garbage":
+        routes.end(proper=ending != "cut")
+    again, node = fake.both()
+    assert (again.start, node.start) == (18, 11)
+    again.created()
+    node.created()
+    again.events(put("routes/a/config", "3", 18))
+    probe.wait_change("routes/a/config", "3")
+    assert len(probe.told("list_begin")) == 1
+
+
+def test_a_watch_that_is_never_confirmed_is_given_up(lab, fake):
+    probe = lab.probe(fake.url(), tuning={"created_ms": 200})
+    probe.wait_list()
+    assert "confirm" in probe.wait("state", "unreachable")[2]
+    fake.both()
+    routes, node = fake.both()
+    routes.created()
+    node.created()
+    while probe.wait("state")[1] != "connected":
+        pass
+
+
+def test_the_life_of_a_watch_is_bounded_and_reopens_where_it_stands(lab, fake):
+    probe, routes, _ = connect(lab, fake, tuning={"life_least_ms": 300, "life_most_ms": 600})
+    routes.events(put("routes/a/config", "2", 14))
+    probe.wait_change("routes/a/config", "2")
+    reopened = {}
+    while len(reopened) < 2:
+        watch = fake.watches.get(timeout=30)
+        watch.created(14)
+        reopened[watch.prefix] = watch
+    assert reopened["/bgp/routes/"].start == 15
+    assert [line[1] for line in probe.told("state")] == ["connected"]
+
+
+def peak_memory(probe):
+    with open(f"/proc/{probe.process.pid}/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+
+
+def test_an_object_without_end_is_cut_off_and_memory_stays_bounded(lab, fake):
+    probe, routes, _ = connect(lab, fake)
+    piece = "x" * 1048576
+    sent = 0
+    try:
+        routes.raw('{"result":{"events":["')
+        while sent < 200:
+            routes.raw(piece)
+            sent += 1
+    except OSError:
+        pass
+    finally:
+        routes.over.set()
+    assert sent < 100, "the client read on for ever"
+    again, node = fake.both()
+    assert again.start == 11
+    again.created()
+    node.created()
+    again.events(put("routes/a/config", "3", 18))
+    probe.wait_change("routes/a/config", "3")
+    assert peak_memory(probe) < 500e6
+
+
+def test_a_page_that_is_too_long_is_asked_for_in_smaller_ones(lab, fake):
+    value = "v" * 6000000
+    for number in range(8):
+        fake.keys[f"/bgp/routes/r{number}/config"] = (value, 6)
+    limits = []
+
+    def note(handler, body):
+        limits.append(int(body["limit"]))
+        try:
+            fake.range(handler, body)
+        except OSError:
+            pass
+
+    fake.script["/kv/range"] = note
+    probe = lab.probe(fake.url(), "quiet", tuning={"page_keys": 16})
+    assert probe.wait("entries")[1] == 9
+    assert limits[:2] == [16, 4] and set(limits[1:]) <= {4, 1}
+    assert peak_memory(probe) < 900e6
+
+
+def test_an_answer_without_end_fails_with_back_off(lab, fake):
+    starts = []
+
+    def endless(handler, body):
+        starts.append(time.monotonic())
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.close_connection = True
+        try:
+            for _ in range(200):
+                handler.wfile.write(b" " * 1048576)
+            starts.append("all of it was read")
+        except OSError:
+            pass
+
+    fake.script["/kv/range"] = endless
+    probe = lab.probe(fake.url(), tuning={"page_keys": 1})
+    assert "longer" in probe.wait("state", "unreachable")[2]
+    fake.script["/kv/range"] = fake.range
+    probe.wait_list()
+    assert "all of it was read" not in starts
+    assert peak_memory(probe) < 500e6
+
+
+def test_a_lagging_member_is_left_without_a_list(lab, fake):
+    probe, routes, node = connect(lab, fake)
+    fake.revision = 20
+    routes.events(put("routes/a/config", "2", 20))
+    probe.wait_change("routes/a/config", "2")
+    routes.end()
+    routes, node = fake.both()
+    routes.created(15)
+    again, node = fake.both()
+    assert again.start == 21
+    again.created()
+    node.created()
+    again.events(put("routes/a/config", "3", 21))
+    probe.wait_change("routes/a/config", "3")
+    assert len(probe.told("list_begin")) == 1
+    assert any(body.get("count_only") for body in fake.paths("/kv/range"))
+
+
+def test_a_revision_that_went_back_leads_to_a_list_and_older_events_count(lab, fake):
+    probe, routes, node = connect(lab, fake)
+    fake.revision = 3
+    fake.keys = {"/bgp/routes/a/config": ("restored", 3)}
+    node.send({"header": fake.header()})
+    entries, _, revision = probe.wait_list()
+    assert (entries, revision) == ({"routes/a/config": "restored"}, 3)
+    routes, node = fake.both()
+    assert routes.start == 4
+    routes.created()
+    node.created()
+    routes.events(put("routes/a/config", "4", 4))
+    probe.wait_change("routes/a/config", "4")
+
+
+def grant(fake, lease):
+    def function(handler, body):
+        fake.answer(handler, {"header": fake.header(), "ID": str(lease), "TTL": body["TTL"]})
+    return function
+
+
+def test_a_write_of_unknown_outcome_is_repeated_with_the_newest_value(lab, fake):
+    hold = threading.Event()
+    first = threading.Event()
+    fake.script["/lease/grant"] = grant(fake, 777)
+
+    def txn(handler, body):
+        if not first.is_set():
+            first.set()
+            hold.wait(30)
+            handler.close_connection = True
+            return
+        fake.revision += 1
+        fake.answer(handler, {"header": fake.header(), "succeeded": True})
+
+    fake.script["/kv/txn"] = txn
+    probe, *_ = connect(lab, fake, tuning={"unary_ms": 500, "txn_gap_ms": 10})
+    probe.say("enable")
+    probe.say("publish node/n1/status one")
+    assert first.wait(30)
+    probe.say("publish node/n1/status two")
+    end = time.monotonic() + 30
+    while len(fake.paths("/kv/txn")) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    puts = [body["success"][0]["request_put"] for body in fake.paths("/kv/txn")[:2]]
+    assert [base64.b64decode(one["value"]).decode() for one in puts] == ["one", "two"]
+    assert {one["lease"] for one in puts} == {"777"}
+    hold.set()
+
+
+def test_a_server_with_small_transactions_gets_smaller_ones(lab, fake):
+    fake.script["/lease/grant"] = grant(fake, 777)
+    written = set()
+
+    def txn(handler, body):
+        if len(body["success"]) > 3:
+            fake.answer(handler, {"code": 3, "message": "etcdserver: too many operations in txn request"}, 400)
+            return
+        written.update(base64.b64decode(op["request_put"]["key"]).decode() for op in body["success"])
+        fake.answer(handler, {"header": fake.header(), "succeeded": True})
+
+    fake.script["/kv/txn"] = txn
+    probe, *_ = connect(lab, fake, tuning={"txn_gap_ms": 1})
+    for number in range(20):
+        probe.say(f"publish node/n1/routes/r{number}/state announce")
+    probe.say("enable")
+    end = time.monotonic() + 30
+    while len(written) < 20:
+        assert time.monotonic() < end, written
+        time.sleep(0.05)
+
+
+def test_writes_that_are_not_allowed_are_told_once_and_watching_goes_on(lab, fake):
+    fake.script["/lease/grant"] = grant(fake, 777)
+    fake.script["/kv/txn"] = lambda handler, body: fake.answer(
+        handler, {"error": "etcdserver: permission denied", "code": 7}, 403)
+    probe, routes, _ = connect(lab, fake, tuning={"pause_ms": 50})
+    probe.say("enable")
+    probe.say("publish node/n1/status one")
+    assert "permission denied" in probe.wait("publish_state")[1]
+    end = time.monotonic() + 30
+    while len(fake.paths("/kv/txn")) < 4:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    routes.events(put("routes/a/config", "2", 15))
+    probe.wait_change("routes/a/config", "2")
+    assert len(probe.told("publish_state")) == 1
+
+
+def test_leaving_takes_bounded_time_when_nobody_answers(lab, fake):
+    fake.script["/lease/grant"] = grant(fake, 777)
+    fake.script["/kv/txn"] = lambda handler, body: fake.answer(handler, {"header": fake.header()})
+    hold = threading.Event()
+    fake.script["/lease/revoke"] = lambda handler, body: hold.wait(60)
+    probe, *_ = connect(lab, fake)
+    probe.say("enable")
+    probe.say("publish node/n1/status one")
+    end = time.monotonic() + 30
+    while not fake.paths("/kv/txn"):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    start = time.monotonic()
+    probe.say("leave")
+    probe.wait("left")
+    assert 1 < time.monotonic() - start < 10
+    assert fake.paths("/lease/revoke") == [{"ID": "777"}]
+    hold.set()
+
+
+def test_something_that_is_not_etcd_is_named(lab, fake):
+    fake.version = "not a version"
+    probe = lab.probe(fake.url())
+    assert "does not look like etcd" in probe.wait("state")[2]
+
+
+def test_etcd_2_is_refused(lab, fake):
+    fake.version = "2.3.8"
+    assert "no v3 API" in lab.probe(fake.url()).wait("state", "refused")[2]
