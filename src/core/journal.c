@@ -89,9 +89,10 @@ bool core_journal_open(struct bc_core *core, struct bc_fault *fault) {
   if (good < content.len) {
     bc_log(BC_LOG_WARNING, "journal: %zu of %zu bytes are good, the rest is left out", good, content.len);
   }
-  /* Without a journal ExaBGP may hold announcements of ours: nothing is withdrawn unasked. */
-  journal->was_lost = good == 0;
+  /* Without a whole journal ExaBGP may hold announcements of ours that it does not tell: what is wanted
+   * and stands is adopted, nothing that it does not name is withdrawn. */
   bool is_whole = good > 0 && good == content.len;
+  journal->was_lost = !is_whole;
   bc_buf_free(&content);
   journal->retry_timer = bc_timer_new(core->loop, journal_on_retry, core);
   /* Behind a damaged end new records would be lost: the file is made anew first. */

@@ -36,7 +36,7 @@ const struct bc_etcd_tuning bc_etcd_tuning_default = {
 };
 
 /* A watch tells inside of its stream that the token is too old: so often a new one is enough. */
-enum { AUTH_TRIES = 3 };
+enum { AUTH_TRIES = 3, RETELL_MS = 60000 };
 
 struct etcd {
   struct bc_store base;
@@ -74,6 +74,7 @@ struct etcd {
   bool check_is_verdict; /* the check decides between a lagging member and another history */
   enum bc_store_state state;
   char *state_text;
+  struct bc_mono told;
 };
 
 int64_t bc_etcd_random(struct bc_etcd_random *random, int64_t most) {
@@ -89,11 +90,15 @@ static void etcd_start_check(struct etcd *etcd, bool verdict);
 static void etcd_reach_connected(struct etcd *etcd);
 
 static void etcd_tell_state(struct etcd *etcd, enum bc_store_state state, const char *text) {
-  bool same = etcd->state == state && etcd->state_text != NULL;
-  /* Why it is not reachable may differ from try to try; the first reason of each kind is told. */
-  if (same && (state != BC_STORE_STATE_CONNECTED || strcmp(text, etcd->state_text) == 0)) {
-    return;
+  struct bc_mono now = bc_loop_now(etcd->loop);
+  if (etcd->state_text != NULL && etcd->state == state) {
+    /* Why it cannot be reached may differ from try to try: said anew only now and then. */
+    bool soon = state != BC_STORE_STATE_CONNECTED && bc_mono_ms_between(etcd->told, now) < RETELL_MS;
+    if (soon || strcmp(text, etcd->state_text) == 0) {
+      return;
+    }
   }
+  etcd->told = now;
   etcd->state = state;
   free(etcd->state_text);
   etcd->state_text = bc_mem_copy_string(text);

@@ -25,7 +25,7 @@ void bc_config_free(struct bc_config *config);
 /* ---- keys in (relative to the prefix: "routes/web/config", "node/ME/subscribedRoutes") ---- */
 
 /* Keys of no meaning here are ignored (other nodes, neighbors/, …/state, names that are not a NAME: a
- * fault in bc_config_fault_next). A value equal to the one in force changes nothing. */
+ * fault in bc_config_node_fault). A value equal to the one in force changes nothing. */
 void bc_config_put(struct bc_config *config, struct bc_str key, struct bc_str value, struct bc_mono now);
 void bc_config_delete(struct bc_config *config, struct bc_str key, struct bc_mono now);
 

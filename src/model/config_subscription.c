@@ -212,6 +212,10 @@ void bc_config_subscription_put(struct bc_config *config, struct bc_str value) {
                                                config->node, BC_LIMIT_SUBSCRIPTION_BYTES, value.len));
     return;
   }
+  if (memchr(value.at, '\0', value.len) != NULL) {
+    subscription_refuse(config, bc_config_text("node/%s/subscribedRoutes: holds a NUL byte", config->node));
+    return;
+  }
   struct bc_config_subscription made = {.is_seen = true};
   struct subscription_reader reader = {.to = &made};
   struct bc_str rest = value;

@@ -65,6 +65,7 @@ void bc_rib_work_refuse(struct bc_rib *rib, struct rib_work *work, const char *w
   work->retry_at = bc_mono_add_ms(now, delay_ms < RIB_REFUSED_LAST_MS ? delay_ms : RIB_REFUSED_LAST_MS);
   work->refusals = (uint8_t)(work->refusals + (work->refusals < UINT8_MAX));
   work->is_refused = true;
+  work->is_bare = work->is_bare || work->verb == BC_VERB_WITHDRAW;
   work->is_suspect = false;
   work->written_verb = work->verb;
   bc_rib_form_set(rib, &work->written, &work->form);
@@ -75,8 +76,9 @@ void bc_rib_work_refuse(struct bc_rib *rib, struct rib_work *work, const char *w
 static void rib_work_doubt(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
   struct rib_entry *entry = work->entry;
   if (work->place == RIB_PLACE_WAIT) {
-    work->is_mixed = true;
-  } else if (entry->holds != RIB_HOLDS_DOUBT) {
+    bc_rib_flight_revert(rib, work);
+  }
+  if (entry->holds != RIB_HOLDS_DOUBT) {
     work->held_before = entry->holds;
     work->is_mixed = false;
   }
@@ -120,7 +122,9 @@ void bc_rib_on_error(struct bc_rib *rib, struct bc_mono now) {
   const struct rib_line *next = TAILQ_FIRST(&rib->lines);
   bool is_certain = line->count == 1 && (next == NULL || next->is_barrier);
   for (size_t i = 0; i < line->count; i++) {
-    if (is_certain) {
+    if (!is_certain && line->works[i]->is_proven) {
+      bc_rib_flight_acked(rib, line->works[i], now);
+    } else if (is_certain) {
       bc_rib_work_refuse(rib, line->works[i], "ExaBGP refused: ", now);
     } else {
       rib_work_doubt(rib, line->works[i], now);
@@ -130,16 +134,11 @@ void bc_rib_on_error(struct bc_rib *rib, struct bc_mono now) {
   bc_rib_reap(rib);
 }
 
-/* The wire is a better witness than an answer that went missing. */
-static bool rib_is_shown_everywhere(const struct bc_rib *rib, const struct rib_work *work) {
-  uint64_t expected = bc_rib_expected(rib, work->entry, work->selector);
-  return expected != 0 && (expected & ~rib->reporting) == 0 && (expected & ~work->seen) == 0;
-}
-
 static void rib_line_unanswered(struct bc_rib *rib, struct rib_line *line, struct bc_mono now) {
   rib->counts.acks_missing++;
   for (size_t i = 0; i < line->count; i++) {
-    if (rib_is_shown_everywhere(rib, line->works[i])) {
+    /* The wire is a better witness than an answer that went missing. */
+    if (line->works[i]->is_proven) {
       bc_rib_flight_acked(rib, line->works[i], now);
     } else if (line->is_solo) {
       bc_rib_work_refuse(rib, line->works[i], "ExaBGP never answered: ", now);
@@ -154,7 +153,7 @@ static void rib_doubt_acked(struct bc_rib *rib, uint64_t epoch_last, struct bc_m
   struct rib_work *next;
   for (struct rib_work *work = TAILQ_FIRST(&rib->works[RIB_PLACE_WAIT]); work != NULL; work = next) {
     next = TAILQ_NEXT(work, list);
-    if (work->epoch > rib->epoch_trusted && work->epoch <= epoch_last) {
+    if (!work->is_proven && work->epoch > rib->epoch_trusted && work->epoch <= epoch_last) {
       rib_work_doubt(rib, work, now);
     }
   }

@@ -38,6 +38,9 @@ void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mo
   struct rib_entry *entry = work->entry;
   uint64_t open = bc_rib_expected(rib, entry, work->selector) & ~work->seen;
   uint64_t twins = rib_twins(rib, work);
+  bc_rib_form_set(rib, &work->before, &entry->told);
+  work->on_wire_before = entry->on_wire;
+  work->held_at_ack = entry->holds;
   if (work->verb == BC_VERB_ANNOUNCE) {
     bc_rib_form_set(rib, &entry->told, &work->form);
     entry->holds = RIB_HOLDS_TOLD;
@@ -54,7 +57,7 @@ void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mo
   work->error = NULL;
   work->is_refused = false;
   work->is_suspect = false;
-  work->is_mixed = false;
+  work->is_bare = false;
   work->refusals = 0;
   work->acked_at = now;
   work->waiting = open & rib->reporting;
@@ -64,6 +67,23 @@ void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mo
   bc_rib_work_place(rib, work, RIB_PLACE_WAIT);
   bc_rib_refresh(rib, entry);
   bc_rib_flight_check(rib, work, now);
+}
+
+void bc_rib_flight_proven(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
+  struct rib_selector *selector = bc_rib_selector_ref(work->entry->selector);
+  bc_rib_work_place(rib, work, RIB_PLACE_IDLE);
+  bc_rib_form_set(rib, &work->form, &work->written);
+  bc_rib_selector_put(rib, work->selector);
+  work->selector = selector;
+  work->verb = work->written_verb;
+  work->is_proven = true;
+  bc_rib_flight_acked(rib, work, now);
+}
+
+void bc_rib_flight_revert(struct bc_rib *rib, struct rib_work *work) {
+  bc_rib_form_set(rib, &work->entry->told, &work->before);
+  work->entry->on_wire = work->on_wire_before;
+  work->entry->holds = work->held_at_ack;
 }
 
 static void rib_flight_end(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
@@ -107,23 +127,25 @@ static struct bc_mono rib_flight_give_up(struct bc_rib *rib, struct rib_work *wo
 }
 
 void bc_rib_flight_check(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
+  struct rib_entry *entry = work->entry;
   struct bc_mono next = rib_flight_give_up(rib, work, now);
   if (work->draining != 0 && bc_mono_reached(work->drain_at, now)) {
-    /* An ack that may be another line's proves nothing; a barrier will tell. */
-    if (work->epoch > rib->epoch_trusted) {
-      work->drain_at = bc_mono_add_ms(now, RIB_UNTRUSTED_MS);
-    } else {
-      uint64_t drained = work->draining;
-      work->draining = 0;
-      work->entry->on_wire =
-          work->verb == BC_VERB_ANNOUNCE ? work->entry->on_wire | drained : work->entry->on_wire & ~drained;
-    }
+    bool is_announce = work->verb == BC_VERB_ANNOUNCE;
+    entry->on_wire = is_announce ? entry->on_wire | work->draining : entry->on_wire & ~work->draining;
+    work->draining = 0;
+  }
+  if (work->draining != 0) {
+    next = bc_mono_earlier(next, work->drain_at);
   }
   if (work->waiting == 0 && work->draining == 0) {
-    rib_flight_end(rib, work, now);
-    return;
+    /* An ack that may be another line's proves nothing; a barrier will tell. */
+    if (work->is_proven || work->epoch <= rib->epoch_trusted) {
+      rib_flight_end(rib, work, now);
+      return;
+    }
+    next = bc_mono_add_ms(now, RIB_UNTRUSTED_MS);
   }
-  bc_rib_work_set_timer(rib, work, work->draining != 0 ? bc_mono_earlier(next, work->drain_at) : next);
+  bc_rib_work_set_timer(rib, work, next);
 }
 
 void bc_rib_flight_judge(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, struct bc_mono now) {
@@ -140,11 +162,13 @@ void bc_rib_flight_judge(struct bc_rib *rib, struct rib_work *work, uint64_t nei
 
 void bc_rib_flight_shown(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, bool is_as_sent,
                          struct bc_mono now) {
-  if (work->place == RIB_PLACE_SENT) {
-    work->seen = is_as_sent ? work->seen | neighbor : work->seen & ~neighbor;
+  if (is_as_sent && (work->twins & neighbor) != 0) {
     return;
   }
-  if (is_as_sent && (work->twins & neighbor) != 0) {
+  work->is_proven = work->is_proven || is_as_sent;
+  work->on_wire_before &= ~neighbor;
+  if (work->place == RIB_PLACE_SENT) {
+    work->seen = is_as_sent ? work->seen | neighbor : work->seen & ~neighbor;
     return;
   }
   if (is_as_sent) {

@@ -54,6 +54,7 @@ static void rib_change_flight(struct bc_rib *rib, struct rib_work *work, const s
     work->draining &= ~change->bit;
     work->late &= ~change->bit;
     work->twins &= ~change->bit;
+    work->on_wire_before &= ~change->bit;
     return;
   }
   uint64_t expected = bc_rib_expected(rib, work->entry, work->selector);

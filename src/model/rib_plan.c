@@ -85,6 +85,10 @@ static bool rib_is_same_command(const struct rib_work *work, const struct rib_co
          bc_rib_form_equal(&work->form, &command->form);
 }
 
+static bool rib_is_calm(const struct bc_rib *rib, const struct rib_entry *entry, struct bc_mono now) {
+  return entry->is_inherited && !bc_mono_reached(rib->calm_until, now);
+}
+
 /* Not before: not set = at once. */
 static struct bc_mono rib_command_time(struct bc_rib *rib, struct rib_work *work, const struct rib_command *command,
                                        struct bc_mono now) {
@@ -101,8 +105,7 @@ static struct bc_mono rib_command_time(struct bc_rib *rib, struct rib_work *work
     return work->retry_at;
   }
   work->is_suspect = work->is_suspect || is_repeat;
-  bool is_calm = work->entry->is_inherited && !bc_mono_reached(rib->calm_until, now);
-  return is_calm ? rib->calm_until : (struct bc_mono){0};
+  return rib_is_calm(rib, work->entry, now) ? rib->calm_until : (struct bc_mono){0};
 }
 
 static void rib_command_place(struct bc_rib *rib, struct rib_entry *entry, const struct rib_command *command,
@@ -152,12 +155,25 @@ static void rib_place_simply(struct bc_rib *rib, struct rib_entry *entry, enum r
   }
 }
 
+/* Neighbors that should have it, are past their initial table and yet did not show it. */
+static uint64_t rib_gap(const struct bc_rib *rib, const struct rib_entry *entry) {
+  uint64_t gap = bc_rib_expected(rib, entry, entry->selector) & ~entry->on_wire;
+  for (unsigned i = 0; gap != 0 && i < rib->neighbors_count; i++) {
+    bool is_initial = (rib->neighbors[i].initial >> entry->nlri.family & 1U) != 0;
+    gap &= is_initial ? ~(UINT64_C(1) << i) : UINT64_MAX;
+  }
+  return gap;
+}
+
 static void rib_plan_wanted(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
   if (entry->holds != RIB_HOLDS_TOLD || !bc_rib_form_equal(&entry->told, &entry->wanted)) {
     struct rib_command command = {
         .verb = BC_VERB_ANNOUNCE, .form = entry->wanted, .selector = entry->selector, .is_nudge = false};
     rib_command_place(rib, entry, &command, now);
-  } else if (entry->missing != 0) {
+    return;
+  }
+  entry->missing |= rib_gap(rib, entry);
+  if (entry->missing != 0) {
     rib_command_nudge(rib, entry, now);
   } else if (entry->journal != entry->wanted.attributes) {
     rib_place_simply(rib, entry, RIB_PLACE_JOURNAL);
@@ -166,18 +182,23 @@ static void rib_plan_wanted(struct bc_rib *rib, struct rib_entry *entry, struct 
   }
 }
 
-static void rib_plan_forget(struct bc_rib *rib, struct rib_entry *entry) {
+static void rib_plan_forget(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
   bc_rib_form_release(rib, &entry->told);
   entry->holds = RIB_HOLDS_NONE;
   entry->on_wire = 0;
   entry->missing = 0;
-  rib_place_simply(rib, entry, entry->journal != NULL ? RIB_PLACE_JOURNAL : RIB_PLACE_GONE);
+  if (entry->journal != NULL && rib_is_calm(rib, entry, now)) {
+    rib_place_simply(rib, entry, RIB_PLACE_LATER);
+    bc_rib_work_set_timer(rib, entry->work, rib->calm_until);
+  } else {
+    rib_place_simply(rib, entry, entry->journal != NULL ? RIB_PLACE_JOURNAL : RIB_PLACE_GONE);
+  }
 }
 
 static void rib_plan_unwanted(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
   uint64_t inherited;
   if (entry->holds == RIB_HOLDS_NONE && entry->missing == 0) {
-    rib_plan_forget(rib, entry);
+    rib_plan_forget(rib, entry, now);
     return;
   }
   if (rib_waits_for_heir(rib, entry, &inherited)) {
@@ -186,17 +207,24 @@ static void rib_plan_unwanted(struct bc_rib *rib, struct rib_entry *entry, struc
   }
   struct rib_selector *selector = rib_narrow(rib, entry, inherited);
   if (selector == NULL) {
-    rib_plan_forget(rib, entry);
+    rib_plan_forget(rib, entry, now);
     return;
   }
+  bool has_identity = entry->nlri.has_path_id || entry->nlri.has_rd || entry->nlri.family == BC_FAMILY_IPV4_NLRI_MPLS ||
+                      entry->nlri.family == BC_FAMILY_IPV6_NLRI_MPLS;
+  bool is_bare = entry->work != NULL && entry->work->is_bare && !has_identity;
+  struct rib_form bare = {.attributes = is_bare ? bc_intern_get(rib->intern, bc_str_of("")) : NULL};
   /* Never acknowledged, but perhaps taken: then with the text that was written. */
   bool is_told = entry->told.attributes != NULL || entry->work == NULL;
   struct rib_command command = {.verb = BC_VERB_WITHDRAW,
-                                .form = is_told ? entry->told : entry->work->written,
+                                .form = is_bare   ? bare
+                                        : is_told ? entry->told
+                                                  : entry->work->written,
                                 .selector = selector,
                                 .is_nudge = false};
   rib_command_place(rib, entry, &command, now);
   bc_rib_selector_put(rib, selector);
+  bc_intern_put(rib->intern, bare.attributes);
 }
 
 void bc_rib_update(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {

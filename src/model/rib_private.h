@@ -109,28 +109,33 @@ struct rib_work {
   struct rib_selector *selector; /* of the command; a reference; NULL = none yet */
   struct rib_form form;          /* of the command */
   struct rib_form written;       /* of the last one that was written */
+  struct rib_form before;        /* WAIT: what was told before the ack, should it prove another's */
   struct bc_mono timer_at;       /* not set = not in the tree */
   struct bc_mono acked_at;
   struct bc_mono drain_at;
-  struct bc_mono retry_at;   /* refused or alarmed: no repeat before */
-  uint64_t seen;             /* SENT: neighbors that showed it already */
-  uint64_t waiting;          /* WAIT: reporting neighbors that did not show it yet */
-  uint64_t draining;         /* WAIT: neighbors that do not report */
-  uint64_t late;             /* WAIT: neighbors that were given up */
-  uint64_t twins;            /* WAIT: may show the text before with the same MED: no proof before End-of-RIB */
+  struct bc_mono retry_at; /* refused or alarmed: no repeat before */
+  uint64_t seen;           /* SENT: neighbors that showed it already */
+  uint64_t waiting;        /* WAIT: reporting neighbors that did not show it yet */
+  uint64_t draining;       /* WAIT: neighbors that do not report */
+  uint64_t late;           /* WAIT: neighbors that were given up */
+  uint64_t twins;          /* WAIT: may show the text before with the same MED: no proof before End-of-RIB */
+  uint64_t on_wire_before; /* WAIT: on_wire of `before` */
   uint64_t epoch;
   const char *error; /* interned */
   uint8_t place;     /* enum rib_place */
   uint8_t verb;      /* enum bc_verb */
   uint8_t written_verb;
   uint8_t held_before; /* enum rib_holds before the doubt */
+  uint8_t held_at_ack;
   uint8_t refusals;
   uint8_t tries;
   bool is_mixed; /* the doubt is about more than one command */
   bool is_nudge;
+  bool is_proven;  /* some neighbor showed it: ExaBGP took it, whatever becomes of its ack */
   bool is_suspect; /* its answer must not be mistaken for another's: SOLO */
   bool is_refused;
   bool is_alarmed;
+  bool is_bare; /* its withdraw was refused: without attributes then */
 };
 
 /* What was written to ExaBGP and not answered yet, in order */
@@ -190,7 +195,7 @@ struct bc_rib {
   bool is_started;
   bool has_acks;
   struct bc_mono calm_until; /* no command for what is inherited before */
-  struct bc_mono last_now; /* for what comes without a time */
+  struct bc_mono last_now;   /* for what comes without a time */
 
   struct rib_entry_tree entries;
   struct rib_selector_tree selectors;
@@ -312,6 +317,10 @@ void bc_rib_work_refuse(struct bc_rib *rib, struct rib_work *work, const char *w
 /* ---- rib_flight.c: from the ack to the confirmation ---- */
 
 void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mono now);
+/* The wire shows that ExaBGP took the last command that was written, though its ack got lost. */
+void bc_rib_flight_proven(struct bc_rib *rib, struct rib_work *work, struct bc_mono now);
+/* The ack was another line's: everything as before it. */
+void bc_rib_flight_revert(struct bc_rib *rib, struct rib_work *work);
 /* Ends the wait when nobody is left to wait for or their time is over; else sets the timer. */
 void bc_rib_flight_check(struct bc_rib *rib, struct rib_work *work, struct bc_mono now);
 /* What came over the wire concerns this work's command: SENT or WAIT. */

@@ -50,6 +50,7 @@ static void rib_work_send(struct bc_rib *rib, struct rib_work *work, struct rib_
   bool is_other = !bc_rib_form_equal(&work->written, &work->form);
   work->is_mixed = work->is_mixed || (work->entry->holds == RIB_HOLDS_DOUBT && is_other);
   work->seen = rib_seen_before(rib, work);
+  work->is_proven = false;
   work->waiting = 0;
   work->draining = 0;
   work->late = 0;

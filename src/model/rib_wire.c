@@ -54,6 +54,12 @@ static void rib_show_settled(struct bc_rib *rib, struct rib_entry *entry, const 
     bool is_as_sent =
         shown->verb == (enum bc_verb)work->written_verb &&
         (shown->verb == BC_VERB_WITHDRAW || bc_rib_form_has_med_of(&work->written, shown->has_med, shown->med));
+    if (is_as_sent && shown->verb == BC_VERB_ANNOUNCE && !bc_rib_work_is_busy(work) &&
+        !bc_rib_form_has_med_of(&entry->told, shown->has_med, shown->med)) {
+      work->seen |= shown->bit;
+      bc_rib_flight_proven(rib, work, now);
+      return;
+    }
     work->seen = is_as_sent ? work->seen | shown->bit : work->seen & ~shown->bit;
   }
   if (on_wire != entry->on_wire || missing != entry->missing) {

@@ -105,6 +105,7 @@ void bc_rib_work_free(struct bc_rib *rib, struct rib_work *work) {
   rib->placed[RIB_PLACE_IDLE]--;
   bc_rib_form_release(rib, &work->form);
   bc_rib_form_release(rib, &work->written);
+  bc_rib_form_release(rib, &work->before);
   bc_rib_selector_put(rib, work->selector);
   bc_intern_put(rib->intern, work->error);
   work->entry->work = NULL;

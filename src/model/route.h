@@ -2,7 +2,7 @@
  *
  * The parser refuses what ExaBGP (4.2) would refuse, what it would accept and choke on (poison), what
  * it would silently change, what is not printable ASCII and what holds a line break: what passes here
- * is answered `done` and packs. ExaBGP's own parser is the oracle in tests/lint and tests/unit.
+ * is answered `done` and packs. ExaBGP's own parser is the oracle in tests/scenario.
  * Sources: ExaBGP 4.2 configuration/static/{route,parser,mpls}.py, configuration/core/format.py,
  * reactor/api/command/limit.py. */
 #ifndef BC_MODEL_ROUTE_H

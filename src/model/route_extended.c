@@ -56,14 +56,10 @@ static float extended_get_float(const uint8_t *from) {
   return value;
 }
 
-/* A bandwidth whose printed digits lead back to the same four bytes. */
+/* A bandwidth whose printed digits lead back to the same four bytes: whole, not negative, not -0. */
 static bool extended_has_whole_bandwidth(const uint8_t *bytes) {
   float value = extended_get_float(bytes + 4);
-  if (!(value >= 0 && value <= (float)extended_bandwidth_max)) {
-    return false;
-  }
-  float back = (float)(double)(uint64_t)value;
-  return memcmp(&value, &back, sizeof value) == 0;
+  return (bytes[4] & 0x80) == 0 && value <= (float)extended_bandwidth_max && (float)(uint64_t)value == value;
 }
 
 bool bc_route_extended_is_faithful(const uint8_t bytes[static 8]) {

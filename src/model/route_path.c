@@ -32,9 +32,10 @@ static enum bc_err path_parse_set(struct bc_route_lex *lex, struct bc_route_fiel
       return err;
     }
   }
-  while (bc_route_lex_take(lex, ",")) {
-    continue;
-  }
+  bool has_comma;
+  do {
+    has_comma = bc_route_lex_take(lex, ",");
+  } while (has_comma);
   if (!bc_route_lex_is(lex, "]")) {
     return bc_route_lex_expected(lex, "as-path",
                                  "']': an AS set must be the last of the path, as ExaBGP would move "

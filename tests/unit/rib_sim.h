@@ -258,7 +258,7 @@ static inline struct sim_command sim_command_read(struct sim *sim, const char *l
   const char *at = strstr(line, "announce ");
   command.verb = at != NULL ? BC_VERB_ANNOUNCE : BC_VERB_WITHDRAW;
   at = at != NULL ? at : strstr(line, "withdraw ");
-  assert(at != NULL && strstr(line, "next-hop ") != NULL);
+  assert(at != NULL);
   command.mask = sim_mask(line, at);
   at += strlen("announce ");
   struct bc_str text;
@@ -266,7 +266,8 @@ static inline struct sim_command sim_command_read(struct sim *sim, const char *l
   if (strncmp(at, "route ", 6) == 0) {
     prefixes = at + 6;
     const char *end = strchr(prefixes, ' ');
-    text = bc_str_of(end + 1);
+    end = end == NULL ? prefixes + strlen(prefixes) : end;
+    text = bc_str_of(*end == '\0' ? end : end + 1);
     command.prefixes[command.count++] = sim_prefix_find(prefixes, (size_t)(end - prefixes));
   } else {
     assert(strncmp(at, "attributes ", 11) == 0);

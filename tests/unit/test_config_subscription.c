@@ -134,6 +134,9 @@ static void a_value_that_says_nothing_leaves_the_last_good_one(void **state) {
   free(big);
   assert_string_equal(node_fault(0), "node/ME/subscribedRoutes: expected at most 1048576 bytes, found 1048577");
   assert_string_equal(subscribed(), " web");
+  bc_config_put(helper->config, bc_str_of(SUBSCRIBED), (struct bc_str){"X\0 *", 4}, helper->now);
+  assert_string_equal(node_fault(0), "node/ME/subscribedRoutes: holds a NUL byte");
+  assert_string_equal(subscribed(), " web");
   put(SUBSCRIBED, "web");
   assert_null(node_fault(0));
   put(SUBSCRIBED, "");

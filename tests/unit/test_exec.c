@@ -151,7 +151,7 @@ static void the_environment_is_what_was_promised_and_nothing_else(void **state) 
   harness_make_base(&h);
   assert_int_equal(setenv("LD_LIBRARY_PATH", "/tmp", 1), 0);
   assert_int_equal(setenv("SECRET", "x", 1), 0);
-  assert_int_equal(setenv("HOME", "/home/of/test", 1), 0);
+  assert_int_equal(setenv("HOME", "/var/of/test", 1), 0);
   harness_start_worker(&h);
   struct bc_msg_check_set check = harness_check(1, "#!/bin/cat /proc/self/environ\n");
   static const char given[] =
@@ -161,8 +161,8 @@ static void the_environment_is_what_was_promised_and_nothing_else(void **state) 
   const struct harness_result *result = harness_run_check(&h, &check);
   char job[64];
   (void)snprintf(job, sizeof job, "BGPCOMMANDER_JOB=%d.1", (int)bc_child_pid(h.child));
-  const char *expected[] = {"ATTEMPT=0", job,         "CHECK=dns",           "HOME=/home/of/test", "LANG=C.UTF-8",
-                            "LAST=1",    "PATH=/own", "PREFIX=192.0.2.1/32", "ROUTE=r1",           "STATE=unknown"};
+  const char *expected[] = {"ATTEMPT=0", job,         "CHECK=dns",           "HOME=/var/of/test", "LANG=C.UTF-8",
+                            "LAST=1",    "PATH=/own", "PREFIX=192.0.2.1/32", "ROUTE=r1",          "STATE=unknown"};
   const char *found[16];
   size_t count = 0;
   for (const char *at = result->output; *at != '#' && count < 16; at += strlen(at) + 1) {

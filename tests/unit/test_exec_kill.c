@@ -38,16 +38,20 @@ static void a_result_does_not_wait_for_who_holds_the_pipe(void **state) {
   harness_close(&h);
 }
 
-/* It hides: no job in its environment, its own session, its parents dead. */
+/* It hides: no job in its environment, its own session, its parents dead. Another check that runs could
+ * be its owner for all we can see. */
 static void a_daemon_without_our_environment_dies_too(void **state) {
   (void)state;
   struct harness h;
   harness_open(&h);
+  harness_set_script(&h, 2, harness_script(&h, "echo $$ > $B/neighbour; sleep 1000; :"));
+  pid_t neighbour = harness_wait_pid(&h, "neighbour");
   struct bc_msg_check_set check =
       harness_check(1, harness_script(&h, "(env -i setsid /bin/sh -c 'echo $$ > '$B'/pid; sleep 1000; :' &)\n"
                                           "while [ ! -s $B/pid ]; do sleep 0.01; done"));
   (void)harness_run_check(&h, &check);
   harness_wait_dead(&h, harness_wait_pid(&h, "pid"));
+  assert_false(harness_is_gone(neighbour));
   harness_close(&h);
 }
 

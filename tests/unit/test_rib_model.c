@@ -29,7 +29,6 @@ struct world {
   int texts;
   bool has_selectors;
   bool has_cuts;
-  bool is_wholly_written; /* no restart at which the journal was cut */
   struct bc_route wanted[SIM_PREFIXES];
   bool is_wanted[SIM_PREFIXES];
   bool is_untouchable[SIM_PREFIXES];
@@ -49,20 +48,23 @@ static void world_fail(const struct world *world, const char *what, const char *
 
 /* ---- journal ---- */
 
-static bool world_disk_has(const struct world *world, int prefix, struct bc_str content, const char **attributes) {
+static const char *const world_selectors[] = {"", "neighbor 10.0.0.1 ", "neighbor 10.0.0.1, neighbor 10.0.0.3 "};
+
+/* The set of selectors under which a prefix has a live record. */
+static unsigned world_disk_has(const struct world *world, int prefix) {
   struct bc_journal_reader reader;
   enum bc_journal_kind kind;
   struct bc_str text;
-  bool has = false;
-  bc_journal_read_start(&reader, content);
+  unsigned has = 0;
+  bc_journal_read_start(&reader, bc_buf_str(&world->disk));
   while (bc_journal_read_next(&reader, &kind, &text)) {
     struct bc_route route;
     enum bc_verb verb;
     enum bc_err err = bc_route_parse_command(world->intern, text, &verb, &route, NULL);
     assert_int_equal(err, BC_ERR_OK);
     if (bc_nlri_compare(&route.nlri, &world->sim.nlri[prefix]) == 0) {
-      has = kind == BC_JOURNAL_ANNOUNCED;
-      *attributes = route.attributes; /* the simulation holds a reference too, if it is ever used */
+      unsigned bit = route.selector == NULL ? 1 : strchr(route.selector, ',') == NULL ? 2 : 4;
+      has = kind == BC_JOURNAL_ANNOUNCED ? has | bit : has & ~bit;
     }
     bc_route_release(world->intern, &route);
   }
@@ -113,8 +115,7 @@ static void world_check_prefix(struct world *world, const struct sim_command *co
   if (command->verb == BC_VERB_WITHDRAW && world->is_wanted[prefix] && (wanted_mask & command->mask) != 0) {
     world_fail(world, "a withdraw of what is wanted", line);
   }
-  const char *attributes = NULL;
-  if (command->verb == BC_VERB_ANNOUNCE && !world_disk_has(world, prefix, bc_buf_str(&world->disk), &attributes)) {
+  if (command->verb == BC_VERB_ANNOUNCE && world_disk_has(world, prefix) == 0) {
     world_fail(world, "an announce that is not in the journal", line);
   }
   if (!world->has_selectors && world->unacked[prefix] > 0) {
@@ -248,13 +249,13 @@ static void world_unwant(struct world *world, int prefix) {
 }
 
 static void world_route(struct world *world, int prefix, struct bc_route *route) {
-  static const char *const selectors[] = {"", "neighbor 10.0.0.1 ", "neighbor 10.0.0.1, neighbor 10.0.0.3 "};
   char text[256];
   char prefix_text[32];
   bool is_ipv6 = prefix >= SIM_PREFIX_IPV6 && prefix < SIM_PREFIX_FOREIGN;
   (void)snprintf(text, sizeof text, "%sroute %s next-hop %s %s",
-                 selectors[world->has_selectors ? sim_random(&world->sim, 3) : 0], sim_prefix_text(prefix, prefix_text),
-                 is_ipv6 ? "2001:db8::1" : "10.9.0.1", world_texts[sim_random(&world->sim, (uint64_t)world->texts)]);
+                 world_selectors[world->has_selectors ? sim_random(&world->sim, 3) : 0],
+                 sim_prefix_text(prefix, prefix_text), is_ipv6 ? "2001:db8::1" : "10.9.0.1",
+                 world_texts[sim_random(&world->sim, (uint64_t)world->texts)]);
   struct bc_fault fault;
   if (bc_route_parse(world->intern, bc_str_of(text), route, &fault) != BC_ERR_OK) {
     world_fail(world, text, fault.text);
@@ -318,8 +319,7 @@ static void world_standing(struct world *world) {
 
 static void world_untouchables(struct world *world, bool is_lost) {
   for (int i = 0; i < SIM_PREFIX_FOREIGN; i++) {
-    const char *attributes;
-    bool is_known = world_disk_has(world, i, bc_buf_str(&world->disk), &attributes) || (is_lost && world->is_wanted[i]);
+    bool is_known = world_disk_has(world, i) != 0 || (is_lost && world->is_wanted[i]);
     bool stands = false;
     for (int p = 0; p < SIM_PEERS; p++) {
       stands = stands || world->sim.peers[p].cache[i] != NULL;
@@ -410,10 +410,13 @@ static bool world_is_quiet(const struct world *world) {
   struct bc_rib_counts counts = bc_rib_counts(world->rib);
   return bc_rib_is_settled(world->rib) && sim_is_idle(&world->sim) && !world->is_batch_out &&
          counts.by_state[BC_RIB_UNCONFIRMED] == 0 && counts.by_state[BC_RIB_PENDING] == 0 &&
+         (world->texts != TEXTS_GOOD || counts.by_state[BC_RIB_REFUSED] == 0) &&
          counts.by_state[BC_RIB_WITHDRAWING] == 0 && counts.by_state[BC_RIB_ACKED] == 0;
 }
 
 static void world_quiesce(struct world *world) {
+  unsigned lost_percent = world->sim.lost_percent;
+  world->sim.lost_percent = 0;
   for (int i = 0; i < 60000 && !world_is_quiet(world); i++) {
     world_journal_take(world);
     world_journal_written(world);
@@ -428,6 +431,7 @@ static void world_quiesce(struct world *world) {
     }
     world_time(world, 10);
   }
+  world->sim.lost_percent = lost_percent;
   if (!world_is_quiet(world)) {
     struct bc_rib_counts counts = bc_rib_counts(world->rib);
     for (int i = 0; i <= BC_RIB_FOREIGN; i++) {
