@@ -25,6 +25,7 @@ enum { MAIN_USAGE_BYTES = 65536, MAIN_ROLE_WORDS = 4 };
 /* Nobody may trace our processes, and without that a sanitizer's leak check ends with an error; root may. */
 static _Noreturn void main_end(int code) {
   if (geteuid() != 0) {
+    (void)fflush(NULL);
     _exit(code);
   }
   exit(code);

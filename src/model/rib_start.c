@@ -90,7 +90,8 @@ static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *st
     return;
   }
   for (struct rib_entry *entry = first; entry != NULL; entry = bc_rib_entry_next(entry)) {
-    if (!rib_is_reached(rib, entry, standing->neighbor)) {
+    bool is_empty = entry->journal == NULL && entry->wanted.attributes == NULL;
+    if (is_empty || !rib_is_reached(rib, entry, standing->neighbor)) {
       continue;
     }
     entry->on_wire |= bit;

@@ -41,7 +41,9 @@ static void rib_show_settled(struct bc_rib *rib, struct rib_entry *entry, const 
                              struct bc_mono now) {
   bool is_told = shown->verb == BC_VERB_ANNOUNCE && entry->told.attributes != NULL &&
                  bc_rib_form_has_med_of(&entry->told, shown->has_med, shown->med);
-  uint64_t on_wire = is_told ? entry->on_wire | shown->bit : entry->on_wire & ~shown->bit;
+  /* In doubt it may be another text with the same MED. */
+  uint64_t told_bit = entry->holds == RIB_HOLDS_TOLD ? shown->bit : entry->on_wire & shown->bit;
+  uint64_t on_wire = is_told ? entry->on_wire | told_bit : entry->on_wire & ~shown->bit;
   uint64_t missing = entry->missing;
   if (entry->holds == RIB_HOLDS_TOLD && entry->wanted.attributes != NULL) {
     uint64_t should = bc_rib_expected(rib, entry, entry->selector) & shown->bit;
@@ -50,7 +52,7 @@ static void rib_show_settled(struct bc_rib *rib, struct rib_entry *entry, const 
     missing &= ~shown->bit;
   }
   struct rib_work *work = entry->work;
-  if (work != NULL && entry->holds == RIB_HOLDS_DOUBT) {
+  if (work != NULL && work->is_suspect && entry->holds == RIB_HOLDS_DOUBT) {
     bool is_as_sent =
         shown->verb == (enum bc_verb)work->written_verb &&
         (shown->verb == BC_VERB_WITHDRAW || bc_rib_form_has_med_of(&work->written, shown->has_med, shown->med));

@@ -109,7 +109,10 @@ def test_a_journal_cut_anywhere_moves_nothing(lab, seed):
     core_ready(lab, core)
     assert_quiet(lab, before)
     # What is wanted and stands is ours again, so that it follows its check: a damaged journal counts as lost.
-    lab.wait_for(lambda: lab.status()["summary"]["announced"] == ROUTES - 1, 5, "all adopted")
+    lab.wait_for(lambda: lab.status()["summary"]["announced"] == len(lab.get_prefix("routes/")), 5, "all adopted")
+    lab.delete(f"routes/r{50 + seed}/config")
+    lab.wait_for(lambda: not lab.bird.has(f"10.1.0.{50 + seed}/32"), 10, "a deleted one leaves")
+    assert FOREIGN <= lab.bird.prefixes()
 
 
 def test_nothing_is_left_running_after_exabgp(lab):

@@ -29,7 +29,9 @@ def store_is(lab, state):
 
 
 def works_again(lab, octet):
-    lab.put(f"routes/after{octet}/config", f"route 10.6.0.{octet}/32 next-hop self")
+    # A cluster without a leader refuses for a moment.
+    lab.wait_for(lambda: lab.etcd.put(f"/bgp/routes/after{octet}/config", f"route 10.6.0.{octet}/32 next-hop self"), 40,
+                 "etcd takes a key")
     lab.wait_for(lambda: lab.bird.has(f"10.6.0.{octet}/32"), 40, "a new key works")
 
 

@@ -208,6 +208,17 @@ def test_upgrade_asks_for_it(daemon):
     assert daemon.requests == [{"command": "upgrade"}]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_another_user_than_root_gets_the_answer_too(daemon, home):
+    os.chmod(home, 0o755)
+    os.chmod(daemon.path, 0o666)
+    program = shutil.copy(PROGRAM, home + "/bgpcommander")
+    result = subprocess.run([program, "neighbors", "--socket", daemon.path, "-n", "n1"], stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True, timeout=30, user=65534, group=65534, extra_groups=[])
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) == 3
+
+
 def test_a_large_answer_is_read_whole(daemon):
     daemon.answers["routes"] = {"routes": [route(f"r{i:05}") for i in range(20000)], "foreign": [], "foreignTotal": 0}
     assert len(ask(daemon, "routes").stdout.splitlines()) == 20001

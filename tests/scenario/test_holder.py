@@ -120,9 +120,13 @@ class Holder:
             self.process.kill()
         self.process.wait()
         for start in self.starts():
-            for pid in (start["pid"], start["stray"]):
-                if pid > 0 and not is_gone(pid):
-                    os.kill(pid, signal.SIGKILL)
+            if not is_gone(start["pid"]):
+                os.kill(start["pid"], signal.SIGKILL)
+            try:
+                if start["stray"] > 0:
+                    os.killpg(start["stray"], signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 @pytest.fixture

@@ -92,6 +92,21 @@ static void the_last_of_two_flags_counts(void **state) {
   bc_settings_release(&result.settings);
 }
 
+static void commas_that_exabgp_made_words_of_join_the_list_again(void **state) {
+  (void)state;
+  static const char *const spellings[] = {"-c http://a:1 , http://b:2 , http://c:3 -n x",
+                                          "-c=http://a:1 , http://b:2 , http://c:3 -n x"};
+  for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++) {
+    struct fixture result = parse(spellings[i], "", NULL);
+    assert_int_equal(result.err, BC_ERR_OK);
+    assert_string_equal(result.settings.endpoints, "http://a:1,http://b:2,http://c:3");
+    assert_string_equal(result.settings.node, "x");
+    assert_null(result.settings.command);
+    bc_settings_release(&result.settings);
+  }
+  assert_int_not_equal(parse("-c http://a:1 , -n x", "", NULL).err, BC_ERR_OK);
+}
+
 static void command_line_wins_over_environment_over_node_file(void **state) {
   (void)state;
   struct fixture result = parse("-n arg", "BGPCOMMANDER_NODE=env;BGPCOMMANDER_PREFIX=/env;PATH=/bin",
@@ -314,6 +329,7 @@ int main(void) {
       cmocka_unit_test(defaults_are_the_classic_ones_with_etcd_v3_first),
       cmocka_unit_test(every_spelling_of_a_flag_is_understood),
       cmocka_unit_test(the_last_of_two_flags_counts),
+      cmocka_unit_test(commas_that_exabgp_made_words_of_join_the_list_again),
       cmocka_unit_test(command_line_wins_over_environment_over_node_file),
       cmocka_unit_test(environment_names_follow_the_options),
       cmocka_unit_test(foreign_and_empty_variables_change_nothing),
