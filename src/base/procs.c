@@ -1,5 +1,7 @@
 #include "base/procs.h"
 
+#include "base/str.h"
+
 #include "base/mem.h"
 
 #include <dirent.h>
@@ -44,15 +46,22 @@ bool bc_procs_stat(pid_t pid, struct bc_procs_child *process, pid_t *parent) {
   }
   /* The name in brackets may itself hold brackets and blanks. */
   const char *behind_name = strrchr(text, ')');
-  char state;
-  int numbers[3];
-  if (behind_name == NULL ||
-      sscanf(behind_name + 1, " %c %d %d %d", &state, &numbers[0], &numbers[1], &numbers[2]) != 4) {
+  if (behind_name == NULL) {
     return false;
   }
-  *parent = numbers[0];
-  *process = (struct bc_procs_child){
-      .pid = pid, .group = numbers[1], .session = numbers[2], .is_zombie = state == 'Z' || state == 'X'};
+  struct bc_str rest = bc_str_of(behind_name + 1);
+  struct bc_str state = bc_str_next_word(&rest);
+  uint64_t numbers[3];
+  for (size_t i = 0; i < 3; i++) {
+    if (bc_str_to_u64(bc_str_next_word(&rest), INT32_MAX, &numbers[i]) != BC_ERR_OK) {
+      return false;
+    }
+  }
+  *parent = (pid_t)numbers[0];
+  *process = (struct bc_procs_child){.pid = pid,
+                                     .group = (pid_t)numbers[1],
+                                     .session = (pid_t)numbers[2],
+                                     .is_zombie = bc_str_is(state, "Z") || bc_str_is(state, "X")};
   return true;
 }
 

@@ -278,12 +278,13 @@ json_t *core_report_status(struct bc_core *core) {
   const struct core_pool *pool = &core->pool;
   struct bc_rib_counts rib = bc_rib_counts(core->rib);
   static const char *const phases[] = {"starting", "starting", "starting", "starting", "synced"};
+  size_t queued = rib.queued + rib.journal_waiting;
   json_t *exabgp = json_object();
   json_object_set_new(exabgp, "version", core->link.version[0] == '\0' ? json_null() : json_string(core->link.version));
   json_object_set_new(exabgp, "state", json_string(phases[core->link.phase]));
   json_object_set_new(exabgp, "acks", json_boolean(!core->link.acks_off));
   json_object_set_new(exabgp, "wire", json_boolean(report_sees_wire(core)));
-  json_object_set_new(exabgp, "queued", json_integer((json_int_t)(rib.queued + rib.journal_waiting)));
+  json_object_set_new(exabgp, "queued", json_integer((json_int_t)queued));
   json_object_set_new(exabgp, "outstanding", json_integer((json_int_t)rib.outstanding_nlri));
   json_object_set_new(exabgp, "settled", json_boolean(core->routes_started && bc_rib_is_settled(core->rib)));
   json_object_set_new(exabgp, "linesWritten", json_integer((json_int_t)rib.lines_written));

@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { CHILD_CHANNEL_FD = 3, CHILD_STRAYS = 1024, CHILD_DEATH_MS = 1000, CHILD_STRAYS_MS = 250 };
 
 struct bc_child {

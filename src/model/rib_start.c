@@ -122,11 +122,11 @@ static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, bool journal_
   if (is_wanted) {
     bc_rib_form_set(rib, &entry->told, &entry->wanted);
     entry->on_wire &= ~differs;
-    is_one_text = differs == 0 && (listed & ~stands) == 0;
+    is_one_text = differs == 0;
   } else if (!is_one_text) {
     entry->on_wire = 0;
   }
-  entry->holds = is_one_text ? RIB_HOLDS_TOLD : RIB_HOLDS_DOUBT;
+  entry->holds = is_one_text && (listed & ~stands) == 0 ? RIB_HOLDS_TOLD : RIB_HOLDS_DOUBT;
 }
 
 void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now) {

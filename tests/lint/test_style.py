@@ -39,7 +39,8 @@ def test_every_if_has_braces():
     for path in c_files():
         lines = source.code_only(path.read_text()).splitlines()
         for number, line in enumerate(lines, 1):
-            if re.match(r"\s*(?:\} )?(?:else )?(?:if|for|while) \(", line) and line.rstrip().endswith(";"):
+            if re.match(r"\s*(?:\} )?(?:else )?(?:if|for|while) \(", line) and line.rstrip().endswith(";") \
+                    and line.count("(") == line.count(")"):
                 if not re.match(r"\s*\} while \(", line):
                     bad.append(f"{source.short(path)}:{number}")
             if re.match(r"\s*(?:\} )?(?:else )?if \(.*\)$", line) and line.count("(") == line.count(")"):
@@ -65,7 +66,8 @@ def test_functions_are_short():
     for path in c_files():
         start = None
         for number, line in enumerate(source.code_only(path.read_text()).splitlines(), 1):
-            if re.match(r"[A-Za-z_]", line) and "(" in line and not line.rstrip().endswith(";"):
+            if re.match(r"[A-Za-z_]", line) and "(" in line and not line.rstrip().endswith(";") \
+                    and line.count("(") == line.count(")"):
                 start = number
             elif line.startswith("}") and start is not None:
                 if number - start + 1 > MOST_FUNCTION_LINES:

@@ -80,6 +80,7 @@ static void server_on_accept(void *arg, int fd, int events) {
   assert_true(server.connection >= 0);
   server.read_watch = bc_watch_new(server.loop, server.connection, server_on_read, NULL);
   bc_watch_set(server.read_watch, BC_WATCH_READ);
+  bc_watch_set(server.accept_watch, 0); /* one connection only */
 }
 
 static void client_on_body(void *arg, int status, struct bc_str bytes) {
