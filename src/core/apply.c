@@ -12,7 +12,8 @@
 enum {
   /* How long the start waits for the store before it goes on with the last known good. */
   APPLY_WAIT_MS = 5000,
-  APPLY_UNSUBSCRIBE_MS = 1000
+  APPLY_UNSUBSCRIBE_MS = 1000,
+  APPLY_OPEN_AGAIN_MS = 5000
 };
 
 const char *core_loss_text(enum core_loss loss) {
@@ -52,7 +53,17 @@ static void apply_set_loss(struct bc_core *core, enum core_loss loss) {
            "store loss (%s): %zu routes are kept as they are; check the store, then run `bgpcommander approve %s`",
            core_loss_text(loss), bc_config_counts(core->config).routes, apply->loss_id);
   }
+  core_lastgood_dirty(core);
   core_publish_dirty(core);
+}
+
+void core_apply_remember_loss(struct bc_core *core, struct bc_str text) {
+  for (enum core_loss loss = LOSS_CLUSTER; loss <= LOSS_EMPTIED; loss++) {
+    if (bc_str_is(text, core_loss_text(loss))) {
+      core->apply.loss = loss;
+      apply_make_id(&core->apply);
+    }
+  }
 }
 
 /* What a point of the store's history means for what we hold. */
@@ -64,7 +75,34 @@ static enum core_loss apply_judge(const struct bc_core *core, struct bc_store_po
   if (known->cluster_id != point.cluster_id) {
     return LOSS_CLUSTER;
   }
-  return point.revision < known->revision ? LOSS_BACK : LOSS_NONE;
+  /* A restored backup is no less old for what is written to it later. */
+  bool went_back = point.revision < known->revision || core->apply.loss == LOSS_BACK;
+  return went_back ? LOSS_BACK : LOSS_NONE;
+}
+
+static size_t apply_count_held(const struct bc_core *core) {
+  size_t held = 0;
+  struct bc_config_route view;
+  const char *cursor = NULL;
+  while (bc_config_each(core->config, cursor, &view)) {
+    held += view.has_config ? 1 : 0;
+    cursor = view.name;
+  }
+  return held;
+}
+
+/* A key that a list brings, before it is put. */
+static void apply_count_back(struct bc_core *core, struct bc_str key) {
+  static const char config[] = "/config";
+  size_t around = strlen("routes/") + sizeof config - 1;
+  char name[BC_LIMIT_NAME_BYTES + 1];
+  if (key.len <= around || key.len - around >= sizeof name ||
+      memcmp(key.at + key.len - (sizeof config - 1), config, sizeof config - 1) != 0) {
+    return;
+  }
+  (void)snprintf(name, sizeof name, "%.*s", (int)(key.len - around), key.at + strlen("routes/"));
+  struct bc_config_route view;
+  core->apply.back += bc_config_find(core->config, name, &view) && view.has_config ? 1 : 0;
 }
 
 /* ---- store handlers ---- */
@@ -81,6 +119,8 @@ static void apply_on_list_begin(void *arg, struct bc_store_point point) {
   apply->skip_list = loss != LOSS_NONE;
   apply->in_list = true;
   apply->list_route_keys = 0;
+  apply->back = 0;
+  apply->held = apply->loss == LOSS_EMPTIED ? apply_count_held(core) : 0;
   if (!apply->skip_list) {
     bc_config_list_begin(core->config);
   }
@@ -93,7 +133,12 @@ static void apply_on_list_entry(void *arg, struct bc_str key, struct bc_str valu
   if (apply->skip_list) {
     return;
   }
-  apply->list_route_keys += bc_str_starts(key, "routes/") ? 1 : 0;
+  if (bc_str_starts(key, "routes/")) {
+    apply->list_route_keys++;
+    if (apply->loss == LOSS_EMPTIED) {
+      apply_count_back(core, key);
+    }
+  }
   bc_config_put(core->config, key, value, bc_loop_now(core->loop));
 }
 
@@ -112,6 +157,9 @@ static void apply_publish(struct bc_core *core) {
 
 static void apply_accept(struct bc_core *core, struct bc_store_point point) {
   core->apply.known = point;
+  core->apply.has_list = true;
+  /* The list says how it stands with the subscription. */
+  bc_timer_stop(core->apply.unsubscribe_timer);
   core->apply.applied_revision = point.revision;
   core->apply.is_authoritative = true;
   bc_timer_stop(core->apply.wait_timer);
@@ -133,8 +181,12 @@ static void apply_on_list_end(void *arg, struct bc_store_point point) {
     core_apply_changes(core);
     return;
   }
-  bool holds_routes = bc_config_counts(core->config).routes > 0;
-  if (apply->list_route_keys == 0 && holds_routes && !apply->is_approved) {
+  /* Routes without a last known good: the journal tells that there were some. */
+  bool holds_routes = bc_config_counts(core->config).routes > 0 ||
+                      (!core->routes_started && bc_rib_journal_live(core->rib) > 0);
+  /* People fill it again key by key: the first of them is no order to withdraw the others. */
+  bool is_empty = apply->list_route_keys == 0 || apply->back < apply->held;
+  if (is_empty && holds_routes && !apply->is_approved) {
     bc_config_list_abort(core->config);
     apply_set_loss(core, LOSS_EMPTIED);
     apply->is_authoritative = true;
@@ -266,6 +318,7 @@ static void apply_on_publish_state(void *arg, const char *problem) {
   bc_log(problem == NULL ? BC_LOG_NOTICE : BC_LOG_WARNING, "own keys: %s", problem == NULL ? "written again" : problem);
   free(core->apply.publish_problem);
   core->apply.publish_problem = bc_mem_copy_string(problem);
+  core_publish_dirty(core);
 }
 
 /* ---- timers ---- */
@@ -314,6 +367,8 @@ void core_apply_changes(struct bc_core *core) {
     core_dispatch_all(core);
     core_lastgood_dirty(core);
   }
+  /* Until all that we want is known to be named, what is ours and stands without a name stays. */
+  bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, bc_loop_now(core->loop));
   bc_timer_start_at(core->apply.tick_timer, bc_config_deadline(core->config));
   core_publish_dirty(core);
   core_link_pump(core);
@@ -333,20 +388,12 @@ enum bc_err core_apply_approve(struct bc_core *core, const char *id) {
   return BC_ERR_OK;
 }
 
-bool core_apply_open(struct bc_core *core, struct bc_fault *fault) {
+/* Its files (certificates, password) may not be there yet: what stands goes on without it. */
+static void apply_open_store(void *arg) {
+  struct bc_core *core = arg;
   struct core_apply *apply = &core->apply;
   const struct bc_settings *settings = core->settings;
-  apply->wait_timer = bc_timer_new(core->loop, apply_on_wait_over, core);
-  apply->tick_timer = bc_timer_new(core->loop, apply_on_tick, core);
-  apply->save_timer = bc_timer_new(core->loop, apply_on_save, core);
-  apply->unsubscribe_timer = bc_timer_new(core->loop, apply_on_unsubscribe, core);
-  STAILQ_INIT(&apply->changes);
-  apply->save_pause_ms = 1000;
-  core_lastgood_load(core);
-  if (core->options->is_safe_mode) {
-    apply->is_authoritative = apply->has_last_good;
-    return true;
-  }
+  struct bc_fault fault;
   struct bc_store_handler handler = {.arg = core,
                                      .list_begin = apply_on_list_begin,
                                      .list_entry = apply_on_list_entry,
@@ -363,12 +410,35 @@ bool core_apply_open(struct bc_core *core, struct bc_fault *fault) {
                                      .cacert = settings->cacert,
                                      .cert = settings->cert,
                                      .key = settings->key};
+  if (core->is_exiting || bc_store_open(core->loop, &options, &handler, &apply->store, &fault) == BC_ERR_OK) {
+    return;
+  }
+  apply->store = NULL;
+  apply_on_state(core, BC_STORE_STATE_REFUSED, fault.text);
+  bc_timer_start(apply->open_timer, APPLY_OPEN_AGAIN_MS);
+}
+
+void core_apply_open(struct bc_core *core) {
+  struct core_apply *apply = &core->apply;
+  apply->open_timer = bc_timer_new(core->loop, apply_open_store, core);
+  apply->wait_timer = bc_timer_new(core->loop, apply_on_wait_over, core);
+  apply->tick_timer = bc_timer_new(core->loop, apply_on_tick, core);
+  apply->save_timer = bc_timer_new(core->loop, apply_on_save, core);
+  apply->unsubscribe_timer = bc_timer_new(core->loop, apply_on_unsubscribe, core);
+  STAILQ_INIT(&apply->changes);
+  apply->save_pause_ms = 1000;
+  core_lastgood_load(core);
+  if (core->options->is_safe_mode) {
+    apply->is_authoritative = apply->has_last_good;
+    return;
+  }
   bc_timer_start(apply->wait_timer, APPLY_WAIT_MS);
-  return bc_store_open(core->loop, &options, &handler, &apply->store, fault) == BC_ERR_OK;
+  apply_open_store(core);
 }
 
 void core_apply_close(struct bc_core *core) {
   struct core_apply *apply = &core->apply;
+  bc_timer_free(apply->open_timer);
   bc_timer_free(apply->wait_timer);
   bc_timer_free(apply->tick_timer);
   bc_timer_free(apply->save_timer);

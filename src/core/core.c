@@ -19,6 +19,10 @@ enum {
   CORE_EXIT_LIMIT_S = 2
 };
 
+static const int core_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+#define CORE_SIGNALS (sizeof core_signals / sizeof core_signals[0])
+
 /* ---- the end ---- */
 
 static void core_on_left(void *arg) {
@@ -81,9 +85,7 @@ static bool core_open_all(struct bc_core *core, struct bc_fault *fault) {
   core_neighbor_open(core);
   core_check_open(core);
   core_publish_open(core);
-  if (!core_apply_open(core, fault)) {
-    return false;
-  }
+  core_apply_open(core);
   if (!core_api_open(core, fault)) {
     /* Routing goes on without it. */
     bc_log(BC_LOG_ERROR, "local socket %s: %s", core->paths.socket, fault->text);
@@ -154,8 +156,10 @@ static void core_free(struct bc_core *core) {
   bc_timer_free(core->health_timer);
   bc_timer_free(core->exit_timer);
   bc_timer_free(core->lock_timer);
-  for (size_t i = 0; i < sizeof core->signals / sizeof core->signals[0]; i++) {
+  for (size_t i = 0; i < CORE_SIGNALS; i++) {
     bc_signal_free(core->signals[i]);
+    /* Else their default action is back, and a second TERM cuts off the last writes to the disk. */
+    (void)signal(core_signals[i], SIG_IGN);
   }
   bc_rib_free(core->rib);
   bc_config_free(core->config);
@@ -198,9 +202,8 @@ int bc_core_run(const struct bc_core_options *options) {
   core->rib = bc_rib_new(core->intern);
   core->exit_timer = bc_timer_new(core->loop, core_on_exit_timer, core);
   core->lock_timer = bc_timer_new(core->loop, core_on_lock_timer, core);
-  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-    core->signals[i] = bc_signal_new(core->loop, numbers[i], core_on_signal, core);
+  for (size_t i = 0; i < CORE_SIGNALS; i++) {
+    core->signals[i] = bc_signal_new(core->loop, core_signals[i], core_on_signal, core);
   }
   struct bc_paths_wish wish = {.node = settings->node,
                                .state_dir = settings->state_dir,

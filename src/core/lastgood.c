@@ -15,6 +15,7 @@ enum {
 
 static const char lastgood_name[] = "lastgood";
 static const char lastgood_point_key[] = "@point";
+static const char lastgood_loss_key[] = "@loss";
 
 static void lastgood_read_point(struct bc_core *core, struct bc_str value) {
   struct bc_str cluster = bc_str_next_word(&value);
@@ -30,6 +31,8 @@ static void lastgood_on_key(void *arg, struct bc_str key, struct bc_str value) {
   struct bc_core *core = arg;
   if (bc_str_is(key, lastgood_point_key)) {
     lastgood_read_point(core, value);
+  } else if (bc_str_is(key, lastgood_loss_key)) {
+    core_apply_remember_loss(core, value);
   } else {
     bc_config_put(core->config, key, value, bc_loop_now(core->loop));
   }
@@ -83,6 +86,9 @@ void core_lastgood_save(struct bc_core *core) {
   bc_keylog_begin(&content);
   (void)snprintf(point, sizeof point, "%" PRIu64 " %" PRIu64, apply->known.cluster_id, apply->known.revision);
   bc_keylog_add(&content, bc_str_of(lastgood_point_key), bc_str_of(point));
+  if (apply->loss != LOSS_NONE) {
+    bc_keylog_add(&content, bc_str_of(lastgood_loss_key), bc_str_of(core_loss_text(apply->loss)));
+  }
   bc_config_save(core->config, lastgood_add, &content);
   enum bc_err err = bc_buf_status(&content);
   if (err == BC_ERR_OK) {

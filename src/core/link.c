@@ -9,8 +9,18 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { LINK_WATCHDOG_MS = 500, LINK_SILENT_WARN_MS = 5000, LINK_QUERY_LIMIT_MS = 30000, LINK_NO_ACK_MS = 1000 };
+enum {
+  LINK_WATCHDOG_MS = 500,
+  LINK_SILENT_WARN_MS = 5000,
+  LINK_ACK_LIMIT_MS = 5000, /* behind the header that came with it */
+  LINK_NO_ACK_MS = 1000,
+  LINK_PATTERN_AGAIN_MS = 5000,
+  LINK_ASK_MAX = 5,
+  LINK_CONFIG_PAUSE_MS = 1000,
+  LINK_CONFIG_PAUSE_MAX_MS = 60000
+};
 
 static const char *const link_questions[] = {
     [LINK_CONFIG] = "show neighbor configuration",
@@ -31,37 +41,68 @@ static void link_arm_rib_timer(struct bc_core *core) {
   bc_timer_start_at(core->link.rib_timer, bc_rib_deadline(core->rib));
 }
 
-/* ---- questions: one answer of many lines is read at a time, with no command in flight ---- */
+/* ---- questions: one answer of many lines is read at a time, with no command in flight ----
+ *
+ * ExaBGP answers nothing at all when something goes wrong inside it: behind each question goes a summary,
+ * whose header tells that the question was answered or never will be. */
 
 static void link_ask(struct bc_core *core, enum core_link_phase phase) {
   struct core_link *link = &core->link;
+  link->asked = link->phase == phase ? link->asked + 1 : 1;
   link->phase = phase;
   link->is_query = true;
+  link->is_answered = false;
+  link->is_ending = false;
+  link->ask_again = false;
   link->started = bc_loop_now(core->loop);
   bc_exabgp_read_reset(link->codec);
+  if (phase == LINK_CONFIG) {
+    link->want_config = false;
+    link->config_asked = link->started;
+    core_neighbor_configure_begin(core);
+  } else if (phase == LINK_DETAIL) {
+    link->want_detail = false;
+  }
   bc_buf_clear(&link->line);
   bc_buf_add_text(&link->line, link_questions[phase]);
-  /* Without acks the header of a summary tells where the answer ends. */
-  if (link->acks_off) {
-    bc_buf_add_char(&link->line, '\n');
-    bc_buf_add_text(&link->line, link_barrier);
-  }
+  bc_buf_add_char(&link->line, '\n');
+  bc_buf_add_text(&link->line, link_barrier);
   link->line_pending = true;
   core_link_pump(core);
+}
+
+/* False when there is no start without the answer: asked again by the watchdog. */
+static bool link_lacks_answer(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  bool is_needed = !bc_rib_is_started(core->rib) && link->asked < LINK_ASK_MAX;
+  bc_log(is_needed ? BC_LOG_WARNING : BC_LOG_ERROR, "ExaBGP did not answer `%s`%s", link_questions[link->phase],
+         is_needed ? "; asking again" : ": going on without it");
+  link->ask_again = is_needed;
+  return is_needed;
+}
+
+static void link_config_ended(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  bool is_new = link->is_answered && core_neighbor_configure_end(core);
+  link->config_pause_ms = is_new ? LINK_CONFIG_PAUSE_MS : link->config_pause_ms * 2;
+  if (link->config_pause_ms > LINK_CONFIG_PAUSE_MAX_MS) {
+    link->config_pause_ms = LINK_CONFIG_PAUSE_MAX_MS;
+  }
+  link_ask(core, LINK_DETAIL);
 }
 
 static void link_answer_ended(struct bc_core *core) {
   struct core_link *link = &core->link;
   link->is_query = false;
+  if (!link->is_answered && link_lacks_answer(core)) {
+    return;
+  }
   bool starting = !bc_rib_is_started(core->rib);
   switch (link->phase) {
   case LINK_CONFIG:
-    link->want_config = false;
-    core_neighbor_all_configured(core);
-    link_ask(core, LINK_DETAIL);
+    link_config_ended(core);
     return;
   case LINK_DETAIL:
-    link->want_detail = false;
     if (starting) {
       link_ask(core, LINK_STANDING);
       return;
@@ -83,8 +124,26 @@ static void link_answer_ended(struct bc_core *core) {
 
 /* ---- the beginning ---- */
 
+/* Other ones than those of any core whose answers may still come, this holder's or a holder's before it.
+ * No less than 2: core alone writes one command between two summaries. First and last differ, so that
+ * the end of another pattern and the beginning of ours do not look like ours. */
+static void link_choose_digits(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  unsigned number = (unsigned)getppid() * 31U + core->options->start_number + link->patterns * 8U;
+  for (unsigned i = 0; i < 3; i++) {
+    link->digits[i] = 2 + number % 8;
+    number /= 8;
+  }
+  if (link->digits[2] == link->digits[0]) {
+    link->digits[2] = link->digits[0] == 9 ? 2 : link->digits[0] + 1;
+  }
+}
+
 static void link_send_pattern(struct bc_core *core) {
   struct core_link *link = &core->link;
+  link_choose_digits(core);
+  link->patterns++;
+  link->is_pattern_heard = false;
   bc_buf_clear(&link->line);
   bc_buf_add_text(&link->line, "version\n");
   for (unsigned part = 0; part < 4; part++) {
@@ -120,7 +179,10 @@ static void link_on_header(struct bc_core *core) {
     return;
   }
   if (link->is_query) {
+    link->is_ending = true;
+    link->heard = bc_loop_now(core->loop);
     if (link->acks_off) {
+      link->is_answered = true; /* nobody can tell */
       link_answer_ended(core);
     }
     return;
@@ -145,10 +207,11 @@ static void link_on_ack(struct bc_core *core, bool ok) {
     return;
   }
   if (link->is_query) {
-    if (!ok) {
-      bc_log(BC_LOG_WARNING, "ExaBGP refused `%s`", link_questions[link->phase]);
+    if (link->is_ending) {
+      link_answer_ended(core);
+    } else {
+      link->is_answered = ok;
     }
-    link_answer_ended(core);
     return;
   }
   struct bc_mono now = bc_loop_now(core->loop);
@@ -195,11 +258,18 @@ static void link_on_nlri(void *arg, const struct bc_exabgp_event *event, bool is
                  event->med, bc_loop_now(core->loop));
 }
 
+static void link_want_config(struct bc_core *core) {
+  core->link.want_config = core->link.want_config || !core->neighbors_cut;
+}
+
 static void link_on_message(struct bc_core *core, const struct bc_exabgp_event *event) {
   struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
   if (neighbor == NULL) {
-    core->link.want_config = true;
+    link_want_config(core);
     return;
+  }
+  if (!neighbor->config.reports_updates) {
+    link_want_config(core); /* ExaBGP has read another configuration since */
   }
   core_neighbor_heard(core, neighbor);
   enum bc_family family;
@@ -211,9 +281,11 @@ static void link_on_message(struct bc_core *core, const struct bc_exabgp_event *
 
 static void link_on_state(struct bc_core *core, const struct bc_exabgp_event *event) {
   if (!core_neighbor_event(core, event)) {
-    core->link.want_config = true;
+    link_want_config(core);
   } else if (event->state == BC_EXABGP_UP) {
     core->link.want_detail = true;
+    /* A session also comes up after ExaBGP has read a changed configuration. */
+    link_want_config(core);
   }
 }
 
@@ -241,6 +313,11 @@ static void link_on_line(void *arg, struct bc_str line) {
   struct core_link *link = &core->link;
   struct bc_exabgp_event event;
   bc_exabgp_read(link->codec, line, &event, bc_rib_is_started(core->rib) ? link_on_nlri : NULL, core);
+  if (link->phase == LINK_SYNC && event.kind != BC_EXABGP_LINE_STATE && event.kind != BC_EXABGP_LINE_UPDATE &&
+      event.kind != BC_EXABGP_LINE_EOR) {
+    link->heard = bc_loop_now(core->loop);
+    link->is_pattern_heard = true;
+  }
   switch (event.kind) {
   case BC_EXABGP_LINE_DONE:
   case BC_EXABGP_LINE_ERROR:
@@ -263,7 +340,8 @@ static void link_on_line(void *arg, struct bc_str line) {
     link_on_message(core, &event);
     break;
   case BC_EXABGP_LINE_SHUTDOWN:
-    core_exit_begin(core, BC_CORE_EXIT_OK, "ExaBGP shuts down");
+    /* SIGTERM follows within 100 ms; ending before it would only make the holder start another core. */
+    bc_log(BC_LOG_NOTICE, "ExaBGP shuts down");
     break;
   case BC_EXABGP_LINE_SUMMARY_ROW:
     break;
@@ -308,20 +386,36 @@ static void link_commands(struct bc_core *core) {
   }
 }
 
+static bool link_may_ask_config(const struct bc_core *core) {
+  const struct core_link *link = &core->link;
+  struct bc_mono next = bc_mono_add_ms(link->config_asked, link->config_pause_ms);
+  return link->want_config && bc_mono_reached(next, bc_loop_now(core->loop));
+}
+
+/* True when commands have to wait for a question, which goes out as soon as all before it is answered. */
+static bool link_ask_again(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  bool asks_config = link_may_ask_config(core);
+  if (core->is_exiting || !(asks_config || link->want_detail)) {
+    return false;
+  }
+  struct bc_rib_counts counts = bc_rib_counts(core->rib);
+  if (counts.outstanding_lines == 0 && counts.outstanding_barriers == 0) {
+    link_ask(core, asks_config ? LINK_CONFIG : LINK_DETAIL);
+  } else if (bc_rib_next_barrier(core->rib, bc_loop_now(core->loop), &link->line)) {
+    /* Where acks are missing, only its header tells that nothing is left to be answered. */
+    link->line_pending = true;
+  }
+  (void)link_flush(core);
+  return true;
+}
+
 static void link_on_pump(void *arg) {
   struct bc_core *core = arg;
   struct core_link *link = &core->link;
   core_dispatch_rib(core);
   core_journal_flush(core);
-  if (link->is_pipe_full || !link_flush(core)) {
-    return;
-  }
-  if (link->phase == LINK_READY && !core->is_exiting && (link->want_config || link->want_detail)) {
-    if (bc_rib_counts(core->rib).outstanding_lines == 0) {
-      link_ask(core, link->want_config ? LINK_CONFIG : LINK_DETAIL);
-      (void)link_flush(core);
-    }
-  } else if (link->phase == LINK_READY) {
+  if (!link->is_pipe_full && link_flush(core) && link->phase == LINK_READY && !link_ask_again(core)) {
     link_commands(core);
   }
   core_dispatch_rib(core);
@@ -347,29 +441,39 @@ static void link_on_rib_timer(void *arg) {
   link_arm_rib_timer(core);
 }
 
+/* Where our answers begin is not found yet. */
+static void link_watch_sync(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  int64_t quiet = bc_mono_ms_between(link->heard, bc_loop_now(core->loop));
+  /* Silence: headers may be a dead core's, and ours are still to come. */
+  if (link->headers >= 4 && !link->any_ack && quiet > LINK_NO_ACK_MS) {
+    link->acks_off = true;
+    link_synced(core);
+  } else if (link->is_pattern_heard && quiet > LINK_PATTERN_AGAIN_MS && !link->line_pending) {
+    bc_log(BC_LOG_WARNING, "ExaBGP answered, but not as asked: asking again");
+    link_send_pattern(core);
+  }
+}
+
 /* Answers that do not come: no acks at all, or an ExaBGP that does not read. */
 static void link_on_watchdog(void *arg) {
   struct bc_core *core = arg;
   struct core_link *link = &core->link;
-  int64_t waited = bc_mono_ms_between(link->started, bc_loop_now(core->loop));
+  struct bc_mono now = bc_loop_now(core->loop);
+  int64_t waited = bc_mono_ms_between(link->started, now);
   bc_timer_start(link->watchdog, LINK_WATCHDOG_MS);
   if (link->phase == LINK_READY) {
+    if (link->want_config) {
+      core_link_pump(core);
+    }
     return;
   }
-  if (link->phase == LINK_SYNC && link->headers >= 4 && !link->any_ack && waited > LINK_NO_ACK_MS) {
-    link->acks_off = true;
-    link_synced(core);
-    return;
-  }
-  if (link->is_query && bc_rib_is_started(core->rib) && waited > LINK_QUERY_LIMIT_MS) {
-    bc_log(BC_LOG_WARNING, "ExaBGP did not answer `%s` in %d s: going on without it", link_questions[link->phase],
-           LINK_QUERY_LIMIT_MS / 1000);
-    link->phase = LINK_READY;
-    link->is_query = false;
-    link->want_config = false;
-    link->want_detail = false;
-    core_link_pump(core);
-    return;
+  if (link->phase == LINK_SYNC) {
+    link_watch_sync(core);
+  } else if (link->ask_again) {
+    link_ask(core, link->phase);
+  } else if (link->is_ending && bc_mono_ms_between(link->heard, now) > LINK_ACK_LIMIT_MS) {
+    link_answer_ended(core);
   }
   if (waited > LINK_SILENT_WARN_MS && waited <= LINK_SILENT_WARN_MS + LINK_WATCHDOG_MS) {
     bc_log(BC_LOG_WARNING, "ExaBGP has not answered for 5 s; waiting (is it stopped or busy?)");
@@ -386,11 +490,7 @@ void core_link_open(struct bc_core *core) {
   link->rib_timer = bc_timer_new(core->loop, link_on_rib_timer, core);
   link->watchdog = bc_timer_new(core->loop, link_on_watchdog, core);
   link->started = bc_loop_now(core->loop);
-  unsigned number = core->options->start_number;
-  for (unsigned i = 0; i < 3; i++) {
-    link->digits[i] = number % 10;
-    number /= 10;
-  }
+  link->config_pause_ms = LINK_CONFIG_PAUSE_MS;
   if (bc_exabgp_pipe_open(core->loop, &handler, &link->pipe) != BC_ERR_OK) {
     core_exit_begin(core, BC_CORE_EXIT_OK, "the pipe from ExaBGP cannot be used");
     return;

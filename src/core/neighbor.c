@@ -7,12 +7,21 @@
 
 enum { NEIGHBOR_HEARD_BYTES = 65536 };
 
+static bool neighbor_is(const struct core_neighbor *neighbor, struct bc_str peer, struct bc_str local) {
+  return bc_str_is(peer, neighbor->config.peer) &&
+         (local.len == 0 || neighbor->config.local[0] == '\0' || bc_str_is(local, neighbor->config.local));
+}
+
 struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local) {
+  /* Asked for each NLRI of an UPDATE: mostly it is the one before. */
+  if (core->neighbor_last < core->neighbor_count &&
+      neighbor_is(&core->neighbors[core->neighbor_last], peer, local)) {
+    return &core->neighbors[core->neighbor_last];
+  }
   for (unsigned i = 0; i < core->neighbor_count; i++) {
-    struct core_neighbor *neighbor = &core->neighbors[i];
-    if (bc_str_is(peer, neighbor->config.peer) &&
-        (local.len == 0 || neighbor->config.local[0] == '\0' || bc_str_is(local, neighbor->config.local))) {
-      return neighbor;
+    if (neighbor_is(&core->neighbors[i], peer, local)) {
+      core->neighbor_last = i;
+      return &core->neighbors[i];
     }
   }
   return NULL;
@@ -43,14 +52,24 @@ static struct bc_rib_neighbor neighbor_for_rib(const struct core_neighbor *neigh
   return made;
 }
 
+static bool neighbor_differs(const struct bc_exabgp_neighbor_config *a, const struct bc_exabgp_neighbor_config *b) {
+  return neighbor_families(a->families, a->family_count) != neighbor_families(b->families, b->family_count) ||
+         a->reports_updates != b->reports_updates || a->neighbor_changes != b->neighbor_changes ||
+         strcmp(a->processes, b->processes) != 0;
+}
+
 void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neighbor_config *config) {
   struct core_neighbor *neighbor = core_neighbor_find(core, bc_str_of(config->peer), bc_str_of(config->local));
   if (neighbor == NULL) {
     if (core->neighbor_count == BC_LIMIT_NEIGHBORS) {
-      bc_log(BC_LOG_WARNING, "neighbor %s: more than %d neighbors, this one is not followed", config->peer,
-             BC_LIMIT_NEIGHBORS);
+      if (!core->neighbors_cut) {
+        bc_log(BC_LOG_WARNING, "neighbor %s: more than %d neighbors, this one and others are not followed",
+               config->peer, BC_LIMIT_NEIGHBORS);
+      }
+      core->neighbors_cut = true;
       return;
     }
+    core->neighbors_are_news = true;
     neighbor = &core->neighbors[core->neighbor_count++];
     neighbor->config = *config;
     neighbor->since_ms = bc_wall_now_ms();
@@ -58,10 +77,12 @@ void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neigh
     made.negotiated = made.configured;
     neighbor->number = bc_rib_neighbor_add(core->rib, &made);
   } else {
+    core->neighbors_are_news = core->neighbors_are_news || neighbor_differs(&neighbor->config, config);
     neighbor->config = *config;
     struct bc_rib_neighbor made = neighbor_for_rib(neighbor, bc_rib_neighbor_get(core->rib, neighbor->number));
     bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
   }
+  neighbor->is_listed = true;
   if (config->route_refresh && !neighbor->route_refresh_told) {
     neighbor->route_refresh_told = true;
     bc_log(BC_LOG_NOTICE, "neighbor %s has route-refresh enabled: ExaBGP 4.2 may reset the session on a flush",
@@ -110,7 +131,7 @@ static bool neighbor_lists_are_equal(const struct bc_core *core) {
   const char *first = NULL;
   for (unsigned i = 0; i < core->neighbor_count; i++) {
     const char *list = core->neighbors[i].config.processes;
-    if (list[0] == '\0') {
+    if (list[0] == '\0' || !core->neighbors[i].is_listed) {
       continue;
     }
     if (first != NULL && strcmp(first, list) != 0) {
@@ -143,13 +164,38 @@ static bool neighbor_was_heard(const struct bc_core *core, const struct core_nei
   return false;
 }
 
-void core_neighbor_all_configured(struct bc_core *core) {
+void core_neighbor_configure_begin(struct bc_core *core) {
+  core->neighbors_are_news = false;
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    core->neighbors[i].is_listed = false;
+  }
+}
+
+/* ExaBGP has read a configuration without it. */
+static void neighbor_is_gone(struct bc_core *core, struct core_neighbor *neighbor) {
+  if (neighbor->has_state && neighbor->state == BC_EXABGP_DOWN) {
+    return;
+  }
+  neighbor->has_state = true;
+  neighbor->state = BC_EXABGP_DOWN;
+  neighbor->since_ms = bc_wall_now_ms();
+  (void)snprintf(neighbor->reason, sizeof neighbor->reason, "not configured any more");
+  bc_log(BC_LOG_NOTICE, "neighbor %s is not configured any more", neighbor->config.peer);
+  neighbor_set_established(core, neighbor, false, NULL);
+  core_publish_neighbor(core, neighbor);
+}
+
+bool core_neighbor_configure_end(struct bc_core *core) {
   bool equal = neighbor_lists_are_equal(core);
   for (unsigned i = 0; i < core->neighbor_count; i++) {
-    const struct core_neighbor *neighbor = &core->neighbors[i];
+    struct core_neighbor *neighbor = &core->neighbors[i];
     bool is_ours = neighbor->config.processes[0] != '\0' && (equal || neighbor_was_heard(core, neighbor));
-    neighbor_set_ours(core, neighbor, is_ours);
+    neighbor_set_ours(core, neighbor, is_ours && neighbor->is_listed);
+    if (!neighbor->is_listed) {
+      neighbor_is_gone(core, neighbor);
+    }
   }
+  return core->neighbors_are_news;
 }
 
 void core_neighbor_heard(struct bc_core *core, struct core_neighbor *neighbor) {
@@ -157,7 +203,7 @@ void core_neighbor_heard(struct bc_core *core, struct core_neighbor *neighbor) {
     return;
   }
   neighbor->is_heard = true;
-  neighbor_set_ours(core, neighbor, true);
+  neighbor_set_ours(core, neighbor, neighbor->is_listed);
   if (neighbor_was_heard(core, neighbor)) {
     return;
   }

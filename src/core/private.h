@@ -48,6 +48,8 @@ struct core_route {
   bool state_published;
   bool published_announce;
   bool exit_withdraw;
+  bool is_unreadable;    /* counted in core->unreadable */
+  bool is_new;           /* since the start of core, and not decided yet */
   struct core_check *check; /* NULL = none */
   struct bc_decision decision;
   int64_t since_ms;    /* wall clock of the last change of what people see */
@@ -81,8 +83,17 @@ struct core_link {
   bool any_ack;       /* an ack was seen since start */
   bool acks_off;      /* ExaBGP does not acknowledge */
   bool is_query;      /* an answer of ours is being read (phase CONFIG … STANDING) */
-  bool want_config;   /* ask again: an unknown neighbor spoke */
+  bool is_answered;   /* … and its own ack came */
+  bool is_ending;     /* … and the header of the summary behind it */
+  bool ask_again;     /* it was not answered, without that answer there is no start */
+  unsigned asked;     /* how often in a row */
+  bool want_config;   /* ask again: something about the neighbors is not as it was told */
   bool want_detail;   /* ask again: a session came up */
+  int64_t config_pause_ms; /* between two questions for the configuration: grows while they bring nothing new */
+  struct bc_mono config_asked;
+  unsigned patterns;     /* sent so far */
+  bool is_pattern_heard; /* ExaBGP has answered something since the last one */
+  struct bc_mono heard;  /* the last answer, while in LINK_SYNC */
   bool line_pending;  /* `line` waits for room in the pipe */
   struct bc_buf line;
   bool is_pipe_full;
@@ -97,7 +108,8 @@ struct core_neighbor {
   struct bc_exabgp_neighbor_config config;
   enum bc_exabgp_state state;
   bool has_state;
-  bool is_heard; /* a message about it came to us */
+  bool is_heard;  /* a message about it came to us */
+  bool is_listed; /* in the last answer to `show neighbor configuration` */
   char reason[192];
   int64_t since_ms;
   bool route_refresh_told;
@@ -139,10 +151,14 @@ struct core_apply {
   bool in_list;     /* a list is being applied */
   bool skip_list;   /* … and ignored: store loss */
   size_t list_route_keys;
+  size_t held;           /* routes with a config when a list began after the store had been emptied … */
+  size_t back;           /* … and how many of them it has brought back */
+  bool has_list;         /* a list of the store counted since the start */
   bool is_authoritative; /* the config is the store's, or the last known good's after a wait */
   bool is_publishing;    /* own keys are written */
   bool has_last_good;
   bool last_good_damaged;
+  struct bc_timer *open_timer; /* the store's files could not be used */
   struct bc_timer *wait_timer; /* for the store at start */
   struct bc_timer *tick_timer; /* settling */
   struct bc_timer *save_timer;
@@ -221,6 +237,9 @@ struct bc_core {
   uint32_t check_generation;
   struct core_neighbor neighbors[BC_LIMIT_NEIGHBORS];
   unsigned neighbor_count;
+  unsigned neighbor_last;  /* the last one found */
+  bool neighbors_cut;      /* there are more than are followed */
+  bool neighbors_are_news; /* the answer being read tells something new */
   struct bc_buf heard; /* addresses of neighbors that messages came about, a line each */
   struct bc_timer *health_timer;
   struct bc_timer *exit_timer;
@@ -229,6 +248,7 @@ struct bc_core {
   int exit_code;
   int64_t started_wall_ms;
   size_t announced;
+  size_t unreadable; /* subscribed routes that have never had a good version */
 };
 
 /* ---- link.c ---- */
@@ -239,8 +259,9 @@ void core_link_pump(struct bc_core *core);
 /* ---- neighbor.c ---- */
 struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local);
 void core_neighbor_open(struct bc_core *core);
-/* After the last core_neighbor_configured of an answer. */
-void core_neighbor_all_configured(struct bc_core *core);
+/* Before the first core_neighbor_configured of an answer, and after the last: true when it told anything new. */
+void core_neighbor_configure_begin(struct bc_core *core);
+bool core_neighbor_configure_end(struct bc_core *core);
 void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neighbor_config *config);
 void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_detail *detail);
 /* A state message; false when the neighbor is not known yet. */
@@ -252,9 +273,11 @@ bool core_journal_open(struct bc_core *core, struct bc_fault *fault);
 void core_journal_flush(struct bc_core *core);
 void core_journal_close(struct bc_core *core);
 /* ---- apply.c, lastgood.c ---- */
-bool core_apply_open(struct bc_core *core, struct bc_fault *fault);
+void core_apply_open(struct bc_core *core);
 void core_apply_close(struct bc_core *core);
 const char *core_loss_text(enum core_loss loss);
+/* What a core before this one found lost is lost until the store has what we hold, or somebody approves. */
+void core_apply_remember_loss(struct bc_core *core, struct bc_str text);
 /* BC_ERR_NOT_FOUND: nothing waits; BC_ERR_CONFLICT: another id waits. */
 BC_MUST_CHECK enum bc_err core_apply_approve(struct bc_core *core, const char *id);
 /* Config changes → routes; starts the routes once link and config are ready. */

@@ -191,7 +191,13 @@ void bc_rib_entry_set_owner(struct bc_rib *rib, struct rib_entry *entry, const c
   rib_note_owner(rib, entry);
 }
 
+void bc_rib_entry_name(struct bc_rib *rib, struct rib_entry *entry) {
+  rib->counts.unnamed -= entry->is_unnamed;
+  entry->is_unnamed = false;
+}
+
 static void rib_entry_free(struct bc_rib *rib, struct rib_entry *entry) {
+  bc_rib_entry_name(rib, entry);
   RB_REMOVE(rib_entry_tree, &rib->entries, entry);
   rib->counts.entries--;
   rib->counts.by_state[entry->state]--;
@@ -217,6 +223,9 @@ uint64_t bc_rib_expected(const struct bc_rib *rib, const struct rib_entry *entry
 /* ---- state ---- */
 
 static enum bc_rib_state rib_state_unwanted(const struct rib_entry *entry) {
+  if (entry->is_unnamed) {
+    return BC_RIB_ANNOUNCED;
+  }
   if (entry->missing != 0) {
     return BC_RIB_UNCONFIRMED;
   }
@@ -353,6 +362,7 @@ void bc_rib_want(struct bc_rib *rib, const char *owner, const struct bc_route *r
   struct rib_form form = bc_rib_form_of(route);
   bool is_other = !bc_rib_form_equal(&entry->wanted, &form);
   bc_rib_entry_set_owner(rib, entry, owner);
+  bc_rib_entry_name(rib, entry);
   if (!is_other) {
     return;
   }

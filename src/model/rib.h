@@ -91,6 +91,10 @@ bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri
  * `journal_is_lost`: there was no journal although there may have been announcements. */
 void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now);
 bool bc_rib_is_started(const struct bc_rib *rib);
+/* Before the start: true when the wants may not name all that they should (no list of the store yet, a
+ * route whose text cannot be read). Then what is ours and stands, but was never wanted or unwanted, is
+ * left standing until this is called with false. */
+void bc_rib_keep_unnamed(struct bc_rib *rib, bool keep, struct bc_mono now);
 
 /* ---- journal: records to append to the file, in order ---- */
 
@@ -134,6 +138,8 @@ void bc_rib_on_eor(struct bc_rib *rib, unsigned neighbor, enum bc_family family,
 /* The next line for ExaBGP (without line break) into `to` (cleared first); false when there is
  * nothing to write now. What it returned counts as written. */
 BC_MUST_CHECK bool bc_rib_next_command(struct bc_rib *rib, struct bc_mono now, struct bc_buf *to);
+/* The same, but only a barrier that is due: for a caller who waits until all lines are answered. */
+BC_MUST_CHECK bool bc_rib_next_barrier(struct bc_rib *rib, struct bc_mono now, struct bc_buf *to);
 /* Moves entries whose time has come; call when bc_rib_deadline is reached. */
 void bc_rib_tick(struct bc_rib *rib, struct bc_mono now);
 /* When bc_rib_tick is next needed; not set = never. */
@@ -171,9 +177,11 @@ struct bc_rib_counts {
   size_t entries;
   size_t by_state[BC_RIB_FOREIGN + 1];
   size_t foreign;
+  size_t unnamed;          /* kept though nothing wants them: bc_rib_keep_unnamed */
   size_t queued;           /* commands that wait to be written, in NLRI */
   size_t outstanding_nlri; /* written, not acknowledged */
   size_t outstanding_lines;
+  size_t outstanding_barriers;
   size_t journal_waiting; /* announces that wait for the journal */
   uint64_t lines_written, acks, errors, acks_missing, nudges;
 };

@@ -86,7 +86,14 @@ static bool rib_is_same_command(const struct rib_work *work, const struct rib_co
 }
 
 static bool rib_is_calm(const struct bc_rib *rib, const struct rib_entry *entry, struct bc_mono now) {
-  return entry->is_inherited && !bc_mono_reached(rib->calm_until, now);
+  bool is_calm = false;
+  if (!bc_mono_reached(rib->calm_until, now)) {
+    for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
+         other = bc_rib_entry_next(other)) {
+      is_calm = is_calm || other->is_inherited;
+    }
+  }
+  return is_calm;
 }
 
 /* Not before: not set = at once. */
@@ -197,6 +204,9 @@ static void rib_plan_forget(struct bc_rib *rib, struct rib_entry *entry, struct 
 
 static void rib_plan_unwanted(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
   uint64_t inherited;
+  if (entry->is_unnamed) {
+    return;
+  }
   if (entry->holds == RIB_HOLDS_NONE && entry->missing == 0) {
     rib_plan_forget(rib, entry, now);
     return;

@@ -72,6 +72,7 @@ struct rib_entry {
   uint8_t state; /* enum bc_rib_state, as counted */
   bool is_foreign;
   bool is_inherited; /* an earlier core may have commanded it */
+  bool is_unnamed;   /* stands, ours, and no want has named it yet: left as it is */
 };
 
 enum rib_place {
@@ -193,6 +194,7 @@ STAILQ_HEAD(rib_notes, rib_note);
 struct bc_rib {
   struct bc_intern *intern;
   bool is_started;
+  bool keeps_unnamed;
   bool has_acks;
   struct bc_mono calm_until; /* no command for what is inherited before */
   struct bc_mono last_now;   /* for what comes without a time */
@@ -268,6 +270,8 @@ struct rib_entry *bc_rib_entry_next(struct rib_entry *entry);
 struct rib_entry *bc_rib_entry_min(struct bc_rib *rib);
 struct rib_entry *bc_rib_entry_after(struct rib_entry *entry);
 void bc_rib_entry_set_owner(struct bc_rib *rib, struct rib_entry *entry, const char *owner);
+/* It is not unnamed any more. */
+void bc_rib_entry_name(struct bc_rib *rib, struct rib_entry *entry);
 
 /* Neighbors that a command of this entry reaches now: ours, selected, established, with the family. */
 uint64_t bc_rib_expected(const struct bc_rib *rib, const struct rib_entry *entry, const struct rib_selector *selector);
@@ -316,6 +320,9 @@ void bc_rib_work_refuse(struct bc_rib *rib, struct rib_work *work, const char *w
 
 /* ---- rib_flight.c: from the ack to the confirmation ---- */
 
+/* ExaBGP held, and may still send, another text of this NLRI that has the same MED: on the wire they look
+ * the same. */
+bool bc_rib_has_twin(const struct bc_rib *rib, const struct rib_work *work);
 void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mono now);
 /* The wire shows that ExaBGP took the last command that was written, though its ack got lost. */
 void bc_rib_flight_proven(struct bc_rib *rib, struct rib_work *work, struct bc_mono now);

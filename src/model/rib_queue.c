@@ -172,6 +172,12 @@ static bool rib_write_ready(struct bc_rib *rib, enum bc_verb verb, struct bc_mon
   return false;
 }
 
+/* With acks off the header of a barrier is the only answer. */
+static bool rib_ends_unacknowledged(const struct bc_rib *rib) {
+  const struct rib_line *last = TAILQ_LAST(&rib->lines, rib_lines);
+  return !rib->has_acks && last != NULL && !last->is_barrier;
+}
+
 bool bc_rib_next_command(struct bc_rib *rib, struct bc_mono now, struct bc_buf *to) {
   bc_buf_clear(to);
   rib->last_now = now;
@@ -188,10 +194,15 @@ bool bc_rib_next_command(struct bc_rib *rib, struct bc_mono now, struct bc_buf *
   if (rib_write_ready(rib, BC_VERB_WITHDRAW, now, to) || rib_write_ready(rib, BC_VERB_ANNOUNCE, now, to)) {
     return true;
   }
-  const struct rib_line *last = TAILQ_LAST(&rib->lines, rib_lines);
-  if (!rib->has_acks && last != NULL && !last->is_barrier) {
-    rib_write_barrier(rib, to);
-    return true;
+  return rib_ends_unacknowledged(rib) && bc_rib_next_barrier(rib, now, to);
+}
+
+bool bc_rib_next_barrier(struct bc_rib *rib, struct bc_mono now, struct bc_buf *to) {
+  bc_buf_clear(to);
+  rib->last_now = now;
+  if (!rib->is_started || !(rib->is_barrier_due || rib_ends_unacknowledged(rib))) {
+    return false;
   }
-  return false;
+  rib_write_barrier(rib, to);
+  return true;
 }

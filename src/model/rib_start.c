@@ -106,7 +106,7 @@ static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *st
   }
 }
 
-static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, bool journal_is_lost) {
+static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, bool is_unsure) {
   uint64_t stands = entry->on_wire;
   uint64_t differs = entry->missing;
   uint64_t listed = entry->selector->mask & rib->ours & rib->configured[entry->nlri.family];
@@ -114,7 +114,7 @@ static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, bool journal_
   entry->missing = 0;
   entry->on_wire = stands & rib->established;
   entry->is_foreign = bc_rib_foreign_covers(rib, entry) && stands == 0;
-  entry->is_inherited = stands != 0 || entry->journal != NULL || journal_is_lost;
+  entry->is_inherited = stands != 0 || entry->journal != NULL || is_unsure;
   if (stands == 0) {
     return;
   }
@@ -139,6 +139,8 @@ void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now) 
     bc_rib_form_release(rib, &rib->standing[i].form);
   }
   bool is_cut = rib->is_standing_cut;
+  /* Where nothing stands there was no core before this one, or nothing that it said is left. */
+  bool is_unsure = journal_is_lost && rib->standing_count > 0;
   free(rib->standing);
   rib->standing = NULL;
   rib->standing_count = 0;
@@ -152,12 +154,29 @@ void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now) 
   rib->is_started = true;
   struct rib_entry *entry;
   for (entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
-    rib_adopt(rib, entry, journal_is_lost);
+    rib_adopt(rib, entry, is_unsure);
+    entry->is_unnamed = rib->keeps_unnamed && entry->owner == NULL && entry->holds != RIB_HOLDS_NONE;
+    rib->counts.unnamed += entry->is_unnamed;
   }
   for (entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
     /* Whether it stands is not known when the list was cut: its record stays for the next start. */
     bool is_unknown = is_cut && entry->wanted.attributes == NULL && entry->holds == RIB_HOLDS_NONE;
     if (!is_unknown) {
+      bc_rib_update(rib, entry, now);
+    }
+  }
+  bc_rib_reap(rib);
+}
+
+void bc_rib_keep_unnamed(struct bc_rib *rib, bool keep, struct bc_mono now) {
+  rib->keeps_unnamed = keep;
+  if (keep || rib->counts.unnamed == 0) {
+    return;
+  }
+  rib->last_now = now;
+  for (struct rib_entry *entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
+    if (entry->is_unnamed) {
+      bc_rib_entry_name(rib, entry);
       bc_rib_update(rib, entry, now);
     }
   }

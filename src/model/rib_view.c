@@ -65,6 +65,7 @@ bool bc_rib_foreign(const struct bc_rib *rib, size_t index, unsigned *neighbor, 
 struct bc_rib_counts bc_rib_counts(const struct bc_rib *rib) {
   struct bc_rib_counts counts = rib->counts;
   counts.queued = rib->placed[RIB_PLACE_READY] + rib->placed[RIB_PLACE_SOLO];
+  counts.outstanding_barriers = rib->barriers_out;
   counts.journal_waiting = rib->placed[RIB_PLACE_JOURNAL] + rib->placed[RIB_PLACE_BATCH];
   return counts;
 }

@@ -10,14 +10,10 @@ struct rib_shown {
   uint32_t med;
 };
 
-/* While the initial table goes out, the old text can come after the new one was written; with one MED
- * for both they look the same. */
-static bool rib_may_be_old(const struct bc_rib *rib, const struct rib_entry *entry, const struct rib_shown *shown) {
-  const struct rib_work *work = entry->work;
-  return work->place == RIB_PLACE_SENT && (rib->neighbors[shown->neighbor].initial >> entry->nlri.family & 1U) != 0 &&
-         entry->holds != RIB_HOLDS_NONE && entry->told.attributes != NULL &&
-         !bc_rib_form_equal(&entry->told, &work->form) &&
-         bc_rib_form_has_med_of(&entry->told, shown->has_med, shown->med);
+/* While the initial table goes out, an old text can come after the new one was written. */
+static bool rib_may_be_old(const struct bc_rib *rib, const struct rib_work *work, const struct rib_shown *shown) {
+  return work->place == RIB_PLACE_SENT &&
+         (rib->neighbors[shown->neighbor].initial >> work->entry->nlri.family & 1U) != 0 && bc_rib_has_twin(rib, work);
 }
 
 static void rib_show_flying(struct bc_rib *rib, struct rib_entry *entry, const struct rib_shown *shown,
@@ -28,7 +24,7 @@ static void rib_show_flying(struct bc_rib *rib, struct rib_entry *entry, const s
   bool is_told =
       is_announce && entry->told.attributes != NULL && bc_rib_form_has_med_of(&entry->told, shown->has_med, shown->med);
   if (is_announce && is_as_sent) {
-    is_as_sent = bc_rib_form_has_med_of(&work->form, shown->has_med, shown->med) && !rib_may_be_old(rib, entry, shown);
+    is_as_sent = bc_rib_form_has_med_of(&work->form, shown->has_med, shown->med) && !rib_may_be_old(rib, work, shown);
     is_told = is_told && (!is_as_sent || bc_rib_form_equal(&entry->told, &work->form));
   }
   bool is_proof = work->place != RIB_PLACE_WAIT || (work->twins & shown->bit) == 0;

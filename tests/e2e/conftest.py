@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import lab as lab_module  # noqa: E402
 import netns  # noqa: E402
+import valgrind  # noqa: E402
 
 PROGRAMS = ["ip", "nsenter", "bird", "etcd", "etcdctl", "exabgp"]
 UNSHARE = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
@@ -59,7 +60,8 @@ def make_lab():
     labs = []
 
     def make(**options):
-        labs.append(lab_module.Lab(**options))
+        kind = valgrind.ValgrindLab if os.environ.get("BC_VALGRIND") else lab_module.Lab
+        labs.append(kind(**options))
         return labs[-1]
 
     yield make

@@ -28,11 +28,11 @@ def store_is(lab, state):
     return lambda: lab.status()["store"]["state"] == state
 
 
-def works_again(lab, octet):
+def works_again(lab, octet, limit=40):
     # A cluster without a leader refuses for a moment.
     lab.wait_for(lambda: lab.etcd.put(f"/bgp/routes/after{octet}/config", f"route 10.6.0.{octet}/32 next-hop self"), 40,
                  "etcd takes a key")
-    lab.wait_for(lambda: lab.bird.has(f"10.6.0.{octet}/32"), 40, "a new key works")
+    lab.wait_for(lambda: lab.bird.has(f"10.6.0.{octet}/32"), limit, "a new key works")
 
 
 def waits_for_approval(lab, kind):
@@ -199,7 +199,7 @@ def test_the_leader_of_three_killed_withdraws_nothing(make_lab):
     lab.members[0].pause()
     paused = lab.members.pop(0)
     lab.wait_for(lambda: any(member.is_leader() for member in lab.members), 30, "a leader again")
-    works_again(lab, 8)
+    works_again(lab, 8, 100)
     paused.resume()
     assert lab.bird.counters()["withdraws"] == 0
     lab.close()

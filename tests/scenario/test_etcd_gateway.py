@@ -448,6 +448,52 @@ def test_a_write_of_unknown_outcome_is_repeated_with_the_newest_value(lab, fake)
     hold.set()
 
 
+def test_a_keepalive_without_ttl_means_a_new_lease(lab, fake):
+    fake.script["/lease/grant"] = lambda handler, body: grant(fake, 777 + len(fake.paths("/lease/grant")))(handler, body)
+    fake.script["/lease/keepalive"] = lambda handler, body: fake.answer(
+        handler, {"result": {"header": fake.header(), "ID": body["ID"]}})
+    fake.script["/kv/txn"] = lambda handler, body: fake.answer(handler, {"header": fake.header()})
+    probe, *_ = connect(lab, fake, tuning={"lease_ttl_s": 1, "lease_spread_ms": 50, "txn_gap_ms": 10})
+    probe.say("enable")
+    probe.say("publish node/n1/status one")
+    end = time.monotonic() + 30
+    while len(fake.paths("/kv/txn")) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    leases = [body["success"][0]["request_put"]["lease"] for body in fake.paths("/kv/txn")[:2]]
+    assert leases == ["778", "779"] and fake.paths("/lease/keepalive")[0] == {"ID": "778"}
+
+
+def test_a_token_that_a_watch_refuses_in_its_stream_is_replaced(lab, fake, tmp_path):
+    (tmp_path / "user").write_text("u:p\n")
+    fake.script["/auth/authenticate"] = lambda handler, body: fake.answer(
+        handler, {"header": fake.header(), "token": f"token.{len(fake.paths('/auth/authenticate'))}"})
+    probe, routes, node = connect(lab, fake, user_file=str(tmp_path / "user"), tuning={"reauth_spread_ms": 50})
+    assert fake.paths("/auth/authenticate") == [{"name": "u", "password": "p"}]
+    routes.send({"header": fake.header(), "watch_id": "-1", "created": True, "canceled": True, "cancel_reason":
+                 "rpc error: code = Unauthenticated desc = etcdserver: invalid auth token"})
+    routes, node = fake.both()
+    routes.created()
+    node.created()
+    routes.events(put("routes/a/config", "2", 15))
+    probe.wait_change("routes/a/config", "2")
+    tokens = [headers.get("Authorization") for path, _, headers in fake.requests if path.endswith("/watch")]
+    assert tokens == ["token.1", "token.1", "token.2", "token.2"]
+    assert [line[1] for line in probe.told("state")] == ["connected"]
+
+
+def test_one_login_serves_all_that_wait_and_is_not_repeated_for_ever(lab, fake, tmp_path):
+    (tmp_path / "user").write_text("u:p\n")
+    fake.script["/auth/authenticate"] = lambda handler, body: fake.answer(handler, {"token": "never.good"})
+    fake.script["/kv/range"] = lambda handler, body: fake.answer(
+        handler, {"code": 16, "message": "etcdserver: invalid auth token"}, 401)
+    probe = lab.probe(fake.url(), user_file=str(tmp_path / "user"), tuning={"reauth_spread_ms": 0,
+                                                                           "backoff_ms": 600000,
+                                                                           "backoff_most_ms": 600000})
+    assert "invalid auth token" in probe.wait("state", "refused")[2]
+    assert len(fake.paths("/auth/authenticate")) == 2 and len(fake.paths("/kv/range")) == 2
+
+
 def test_a_server_with_small_transactions_gets_smaller_ones(lab, fake):
     fake.script["/lease/grant"] = grant(fake, 777)
     written = set()

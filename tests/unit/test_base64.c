@@ -1,11 +1,12 @@
 #include "proto/base64.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 /* RFC 4648 section 10, and what etcd's own samples hold. */
 static const struct {

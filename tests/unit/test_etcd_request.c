@@ -1,11 +1,12 @@
 #include "proto/etcd_request.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static struct bc_buf buf;
 

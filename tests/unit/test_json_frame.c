@@ -1,11 +1,12 @@
 #include "proto/json_frame.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 /* Feeds `text` in pieces of `step` bytes; the objects, each followed by '|', end up in `out`. */
 static enum bc_err split(const char *text, size_t step, size_t max, struct bc_buf *out) {
