@@ -38,7 +38,11 @@ static json_t *api_ping(struct bc_core *core, const json_t *request) {
 static json_t *api_approve(struct bc_core *core, const json_t *request) {
   char id[sizeof core->apply.loss_id];
   memcpy(id, core->apply.loss_id, sizeof id);
-  const char *wanted = json_string_value(json_object_get(request, "id"));
+  const json_t *named = json_object_get(request, "id");
+  if (named != NULL && !json_is_string(named)) {
+    return api_error("`id` must be a text");
+  }
+  const char *wanted = json_string_value(named);
   switch (core_apply_approve(core, wanted)) {
   case BC_ERR_OK:
     break;

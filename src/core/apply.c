@@ -62,6 +62,7 @@ void core_apply_remember_loss(struct bc_core *core, struct bc_str text) {
     if (bc_str_is(text, core_loss_text(loss))) {
       core->apply.loss = loss;
       apply_make_id(&core->apply);
+      bc_log(BC_LOG_WARNING, "store loss (%s) was found before this start and is not approved", core_loss_text(loss));
     }
   }
 }
@@ -182,8 +183,8 @@ static void apply_on_list_end(void *arg, struct bc_store_point point) {
     return;
   }
   /* Routes without a last known good: the journal tells that there were some. */
-  bool holds_routes = bc_config_counts(core->config).routes > 0 ||
-                      (!core->routes_started && bc_rib_journal_live(core->rib) > 0);
+  bool holds_routes =
+      bc_config_counts(core->config).routes > 0 || (!core->routes_started && bc_rib_journal_live(core->rib) > 0);
   /* People fill it again key by key: the first of them is no order to withdraw the others. */
   bool is_empty = apply->list_route_keys == 0 || apply->back < apply->held;
   if (is_empty && holds_routes && !apply->is_approved) {
@@ -384,7 +385,9 @@ enum bc_err core_apply_approve(struct bc_core *core, const char *id) {
   }
   bc_log(BC_LOG_NOTICE, "store loss %s approved: the store's content counts from now on", apply->loss_id);
   apply->is_approved = true;
-  bc_store_relist(apply->store);
+  if (apply->store != NULL) {
+    bc_store_relist(apply->store);
+  }
   return BC_ERR_OK;
 }
 
@@ -410,7 +413,11 @@ static void apply_open_store(void *arg) {
                                      .cacert = settings->cacert,
                                      .cert = settings->cert,
                                      .key = settings->key};
-  if (core->is_exiting || bc_store_open(core->loop, &options, &handler, &apply->store, &fault) == BC_ERR_OK) {
+  if (core->is_exiting) {
+    return;
+  }
+  if (bc_store_open(core->loop, &options, &handler, &apply->store, &fault) == BC_ERR_OK) {
+    core_publish_all(core);
     return;
   }
   apply->store = NULL;

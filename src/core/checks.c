@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHECK_FIRST_DELAY_MS = 0, CHECK_SPREAD_MS = 1000, CHECK_SPREAD_FROM = 50 };
+enum { CHECK_FIRST_DELAY_MS = 0, CHECK_SPREAD_MS = 1000, CHECK_SPREAD_FROM = 50, CHECK_SEND_AGAIN_MS = 20 };
 
 static uint64_t check_hash(uint64_t hash, const void *bytes, size_t len) {
   const unsigned char *at = bytes;
@@ -88,6 +88,13 @@ static void check_send_state(struct bc_core *core, const struct core_check *chec
   (void)core_pool_send(core, &message);
 }
 
+static void check_send_later(struct bc_core *core, uint32_t id) {
+  if (core->pool.is_running && !bc_timer_is_armed(core->send_timer)) {
+    bc_timer_start(core->send_timer, CHECK_SEND_AGAIN_MS);
+  }
+  core->send_next = id < core->send_next ? id : core->send_next;
+}
+
 static void check_set(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
                       uint32_t first_delay_ms) {
   struct bc_buf environment;
@@ -98,8 +105,13 @@ static void check_set(struct bc_core *core, struct core_route *route, const stru
   if (!check->is_set || check->settings_hash != hash) {
     check->settings_hash = hash;
     check->generation = ++core->check_generation;
-    check_send(core, route, view, bc_buf_str(&environment), first_delay_ms);
-    check_send_state(core, check);
+    check->is_set = false;
+    if (core_pool_has_room(core)) {
+      check_send(core, route, view, bc_buf_str(&environment), first_delay_ms);
+      check_send_state(core, check);
+    } else {
+      check_send_later(core, check->id);
+    }
   }
   bc_buf_free(&environment);
 }
@@ -116,6 +128,16 @@ void core_check_remove(struct bc_core *core, struct core_route *route) {
   free(check->output);
   free(check);
   route->check = NULL;
+}
+
+/* When the first of them could become unchecked. */
+static void check_arm(struct bc_core *core, const struct core_check *check) {
+  struct bc_mono at = bc_health_deadline(&check->health, &check->options);
+  bool is_armed = bc_timer_is_armed(core->health_timer);
+  if (bc_mono_is_set(at) && (!is_armed || at.us < core->health_at.us)) {
+    core->health_at = at;
+    bc_timer_start_at(core->health_timer, at);
+  }
 }
 
 static bool check_is_needed(const struct bc_core *core, const struct bc_config_route *view) {
@@ -148,32 +170,43 @@ void core_check_apply(struct bc_core *core, struct core_route *route, const stru
     bc_health_script_changed(&route->check->health, now);
   }
   const struct bc_options *options = view->options;
-  route->check->options = (struct bc_health_options){.rise = options->rise,
-                                                     .fall = options->fall,
-                                                     .interval_ms = options->interval_ms,
-                                                     .unchecked_is_fail = options->unchecked_is_fail};
+  route->check->options =
+      (struct bc_health_options){.rise = options->rise,
+                                 .fall = options->fall,
+                                 .interval_ms = options->interval_ms,
+                                 /* Where we run none by our own will, none says anything. */
+                                 .unchecked_is_fail = options->unchecked_is_fail && check_is_needed(core, view)};
   if (check_is_needed(core, view)) {
     check_set(core, route, view, CHECK_FIRST_DELAY_MS);
   }
-  if (!bc_timer_is_armed(core->health_timer)) {
-    bc_timer_start_at(core->health_timer, bc_health_deadline(&route->check->health, &route->check->options));
+  check_arm(core, route->check);
+}
+
+/* Spread, so that they do not start in one burst; as many at once as the channel takes. */
+static void check_on_send_timer(void *arg) {
+  struct bc_core *core = arg;
+  uint32_t id = core->send_next;
+  core->send_next = UINT32_MAX;
+  for (; id < core->checks_used && core->send_next == UINT32_MAX; id++) {
+    struct core_route *route = core->by_check[id];
+    struct bc_config_route view;
+    if (route == NULL || route->check->is_set || !bc_config_find(core->config, route->name, &view) ||
+        !check_is_needed(core, &view)) {
+      continue;
+    }
+    check_set(core, route, &view, id < CHECK_SPREAD_FROM ? CHECK_FIRST_DELAY_MS : id % CHECK_SPREAD_MS);
   }
 }
 
-/* After a worker's restart all checks are set anew, spread so that they do not start in one burst. */
+/* After a worker's restart all checks are set anew. */
 void core_check_send_all(struct bc_core *core) {
-  uint32_t number = 0;
-  for (uint32_t id = 0; id < core->by_check_size; id++) {
-    struct core_route *route = core->by_check[id];
-    struct bc_config_route view;
-    if (route == NULL || !bc_config_find(core->config, route->name, &view) || !check_is_needed(core, &view)) {
-      continue;
+  for (uint32_t id = 0; id < core->checks_used; id++) {
+    if (core->by_check[id] != NULL) {
+      core->by_check[id]->check->is_set = false;
     }
-    number++;
-    uint32_t delay = number <= CHECK_SPREAD_FROM ? 0 : number % CHECK_SPREAD_MS;
-    route->check->is_set = false;
-    check_set(core, route, &view, delay);
   }
+  core->send_next = 0;
+  check_on_send_timer(core);
 }
 
 /* ---- from the worker ---- */
@@ -204,6 +237,7 @@ bool core_check_result(struct bc_core *core, struct core_route *route, const str
   if (changed || before.streak != check->health.streak) {
     check_send_state(core, check);
   }
+  check_arm(core, check);
   return changed || is_new;
 }
 
@@ -226,11 +260,14 @@ static void check_on_health_timer(void *arg) {
   /* Deadlines move with every result: looking once a second is enough for limits of 30 s and more. */
   struct bc_mono soonest = bc_mono_add_ms(now, 1000);
   if (bc_mono_is_set(next)) {
-    bc_timer_start_at(core->health_timer, bc_mono_reached(next, soonest) ? soonest : next);
+    core->health_at = bc_mono_reached(next, soonest) ? soonest : next;
+    bc_timer_start_at(core->health_timer, core->health_at);
   }
   core_link_pump(core);
 }
 
 void core_check_open(struct bc_core *core) {
   core->health_timer = bc_timer_new(core->loop, check_on_health_timer, core);
+  core->send_timer = bc_timer_new(core->loop, check_on_send_timer, core);
+  core->send_next = UINT32_MAX;
 }

@@ -6,6 +6,7 @@
 #include "core/private.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -16,7 +17,8 @@ enum {
   CORE_EXIT_POLL_MS = 10,
   CORE_EXIT_WITHDRAW_MS = 1000, /* for on_exit withdraws to be confirmed */
   CORE_EXIT_LEAVE_MS = 800,     /* for the lease */
-  CORE_EXIT_LIMIT_S = 2
+  CORE_EXIT_LIMIT_S = 2,
+  CORE_MMAP_BYTES = 1024 * 1024
 };
 
 static const int core_signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -154,6 +156,7 @@ static void core_free(struct bc_core *core) {
   bc_disk_close(core->disk);
   core_dispatch_free(core);
   bc_timer_free(core->health_timer);
+  bc_timer_free(core->send_timer);
   bc_timer_free(core->exit_timer);
   bc_timer_free(core->lock_timer);
   for (size_t i = 0; i < CORE_SIGNALS; i++) {
@@ -189,6 +192,9 @@ int bc_core_run(const struct bc_core_options *options) {
     return 1;
   }
   const struct bc_settings *settings = options->settings;
+  /* Large passing buffers (lists, the last known good) are mapped and go back when they are freed; left
+   * to itself the library moves them into the heap, which then stays large. */
+  (void)mallopt(M_MMAP_THRESHOLD, CORE_MMAP_BYTES);
   struct bc_core *core = bc_mem_new(1, sizeof *core);
   struct bc_fault fault;
   core->options = options;

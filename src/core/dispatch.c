@@ -54,8 +54,10 @@ static void dispatch_set_notable(struct bc_core *core, struct core_route *route,
   route->is_notable = notable;
   if (notable) {
     TAILQ_INSERT_TAIL(&core->notable, route, notable);
+    core->notable_count++;
   } else {
     TAILQ_REMOVE(&core->notable, route, notable);
+    core->notable_count--;
   }
 }
 
@@ -166,14 +168,27 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
     break;
   }
   if (was_wanted != route->is_wanted || (old.reason != route->decision.reason && old.reason != NULL)) {
-    bc_log(was_wanted != route->is_wanted ? BC_LOG_NOTICE : BC_LOG_INFO, "route %s: %s: %s: %s", route->name,
+    /* A start with many routes is one event, not many. */
+    bool is_event = was_wanted != route->is_wanted && !(route->is_new && route->is_wanted);
+    bc_log(is_event ? BC_LOG_NOTICE : BC_LOG_INFO, "route %s: %s: %s: %s", route->name,
            bc_verdict_text(route->decision.verdict), bc_layer_text(route->decision.layer), route->decision.reason);
   }
+  route->is_new = route->is_new && route->decision.verdict == BC_VERDICT_KEEP;
+}
+
+/* A route whose text we cannot read may stand, and we could not tell. */
+static void dispatch_set_unreadable(struct bc_core *core, struct core_route *route,
+                                    const struct bc_config_route *view) {
+  bool is_unreadable = view != NULL && view->is_subscribed && view->has_config && !view->has_version;
+  core->unreadable += is_unreadable;
+  core->unreadable -= route->is_unreadable;
+  route->is_unreadable = is_unreadable;
 }
 
 static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   core_check_remove(core, route);
   dispatch_drop_claim(core, route);
+  dispatch_set_unreadable(core, route, NULL);
   dispatch_set_notable(core, route, false);
   if (route->published_announce) {
     core->announced--;
@@ -185,6 +200,9 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
 }
 
 void core_dispatch_config(struct bc_core *core, const struct bc_config_route *view, bool found) {
+  if (core->is_exiting) {
+    return; /* nothing of what on_exit withdraws comes back */
+  }
   if (!found) {
     struct core_route *gone = core_route_find(core, view->name);
     if (gone != NULL) {
@@ -194,6 +212,7 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
     return;
   }
   struct core_route *route = dispatch_route_for(core, view->name);
+  dispatch_set_unreadable(core, route, view);
   route->exit_withdraw = view->options != NULL && view->options->on_exit == BC_ON_EXIT_WITHDRAW;
   /* A route that is announced is presumed healthy under a check that comes anew. */
   core_check_apply(core, route, view, route->is_wanted ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
@@ -203,6 +222,9 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
 
 static void dispatch_again(struct bc_core *core, struct core_route *route) {
   struct bc_config_route view;
+  if (core->is_exiting) {
+    return;
+  }
   bool found = bc_config_find(core->config, route->name, &view);
   dispatch_decide(core, route, found ? &view : NULL);
   dispatch_refresh(core, route, found ? &view : NULL);
@@ -227,20 +249,23 @@ void core_dispatch_start(struct bc_core *core) {
       continue;
     }
     struct core_route *route = dispatch_route_for(core, view.name);
+    route->is_new = true;
+    dispatch_set_unreadable(core, route, &view);
     route->exit_withdraw = view.options != NULL && view.options->on_exit == BC_ON_EXIT_WITHDRAW;
     bool stands =
         view.route != NULL && bc_rib_stood(core->rib, view.route->selector, &view.route->nlri, core->journal.was_lost);
     route->is_wanted = false;
     core_check_apply(core, route, &view, stands ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
-    if (stands && !view.lost_identity && view.is_subscribed) {
+    /* Also what is then decided to go: so that it is known by name. */
+    if (stands && !view.lost_identity) {
       dispatch_want(core, route, view.route);
     }
     dispatch_decide(core, route, &view);
   }
   (void)bc_config_take_admin_changed(core->config);
-  /* A route that never had a good version may stand from before: then nothing unwanted is withdrawn. */
-  bool uncertain = core->journal.was_lost || core->apply.last_good_damaged;
-  bc_rib_start(core->rib, uncertain, bc_loop_now(core->loop));
+  struct bc_mono now = bc_loop_now(core->loop);
+  bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, now);
+  bc_rib_start(core->rib, core->journal.was_lost, now);
   struct core_route *route;
   RB_FOREACH(route, core_route_tree, &core->routes) {
     bool known = bc_config_find(core->config, route->name, &view);
@@ -254,21 +279,37 @@ void core_dispatch_start(struct bc_core *core) {
 
 /* ---- what the rib and the checks say ---- */
 
+static void dispatch_tell_refusal(struct core_route *route, const struct bc_rib_view *view) {
+  bool is_refused = view->state == BC_RIB_REFUSED && view->error != NULL;
+  uint32_t hash = is_refused ? dispatch_hash(2166136261U, view->error) : route->error_hash;
+  if (hash != route->error_hash) {
+    bc_log(BC_LOG_ERROR, "route %s: %s", route->name, view->error);
+  }
+  route->error_hash = view->state == BC_RIB_ANNOUNCED ? 0 : hash;
+}
+
 void core_dispatch_rib(struct bc_core *core) {
   const char *owner;
+  bool is_moved = false;
   while (core->routes_started && (owner = bc_rib_next_changed(core->rib)) != NULL) {
     struct core_route *route = core_route_find(core, owner);
     if (route == NULL) {
       continue;
     }
     struct bc_rib_view view;
-    if (dispatch_view(core, route, &view) && view.state == BC_RIB_REFUSED && view.error != NULL) {
-      bc_log(BC_LOG_ERROR, "route %s: %s", route->name, view.error);
+    if (dispatch_view(core, route, &view)) {
+      dispatch_tell_refusal(route, &view);
     }
-    bc_config_set_standing(core->config, route->name, dispatch_stands(core, route));
+    bool stands = dispatch_stands(core, route);
+    is_moved = is_moved || stands != route->published_announce;
+    bc_config_set_standing(core->config, route->name, stands);
     struct bc_config_route config;
     bool found = bc_config_find(core->config, route->name, &config);
     dispatch_refresh(core, route, found ? &config : NULL);
+  }
+  if (is_moved && !core->is_exiting) {
+    /* Another route with the same identity may have its turn now. */
+    core_apply_changes(core);
   }
 }
 

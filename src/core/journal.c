@@ -26,7 +26,10 @@ static void journal_on_written(void *arg, enum bc_err err, const char *problem) 
     journal->problem = NULL;
     core_publish_dirty(core);
   }
-  bc_buf_clear(&journal->batch);
+  if (journal->is_rewrite) {
+    journal->rewritten_bytes = journal->batch.len;
+  }
+  bc_buf_free(&journal->batch);
   bc_rib_journal_written(core->rib, bc_loop_now(core->loop));
   core_link_pump(core);
 }
@@ -44,7 +47,8 @@ static void journal_write(struct bc_core *core) {
 
 static bool journal_is_grown(const struct bc_core *core) {
   size_t size = bc_disk_log_bytes(core->journal.log);
-  return size > JOURNAL_REWRITE_BYTES && size / 400 > bc_rib_journal_live(core->rib);
+  /* Twice what it was when it held nothing but live records. */
+  return size > JOURNAL_REWRITE_BYTES && size / 2 > core->journal.rewritten_bytes;
 }
 
 void core_journal_flush(struct bc_core *core) {
@@ -52,10 +56,11 @@ void core_journal_flush(struct bc_core *core) {
   if (journal->log == NULL || journal->is_busy || bc_timer_is_armed(journal->retry_timer)) {
     return;
   }
-  journal->is_rewrite = journal_is_grown(core);
-  bool has_batch = journal->is_rewrite ? bc_rib_journal_snapshot(core->rib, &journal->batch)
-                                       : bc_rib_journal_take(core->rib, &journal->batch);
-  if (has_batch) {
+  journal->is_rewrite = journal_is_grown(core) && bc_rib_journal_snapshot(core->rib, &journal->batch);
+  if (!journal->is_rewrite && journal->batch.len > 0) {
+    bc_buf_free(&journal->batch); /* a snapshot that was too large, or not possible now */
+  }
+  if (journal->is_rewrite || bc_rib_journal_take(core->rib, &journal->batch)) {
     journal_write(core);
   }
 }

@@ -14,8 +14,7 @@ static bool neighbor_is(const struct core_neighbor *neighbor, struct bc_str peer
 
 struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local) {
   /* Asked for each NLRI of an UPDATE: mostly it is the one before. */
-  if (core->neighbor_last < core->neighbor_count &&
-      neighbor_is(&core->neighbors[core->neighbor_last], peer, local)) {
+  if (core->neighbor_last < core->neighbor_count && neighbor_is(&core->neighbors[core->neighbor_last], peer, local)) {
     return &core->neighbors[core->neighbor_last];
   }
   for (unsigned i = 0; i < core->neighbor_count; i++) {

@@ -147,6 +147,11 @@ pid_t core_pool_pid(const struct bc_core *core) {
   return core->pool.child == NULL ? 0 : bc_child_pid(core->pool.child);
 }
 
+bool core_pool_has_room(const struct bc_core *core) {
+  const struct core_pool *pool = &core->pool;
+  return pool->channel != NULL && bc_channel_queued_bytes(pool->channel) < BC_LIMIT_CHANNEL_QUEUE_BYTES / 4;
+}
+
 bool core_pool_send(struct bc_core *core, const struct bc_msg *message) {
   struct core_pool *pool = &core->pool;
   if (!pool->is_running || pool->channel == NULL) {

@@ -48,13 +48,14 @@ struct core_route {
   bool state_published;
   bool published_announce;
   bool exit_withdraw;
-  bool is_unreadable;    /* counted in core->unreadable */
-  bool is_new;           /* since the start of core, and not decided yet */
+  bool is_unreadable;       /* counted in core->unreadable */
+  bool is_new;              /* since the start of core, and not decided yet */
   struct core_check *check; /* NULL = none */
   struct bc_decision decision;
   int64_t since_ms;    /* wall clock of the last change of what people see */
   uint32_t seen;       /* hash of what people saw then */
   uint32_t fault_hash; /* of the fault that the log has told */
+  uint32_t error_hash; /* of ExaBGP's refusal that the log has told */
 };
 
 RB_HEAD(core_route_tree, core_route);
@@ -77,24 +78,24 @@ struct core_link {
   struct bc_timer *rib_timer;
   struct bc_timer *watchdog;
   enum core_link_phase phase;
-  unsigned digits[3]; /* the pattern that tells our answers from a dead core's */
-  unsigned dones[4];  /* acks after each of the last headers */
-  unsigned headers;   /* seen since start */
-  bool any_ack;       /* an ack was seen since start */
-  bool acks_off;      /* ExaBGP does not acknowledge */
-  bool is_query;      /* an answer of ours is being read (phase CONFIG … STANDING) */
-  bool is_answered;   /* … and its own ack came */
-  bool is_ending;     /* … and the header of the summary behind it */
-  bool ask_again;     /* it was not answered, without that answer there is no start */
-  unsigned asked;     /* how often in a row */
-  bool want_config;   /* ask again: something about the neighbors is not as it was told */
-  bool want_detail;   /* ask again: a session came up */
+  unsigned digits[3];      /* the pattern that tells our answers from a dead core's */
+  unsigned dones[4];       /* acks after each of the last headers */
+  unsigned headers;        /* seen since start */
+  bool any_ack;            /* an ack was seen since start */
+  bool acks_off;           /* ExaBGP does not acknowledge */
+  bool is_query;           /* an answer of ours is being read (phase CONFIG … STANDING) */
+  bool is_answered;        /* … and its own ack came */
+  bool is_ending;          /* … and the header of the summary behind it */
+  bool ask_again;          /* it was not answered, without that answer there is no start */
+  unsigned asked;          /* how often in a row */
+  bool want_config;        /* ask again: something about the neighbors is not as it was told */
+  bool want_detail;        /* ask again: a session came up */
   int64_t config_pause_ms; /* between two questions for the configuration: grows while they bring nothing new */
   struct bc_mono config_asked;
   unsigned patterns;     /* sent so far */
   bool is_pattern_heard; /* ExaBGP has answered something since the last one */
   struct bc_mono heard;  /* the last answer, while in LINK_SYNC */
-  bool line_pending;  /* `line` waits for room in the pipe */
+  bool line_pending;     /* `line` waits for room in the pipe */
   struct bc_buf line;
   bool is_pipe_full;
   char version[32]; /* "4.2.21", "" = not told yet */
@@ -198,11 +199,13 @@ struct core_journal {
   struct bc_timer *retry_timer;
   struct bc_buf batch;
   bool is_rewrite;
+  size_t rewritten_bytes; /* size after the last rewrite */
 };
 
 struct core_publish {
   struct bc_timer *timer;
-  uint64_t told; /* hash of the last status written */
+  uint64_t told;       /* hash of the last status written */
+  uint64_t trimmed_at; /* lines written to ExaBGP when memory was last given back */
 };
 
 struct bc_core {
@@ -229,6 +232,7 @@ struct bc_core {
   struct core_publish publish;
   struct core_route_tree routes;
   struct core_route_list notable;
+  size_t notable_count;
   struct core_route **by_check; /* check id → route; grows, ids are re-used */
   uint32_t by_check_size;
   uint32_t checks_used;    /* ids given out so far */
@@ -240,8 +244,11 @@ struct bc_core {
   unsigned neighbor_last;  /* the last one found */
   bool neighbors_cut;      /* there are more than are followed */
   bool neighbors_are_news; /* the answer being read tells something new */
-  struct bc_buf heard; /* addresses of neighbors that messages came about, a line each */
+  struct bc_buf heard;     /* addresses of neighbors that messages came about, a line each */
   struct bc_timer *health_timer;
+  struct bc_mono health_at;    /* when it fires */
+  struct bc_timer *send_timer; /* checks that found no room in the channel are sent later */
+  uint32_t send_next;          /* id from which on some may be unsent */
   struct bc_timer *exit_timer;
   bool is_exiting;
   bool routes_started; /* decisions flow */
@@ -312,6 +319,8 @@ void core_pool_open(struct bc_core *core);
 void core_pool_close(struct bc_core *core);
 /* 0 = none runs. */
 pid_t core_pool_pid(const struct bc_core *core);
+/* Less than a quarter of what may wait for the worker waits. */
+bool core_pool_has_room(const struct bc_core *core);
 /* False when no worker takes it now; after a restart all is sent again. */
 bool core_pool_send(struct bc_core *core, const struct bc_msg *message);
 /* ---- publish.c ---- */
@@ -320,6 +329,8 @@ void core_publish_close(struct bc_core *core);
 void core_publish_dirty(struct bc_core *core);
 void core_publish_route(struct bc_core *core, struct core_route *route, bool is_gone);
 void core_publish_neighbor(struct bc_core *core, const struct core_neighbor *neighbor);
+/* All that was to be published before there was a store. */
+void core_publish_all(struct bc_core *core);
 /* ---- report.c: what is told in status key, socket and page; owned by the caller ---- */
 json_t *core_report_status(struct bc_core *core);
 json_t *core_report_store(struct bc_core *core);

@@ -1,12 +1,13 @@
 /* This node's own keys in the store: status, route states, neighbors. */
 #include "core/private.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PUBLISH_PAUSE_MS = 500, PUBLISH_ROUTES_BYTES = BC_LIMIT_STATUS_BYTES - 4096 };
+enum { PUBLISH_PAUSE_MS = 500, PUBLISH_ROUTES_BYTES = BC_LIMIT_STATUS_BYTES - 4096, PUBLISH_TRIM_LINES = 50 };
 
 void core_publish_dirty(struct bc_core *core) {
   if (core->apply.store != NULL && core->publish.timer != NULL && !bc_timer_is_armed(core->publish.timer)) {
@@ -58,6 +59,18 @@ void core_publish_neighbor(struct bc_core *core, const struct core_neighbor *nei
   }
 }
 
+void core_publish_all(struct bc_core *core) {
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    core_publish_neighbor(core, &core->neighbors[i]);
+  }
+  for (struct core_route *route = core_route_next(core, NULL); route != NULL; route = core_route_next(core, route)) {
+    if (route->state_published) {
+      core_publish_route(core, route, false);
+    }
+  }
+  core_publish_dirty(core);
+}
+
 /* Only what a person needs of a route that is not simply announced. */
 static json_t *publish_route_entry(struct bc_core *core, const struct core_route *route) {
   static const char *const members[] = {"state", "health", "reason", "since", "error", "output"};
@@ -77,22 +90,20 @@ static json_t *publish_routes(struct bc_core *core, size_t *omitted) {
   json_t *routes = json_object();
   size_t bytes = 0;
   const struct core_route *route;
-  *omitted = 0;
   TAILQ_FOREACH(route, &core->notable, notable) {
     if (bytes > PUBLISH_ROUTES_BYTES) {
-      (*omitted)++;
-      continue;
+      break;
     }
     json_t *entry = publish_route_entry(core, route);
     size_t size = json_dumpb(entry, NULL, 0, JSON_COMPACT) + strlen(route->name) + 4;
     if (bytes + size > PUBLISH_ROUTES_BYTES) {
-      (*omitted)++;
       json_decref(entry);
     } else {
       json_object_set_new(routes, route->name, entry);
     }
     bytes += size;
   }
+  *omitted = core->notable_count - json_object_size(routes);
   return routes;
 }
 
@@ -122,8 +133,19 @@ static uint64_t publish_hash(const char *text) {
   return hash;
 }
 
+/* A start with many routes passes through many times the memory that it keeps (JSON, commands on their
+ * way): once all is settled that goes back to the system. */
+static void publish_trim(struct bc_core *core) {
+  uint64_t lines = bc_rib_counts(core->rib).lines_written;
+  if (lines - core->publish.trimmed_at >= PUBLISH_TRIM_LINES && bc_rib_is_settled(core->rib)) {
+    core->publish.trimmed_at = lines;
+    (void)malloc_trim(0);
+  }
+}
+
 static void publish_on_timer(void *arg) {
   struct bc_core *core = arg;
+  publish_trim(core);
   json_t *status = publish_status(core);
   char *text = json_dumps(status, JSON_COMPACT);
   if (text != NULL && strlen(text) > BC_LIMIT_STATUS_BYTES - 64) {

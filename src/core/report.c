@@ -236,6 +236,16 @@ json_t *core_report_warnings(struct bc_core *core) {
                    core_loss_text(apply->loss), apply->loss_id);
     report_warn(list, line);
   }
+  size_t unnamed = bc_rib_counts(core->rib).unnamed;
+  if (unnamed > 0) {
+    (void)snprintf(line, sizeof line, "%zu routes of ours stand that no key names, and are kept until %s", unnamed,
+                   apply->has_list ? "each subscribed route can be read" : "the store has told its keys");
+    report_warn(list, line);
+  }
+  if (core->neighbors_cut) {
+    (void)snprintf(line, sizeof line, "more than %d neighbors: not all of them are followed", BC_LIMIT_NEIGHBORS);
+    report_warn(list, line);
+  }
   if (core->link.acks_off) {
     report_warn(list, "ExaBGP does not acknowledge commands: set exabgp.api.ack to true");
   }
@@ -245,13 +255,17 @@ json_t *core_report_warnings(struct bc_core *core) {
   }
   for (unsigned i = 0; i < core->neighbor_count; i++) {
     const struct core_neighbor *neighbor = &core->neighbors[i];
-    if (!neighbor->config.reports_updates && neighbor->config.processes[0] != '\0') {
+    const struct bc_rib_neighbor *known = bc_rib_neighbor_get(core->rib, neighbor->number);
+    if (known == NULL || !known->is_ours) {
+      continue;
+    }
+    if (!neighbor->config.reports_updates) {
       (void)snprintf(line, sizeof line,
                      "neighbor %s: no `send { parsed; update; }` in its api block: what is on the wire is not seen",
                      neighbor->config.peer);
       report_warn(list, line);
     }
-    if (!neighbor->config.neighbor_changes && neighbor->config.processes[0] != '\0') {
+    if (!neighbor->config.neighbor_changes) {
       (void)snprintf(line, sizeof line, "neighbor %s: no `neighbor-changes` in its api block: up and down are not seen",
                      neighbor->config.peer);
       report_warn(list, line);

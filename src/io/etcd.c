@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "io/etcd_list.h"
 #include "io/etcd_publish.h"
-#include "io/etcd_seen.h"
 #include "io/etcd_watch.h"
 #include "io/store_kind.h"
 #include "proto/etcd_request.h"
@@ -55,7 +54,6 @@ struct etcd {
   struct bc_etcd_watch watches[BC_ETCD_RANGES];
   struct bc_etcd_publish_handler publish_handler;
   struct bc_etcd_publish *publish;
-  struct bc_etcd_seen seen;
   struct bc_store_point point; /* the highest known */
   bool need_list;
   bool listed; /* once at least */
@@ -209,7 +207,6 @@ static void etcd_on_list_begin(void *arg, const struct bc_etcd_header *header) {
     bc_etcd_link_drop_token(etcd->link);
   }
   etcd->point = (struct bc_store_point){.cluster_id = header->cluster_id, .revision = header->revision};
-  bc_etcd_seen_clear(&etcd->seen);
   bc_etcd_publish_list_begin(etcd->publish, header);
   etcd->handler.list_begin(etcd->handler.arg, etcd->point);
 }
@@ -217,7 +214,6 @@ static void etcd_on_list_begin(void *arg, const struct bc_etcd_header *header) {
 static void etcd_on_list_entry(void *arg, const struct bc_etcd_kv *kv) {
   struct etcd *etcd = arg;
   struct bc_str key = etcd_relative(etcd, kv->key);
-  (void)bc_etcd_seen_note(&etcd->seen, key, kv->mod_revision);
   if (etcd_is_own(etcd, key)) {
     bc_etcd_publish_list_key(etcd->publish, key, kv);
   } else {
@@ -304,9 +300,6 @@ static void etcd_on_change(void *arg, const struct bc_etcd_kv *kv) {
     return;
   }
   struct bc_str key = etcd_relative(etcd, kv->key);
-  if (!bc_etcd_seen_note(&etcd->seen, key, kv->mod_revision)) {
-    return;
-  }
   if (etcd_is_own(etcd, key)) {
     bc_etcd_publish_event(etcd->publish, key, kv);
     return;
@@ -457,7 +450,6 @@ static void etcd_free(void *arg) {
     bc_etcd_list_fini(&etcd->list);
   }
   bc_etcd_link_close(etcd->link);
-  bc_etcd_seen_clear(&etcd->seen);
   bc_timer_free(etcd->retry);
   bc_timer_free(etcd->quiet);
   bc_timer_free(etcd->relist);
@@ -566,7 +558,6 @@ enum bc_err bc_etcd_open(struct bc_loop *loop, const struct bc_store_options *op
   if (options->random_seed == 0) {
     (void)!getrandom(&etcd->random.state, sizeof etcd->random.state, 0);
   }
-  bc_etcd_seen_init(&etcd->seen);
   etcd_name_keys(etcd, options->prefix, options->node);
   etcd->retry = bc_timer_new(loop, etcd_on_retry, etcd);
   etcd->quiet = bc_timer_new(loop, etcd_on_quiet, etcd);

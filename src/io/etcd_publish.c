@@ -1,5 +1,6 @@
 #include "io/etcd_publish.h"
 
+#include "base/intern.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/tree.h"
@@ -18,9 +19,9 @@ struct publish_key {
   RB_ENTRY(publish_key) link;
   TAILQ_ENTRY(publish_key) queue; /* dirty or in_flight */
   struct bc_str key;              /* behind this struct */
-  char *want;                     /* NULL: must not exist, or (stale) nobody has said yet */
-  uint64_t revision;              /* of the newest that is known of it in the store */
-  uint64_t event_revision;        /* of somebody's change while our write was in flight */
+  const char *want;  /* interned: most are one of two words. NULL: must not exist, or (stale) nobody has said yet */
+  uint64_t revision; /* of the newest that is known of it in the store */
+  uint64_t event_revision; /* of somebody's change while our write was in flight */
   struct bc_mono written;
   struct bc_mono not_before;
   enum publish_place place;
@@ -39,6 +40,7 @@ struct bc_etcd_publish {
   const struct bc_etcd_publish_handler *handler;
   char *prefix;
   struct publish_tree keys;
+  struct bc_intern *values;
   struct publish_queue dirty;
   struct publish_queue in_flight;
   bool enabled;
@@ -59,7 +61,7 @@ struct bc_etcd_publish {
   char *problem;
   bc_loop_fn *leave_done;
   void *leave_arg;
-  struct bc_etcd_call *revoke;
+  struct bc_etcd_call *revoke; /* of the lease, when leaving */
   struct bc_timer *leave_timer;
 };
 
@@ -107,7 +109,7 @@ static void publish_move(struct bc_etcd_publish *publish, struct publish_key *en
 static void publish_drop(struct bc_etcd_publish *publish, struct publish_key *entry) {
   publish_move(publish, entry, PLACE_CLEAN);
   RB_REMOVE(publish_tree, &publish->keys, entry);
-  free(entry->want);
+  bc_intern_put(publish->values, entry->want);
   free(entry);
 }
 
@@ -389,7 +391,7 @@ struct bc_etcd_publish *bc_etcd_publish_new(struct bc_loop *loop, struct bc_etcd
   publish->handler = handler;
   publish->txn_ops = tuning->txn_ops;
   publish->prefix = bc_mem_copy_string(prefix);
-  RB_INIT(&publish->keys);
+  publish->values = bc_intern_new();
   TAILQ_INIT(&publish->dirty);
   TAILQ_INIT(&publish->in_flight);
   publish->write_timer = bc_timer_new(loop, publish_pump, publish);
@@ -418,6 +420,7 @@ void bc_etcd_publish_free(struct bc_etcd_publish *publish) {
   while (!RB_EMPTY(&publish->keys)) {
     publish_drop(publish, RB_ROOT(&publish->keys));
   }
+  bc_intern_free(publish->values);
   bc_timer_free(publish->write_timer);
   bc_timer_free(publish->keepalive_timer);
   bc_timer_free(publish->stale_timer);
@@ -429,15 +432,13 @@ void bc_etcd_publish_free(struct bc_etcd_publish *publish) {
 
 void bc_etcd_publish_set(struct bc_etcd_publish *publish, const char *key, const char *value) {
   struct publish_key *entry = publish_find(publish, bc_str_of(key));
-  if (entry == NULL && value == NULL && publish->listed) {
+  bool is_same = entry != NULL && value != NULL && entry->want != NULL && strcmp(value, entry->want) == 0;
+  if (is_same || (entry == NULL && value == NULL && publish->listed)) {
     return;
   }
   entry = entry == NULL ? publish_get(publish, bc_str_of(key)) : entry;
-  if (value != NULL && entry->want != NULL && strcmp(value, entry->want) == 0) {
-    return;
-  }
-  free(entry->want);
-  entry->want = bc_mem_copy_string(value);
+  bc_intern_put(publish->values, entry->want);
+  entry->want = value == NULL ? NULL : bc_intern_get(publish->values, bc_str_of(value));
   entry->stale = false;
   entry->not_before = (struct bc_mono){0};
   publish_mark(publish, entry);
@@ -492,8 +493,8 @@ void bc_etcd_publish_list_begin(struct bc_etcd_publish *publish, const struct bc
 /* The store holds an own key otherwise than we want: put it right, but not in a race with somebody. */
 static void publish_repair(struct bc_etcd_publish *publish, struct publish_key *entry) {
   if (entry->place == PLACE_CLEAN) {
-    entry->not_before = bc_mono_is_set(entry->written) ? bc_mono_add_ms(entry->written, publish->tuning->reput_ms)
-                                                       : (struct bc_mono){0};
+    bool was_written = bc_mono_is_set(entry->written);
+    entry->not_before = was_written ? bc_mono_add_ms(entry->written, publish->tuning->reput_ms) : entry->written;
     publish_mark(publish, entry);
   }
 }
@@ -576,7 +577,7 @@ static void publish_end_leave(void *arg) {
 
 static void publish_on_revoke(void *arg, const struct bc_etcd_reply *reply) {
   struct bc_etcd_publish *publish = arg;
-  (void)reply;
+  (void)reply; /* revoked or not, we leave */
   publish->revoke = NULL;
   publish_end_leave(publish);
 }

@@ -91,16 +91,21 @@ static void watch_hold(void *arg, const struct bc_etcd_kv *kv) {
   }
 }
 
-/* Tells the held events below `limit`; false when a handler stopped the watch. */
+/* Tells the held events below `limit`; false when a handler stopped the watch. A watch tells revisions in
+ * their order, so what lies before the one that comes next was told already: some versions of etcd send
+ * an event twice, or one from the past (etcd pull requests 15275, 15520). */
 static bool watch_apply(struct bc_etcd_watch *watch, uint64_t limit) {
   unsigned run = watch->run;
+  uint64_t next = watch->next;
   uint64_t revision = 0;
   struct etcd_watch_event *event;
   while ((event = STAILQ_FIRST(&watch->held)) != NULL && event->kv.mod_revision < limit) {
     revision = event->kv.mod_revision > revision ? event->kv.mod_revision : revision;
     STAILQ_REMOVE_HEAD(&watch->held, link);
     watch->held_bytes -= event->kv.key.len + event->kv.value.len;
-    watch->handler->change(watch->handler->arg, &event->kv);
+    if (event->kv.mod_revision >= next) {
+      watch->handler->change(watch->handler->arg, &event->kv);
+    }
     free(event);
     if (watch->run != run) {
       return false;

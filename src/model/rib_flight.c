@@ -91,6 +91,7 @@ void bc_rib_flight_revert(struct bc_rib *rib, struct rib_work *work) {
   bc_rib_form_set(rib, &work->entry->told, &work->before);
   work->entry->on_wire = work->on_wire_before;
   work->entry->holds = work->held_at_ack;
+  work->seen = 0;
 }
 
 static void rib_flight_end(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
@@ -158,8 +159,9 @@ void bc_rib_flight_check(struct bc_rib *rib, struct rib_work *work, struct bc_mo
 void bc_rib_flight_judge(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, struct bc_mono now) {
   if ((work->twins & neighbor) != 0) {
     work->twins &= ~neighbor;
-    work->draining |= work->waiting & neighbor;
-    work->waiting &= ~neighbor;
+    /* What it showed last may be either text: if it was one of them, the new one follows soon. */
+    work->draining |= work->waiting & work->seen & neighbor;
+    work->waiting &= ~(work->seen & neighbor);
     work->drain_at = rib_later(work->drain_at, bc_mono_add_ms(now, RIB_DRAIN_MS));
     bc_rib_flight_check(rib, work, now);
   } else if ((work->waiting & neighbor) == 0 && (work->entry->on_wire & neighbor) == 0) {
@@ -169,7 +171,8 @@ void bc_rib_flight_judge(struct bc_rib *rib, struct rib_work *work, uint64_t nei
 
 void bc_rib_flight_shown(struct bc_rib *rib, struct rib_work *work, uint64_t neighbor, bool is_as_sent,
                          struct bc_mono now) {
-  if (is_as_sent && (work->twins & neighbor) != 0) {
+  if ((work->twins & neighbor) != 0) {
+    work->seen = is_as_sent ? work->seen | neighbor : work->seen & ~neighbor;
     return;
   }
   work->is_proven = work->is_proven || is_as_sent;
@@ -182,6 +185,7 @@ void bc_rib_flight_shown(struct bc_rib *rib, struct rib_work *work, uint64_t nei
     work->waiting &= ~neighbor;
     work->late &= ~neighbor;
   } else {
+    work->draining &= ~(neighbor & rib->reporting);
     work->waiting |= neighbor & bc_rib_expected(rib, work->entry, work->selector) & rib->reporting;
   }
   bc_rib_flight_check(rib, work, now);

@@ -115,7 +115,7 @@ struct rib_work {
   struct bc_mono acked_at;
   struct bc_mono drain_at;
   struct bc_mono retry_at; /* refused or alarmed: no repeat before */
-  uint64_t seen;           /* SENT: neighbors that showed it already */
+  uint64_t seen;           /* SENT: neighbors that showed it already; WAIT: twins that showed it or its twin last */
   uint64_t waiting;        /* WAIT: reporting neighbors that did not show it yet */
   uint64_t draining;       /* WAIT: neighbors that do not report */
   uint64_t late;           /* WAIT: neighbors that were given up */

@@ -250,7 +250,7 @@ def test_what_comes_twice_or_from_the_past_is_dropped(lab, fake):
     routes.events(put("routes/a/config", "new", 12), put("routes/b/config", "b", 13))
     probe.wait_change("routes/b/config", "b")
     routes.events(put("routes/a/config", "old", 11), put("routes/a/config", "new", 12), delete("routes/b/config", 13))
-    routes.events(put("routes/c/config", "c", 12), put("routes/a/config", "newer", 14))
+    routes.events(put("routes/c/config", "c", 14), put("routes/a/config", "newer", 15))
     probe.wait_change("routes/a/config", "newer")
     assert [line[1:3] for line in probe.told("change")] == [
         ["routes/a/config", "new"], ["routes/b/config", "b"], ["routes/c/config", "c"], ["routes/a/config", "newer"]]
