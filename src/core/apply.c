@@ -454,4 +454,5 @@ void core_apply_close(struct bc_core *core) {
   apply_free_changes(apply);
   free(apply->state_text);
   free(apply->publish_problem);
+  free(apply->probation);
 }

@@ -234,6 +234,9 @@ bool core_check_result(struct bc_core *core, struct core_route *route, const str
   if (is_new) {
     bc_log(BC_LOG_INFO, "route %s: check %s (%u)", route->name, bc_check_status_text(status), result->code);
   }
+  if (before.on_probation != check->health.on_probation) {
+    core_lastgood_dirty(core);
+  }
   if (changed || before.streak != check->health.streak) {
     check_send_state(core, check);
   }

@@ -199,6 +199,24 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   free(route);
 }
 
+/* An earlier core announced it with this check: it may withdraw if it might before. */
+static void dispatch_recall_probation(const struct bc_core *core, struct core_route *route) {
+  if (route->check != NULL) {
+    route->check->health.on_probation = core_lastgood_was_on_probation(core, route->name);
+  }
+}
+
+/* It stands since before the start and only now a key names it. */
+static bool dispatch_adopt(struct bc_core *core, struct core_route *route, const struct bc_config_route *view) {
+  struct bc_rib_view is;
+  if (route->is_wanted || view->route == NULL || view->lost_identity || bc_rib_counts(core->rib).unnamed == 0 ||
+      !bc_rib_find(core->rib, view->route->selector, &view->route->nlri, &is) || !is.is_unnamed) {
+    return false;
+  }
+  dispatch_want(core, route, view->route);
+  return true;
+}
+
 void core_dispatch_config(struct bc_core *core, const struct bc_config_route *view, bool found) {
   if (core->is_exiting) {
     return; /* nothing of what on_exit withdraws comes back */
@@ -214,8 +232,12 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
   struct core_route *route = dispatch_route_for(core, view->name);
   dispatch_set_unreadable(core, route, view);
   route->exit_withdraw = view->options != NULL && view->options->on_exit == BC_ON_EXIT_WITHDRAW;
+  bool is_adopted = dispatch_adopt(core, route, view);
   /* A route that is announced is presumed healthy under a check that comes anew. */
   core_check_apply(core, route, view, route->is_wanted ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
+  if (is_adopted) {
+    dispatch_recall_probation(core, route);
+  }
   dispatch_decide(core, route, view);
   dispatch_refresh(core, route, view);
 }
@@ -256,6 +278,9 @@ void core_dispatch_start(struct bc_core *core) {
         view.route != NULL && bc_rib_stood(core->rib, view.route->selector, &view.route->nlri, core->journal.was_lost);
     route->is_wanted = false;
     core_check_apply(core, route, &view, stands ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
+    if (stands) {
+      dispatch_recall_probation(core, route);
+    }
     /* Also what is then decided to go: so that it is known by name. */
     if (stands && !view.lost_identity) {
       dispatch_want(core, route, view.route);

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
   LASTGOOD_BYTES_MAX = 1024 * 1024 * 1024,
@@ -16,6 +17,7 @@ enum {
 static const char lastgood_name[] = "lastgood";
 static const char lastgood_point_key[] = "@point";
 static const char lastgood_loss_key[] = "@loss";
+static const char lastgood_probation[] = "@probation/";
 
 static void lastgood_read_point(struct bc_core *core, struct bc_str value) {
   struct bc_str cluster = bc_str_next_word(&value);
@@ -27,12 +29,46 @@ static void lastgood_read_point(struct bc_core *core, struct bc_str value) {
   }
 }
 
+/* ---- checks that had not earned the right to withdraw ---- */
+
+static uint64_t lastgood_hash(struct bc_str name) {
+  uint64_t hash = 0xcbf29ce484222325U;
+  for (size_t i = 0; i < name.len; i++) {
+    hash = (hash ^ (unsigned char)name.at[i]) * 0x100000001b3U;
+  }
+  return hash;
+}
+
+static int lastgood_compare(const void *a, const void *b) {
+  const uint64_t *left = a;
+  const uint64_t *right = b;
+  return (*left > *right) - (*left < *right);
+}
+
+static void lastgood_remember_probation(struct core_apply *apply, struct bc_str name) {
+  size_t count = apply->probation_count;
+  if ((count & (count - 1)) == 0) {
+    apply->probation = bc_mem_resize(apply->probation, count == 0 ? 1 : count * 2, sizeof apply->probation[0]);
+  }
+  apply->probation[apply->probation_count++] = lastgood_hash(name);
+}
+
+bool core_lastgood_was_on_probation(const struct bc_core *core, const char *name) {
+  const struct core_apply *apply = &core->apply;
+  uint64_t hash = lastgood_hash(bc_str_of(name));
+  return apply->probation_count > 0 &&
+         bsearch(&hash, apply->probation, apply->probation_count, sizeof apply->probation[0], lastgood_compare) != NULL;
+}
+
 static void lastgood_on_key(void *arg, struct bc_str key, struct bc_str value) {
   struct bc_core *core = arg;
   if (bc_str_is(key, lastgood_point_key)) {
     lastgood_read_point(core, value);
   } else if (bc_str_is(key, lastgood_loss_key)) {
     core_apply_remember_loss(core, value);
+  } else if (bc_str_starts(key, lastgood_probation)) {
+    size_t before = strlen(lastgood_probation);
+    lastgood_remember_probation(&core->apply, (struct bc_str){.at = key.at + before, .len = key.len - before});
   } else {
     bc_config_put(core->config, key, value, bc_loop_now(core->loop));
   }
@@ -56,6 +92,19 @@ void core_lastgood_load(struct bc_core *core) {
     bc_log(BC_LOG_WARNING, "last known good configuration: %s", fault.text);
   }
   bc_buf_free(&content);
+  if (core->apply.probation_count > 0) {
+    qsort(core->apply.probation, core->apply.probation_count, sizeof core->apply.probation[0], lastgood_compare);
+  }
+}
+
+static void lastgood_save_probation(struct bc_core *core, struct bc_buf *to) {
+  for (struct core_route *route = core_route_next(core, NULL); route != NULL; route = core_route_next(core, route)) {
+    if (route->check != NULL && route->check->health.on_probation) {
+      char key[sizeof lastgood_probation + BC_LIMIT_NAME_BYTES];
+      (void)snprintf(key, sizeof key, "%s%s", lastgood_probation, route->name);
+      bc_keylog_add(to, bc_str_of(key), bc_str_of("1"));
+    }
+  }
 }
 
 static void lastgood_add(void *arg, struct bc_str key, struct bc_str value) {
@@ -76,7 +125,8 @@ static void lastgood_on_saved(void *arg, enum bc_err err, const char *text) {
 
 void core_lastgood_save(struct bc_core *core) {
   struct core_apply *apply = &core->apply;
-  if (!apply->is_authoritative || apply->save_busy || core->disk == NULL) {
+  /* Before the routes start, what the file says of their checks is not taken over yet. */
+  if (!apply->is_authoritative || !core->routes_started || apply->save_busy || core->disk == NULL) {
     return;
   }
   struct bc_mono begun = bc_loop_now(core->loop);
@@ -89,6 +139,7 @@ void core_lastgood_save(struct bc_core *core) {
   if (apply->loss != LOSS_NONE) {
     bc_keylog_add(&content, bc_str_of(lastgood_loss_key), bc_str_of(core_loss_text(apply->loss)));
   }
+  lastgood_save_probation(core, &content);
   bc_config_save(core->config, lastgood_add, &content);
   enum bc_err err = bc_buf_status(&content);
   if (err == BC_ERR_OK) {

@@ -163,6 +163,8 @@ struct core_apply {
   struct bc_timer *wait_timer; /* for the store at start */
   struct bc_timer *tick_timer; /* settling */
   struct bc_timer *save_timer;
+  uint64_t *probation; /* hashes of names, sorted: routes whose check had not passed once when core ended */
+  size_t probation_count;
   int64_t save_pause_ms; /* grows with what a save costs */
   bool save_dirty;
   bool save_busy;
@@ -291,6 +293,8 @@ BC_MUST_CHECK enum bc_err core_apply_approve(struct bc_core *core, const char *i
 void core_apply_changes(struct bc_core *core);
 void core_lastgood_load(struct bc_core *core);
 void core_lastgood_dirty(struct bc_core *core);
+/* Its check's script was new to the core before this one, and had not passed. */
+bool core_lastgood_was_on_probation(const struct bc_core *core, const char *name);
 void core_lastgood_save(struct bc_core *core);
 /* ---- dispatch.c ---- */
 void core_dispatch_start(struct bc_core *core);

@@ -156,6 +156,7 @@ struct bc_rib_view {
   uint64_t missing;  /* established neighbors that should have it and did not show it */
   unsigned nudges;   /* repairs tried */
   bool is_alarmed;   /* repaired three times without success */
+  bool is_unnamed;   /* see bc_rib_keep_unnamed */
   const char *error; /* why refused or foreign, or NULL */
 };
 

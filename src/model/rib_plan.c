@@ -31,7 +31,7 @@ static bool rib_waits_for_heir(const struct bc_rib *rib, const struct rib_entry 
        other = bc_rib_entry_next(other)) {
     if (rib_is_heir(rib, entry, other)) {
       *inherited |= rib_common(rib, entry, other);
-      must_wait = must_wait || other->holds != RIB_HOLDS_TOLD || bc_rib_work_is_busy(other->work) ||
+      must_wait = must_wait || other->holds != RIB_HOLDS_TOLD || bc_rib_work_is_flying(other->work) ||
                   !bc_rib_form_equal(&other->told, &other->wanted);
     }
   }

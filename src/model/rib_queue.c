@@ -45,12 +45,12 @@ static uint64_t rib_seen_before(const struct bc_rib *rib, const struct rib_work 
   return seen;
 }
 
-/* An announce under this selector takes the place of an unwanted one's under another. */
+/* What an unwanted one under another selector told there is replaced or withdrawn by this one. */
 static void rib_supersede(struct bc_rib *rib, const struct rib_work *work) {
   struct rib_entry *entry = work->entry;
   for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
        other = bc_rib_entry_next(other)) {
-    uint64_t common = other->selector->mask & entry->selector->mask & rib->ours;
+    uint64_t common = other->selector->mask & work->selector->mask & rib->ours;
     if (other != entry && other->wanted.attributes == NULL && other->holds == RIB_HOLDS_TOLD && common != 0) {
       other->holds = RIB_HOLDS_DOUBT;
       other->on_wire &= ~common;
@@ -63,9 +63,7 @@ static void rib_work_send(struct bc_rib *rib, struct rib_work *work, struct rib_
   bool is_other = !bc_rib_form_equal(&work->written, &work->form);
   work->is_mixed = work->is_mixed || (work->entry->holds == RIB_HOLDS_DOUBT && is_other);
   work->seen = rib_seen_before(rib, work);
-  if (work->verb == BC_VERB_ANNOUNCE) {
-    rib_supersede(rib, work);
-  }
+  rib_supersede(rib, work);
   work->is_proven = false;
   work->waiting = 0;
   work->draining = 0;

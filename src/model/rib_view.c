@@ -31,6 +31,7 @@ bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc
                                .on_wire = rib->is_started ? entry->on_wire : 0,
                                .missing = rib->is_started ? entry->missing : 0,
                                .nudges = work == NULL ? 0 : work->tries,
+                               .is_unnamed = entry->is_unnamed,
                                .is_alarmed = work != NULL && work->is_alarmed,
                                .error = entry->is_foreign ? RIB_FOREIGN_ERROR
                                         : work != NULL    ? work->error

@@ -279,9 +279,17 @@ class Lab:
             if not words or pathlib.Path(words[0].split(":")[0]).name != "bgpcommander" or not self._is_mine(words):
                 continue
             role = words[1].lstrip("@") if len(words) > 1 and words[1].startswith("@") else "holder"
-            if role in found:
+            # A child that is about to become another program still looks like its parent.
+            if role in found and self._parent(pid) not in found[role]:
                 found[role].append(pid)
         return found
+
+    @staticmethod
+    def _parent(pid):
+        try:
+            return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            return None
 
     def _is_mine(self, words):
         return any(str(self.dir) in word for word in words)

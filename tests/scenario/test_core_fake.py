@@ -74,13 +74,6 @@ def wait_rib(daemon, names, seconds=15):
     wait_for(lambda: daemon.exabgp.prefixes() == wanted, f"ExaBGP holds {names}", seconds)
 
 
-def dead_endpoint():
-    """An address where connections are refused."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
-
-
 def test_what_is_wanted_is_announced_and_confirmed(scene):
     scene.put_routes("r1", "r2")
     daemon = scene.daemon()
@@ -191,17 +184,23 @@ def test_exabgp_that_does_not_read_costs_nothing_but_time(scene):
     assert daemon.exabgp.withdrawn() == [scene.net("r1")]
 
 
-def test_questions_are_repeated_until_exabgp_answers_them(scene):
+@pytest.mark.parametrize("question", ["show neighbor summary", "show neighbor configuration", "show neighbor extensive",
+                                      "show adj-rib out extensive"])
+def test_questions_are_repeated_until_exabgp_answers_them(scene, question):
     scene.put_routes("r1")
     daemon = scene.daemon()
     daemon.wait_state("r1", "announced")
-    for question in ("show neighbor configuration", "show neighbor extensive", "show adj-rib out extensive"):
-        asked = daemon.exabgp.count(question)
-        daemon.exabgp.ignore = lambda line: line == question and daemon.exabgp.count(question) < asked + 2
-        daemon.kill_core()
-        daemon.wait_synced()
-        daemon.exabgp.ignore = lambda line: False
-        daemon.wait_state("r1", "announced")
+    asked = daemon.exabgp.count(question)
+    left = [1]
+
+    def ignore(line):
+        left[0] -= line == question
+        return line == question and left[0] >= 0
+    daemon.exabgp.ignore = ignore
+    daemon.kill_core()
+    daemon.wait_synced()
+    daemon.wait_state("r1", "announced")
+    assert daemon.exabgp.count(question) > asked + 1
     assert daemon.exabgp.withdrawn() == [] and daemon.ask("routes")["foreign"] == []
 
 
@@ -317,17 +316,6 @@ def test_what_on_exit_withdraws_goes_and_the_rest_stays(scene):
     assert daemon.exabgp.prefixes() == {scene.net("r2")}
 
 
-def run_without_store(scene, lastgood):
-    """A daemon that finds the journal, this last known good, and no store."""
-    first = scene.daemons[-1]
-    rib = {ip: dict(table) for ip, table in first.exabgp.rib.items()}
-    first.close()
-    shutil.copy(lastgood, scene.folder / "state" / "lastgood")
-    daemon = scene.daemon(url=dead_endpoint(), neighbors=first.exabgp.neighbors)
-    daemon.exabgp.rib.update(rib)
-    return daemon
-
-
 def saved(scene, text):
     path = scene.folder / "state" / "lastgood"
     wait_for(lambda: path.exists() and text in path.read_bytes(), f"{text} is saved")
@@ -336,18 +324,36 @@ def saved(scene, text):
     return copy
 
 
-def test_without_store_nothing_is_withdrawn_that_the_last_known_good_does_not_name(scene):
-    scene.put_routes("r1")
-    daemon = scene.daemon()
-    daemon.wait_settled()
-    old = saved(scene, b"routes/r1/config")
-    scene.put_routes("r2")
-    daemon.wait_state("r2", "announced")
-    daemon = run_without_store(scene, old)
-    fake = daemon.exabgp
-    status = wait_for(lambda: (s := daemon.status()) and s["summary"]["announced"] == 2 and s, "both are held", 15)
-    assert any("no key names" in line for line in status["warnings"])
-    assert fake.prefixes() == {scene.net("r1"), scene.net("r2")} and fake.withdrawn() == []
+def test_without_store_nothing_is_withdrawn_that_the_last_known_good_does_not_name(tmp_path):
+    member = Member(tmp_path).start()
+    scene = Scene(member, tmp_path)
+    try:
+        scene.put_routes("r1")
+        daemon = scene.daemon()
+        daemon.wait_settled()
+        old = saved(scene, b"routes/r1/config")
+        scene.put("routes/r2/healthcheck", "#!/bin/sh\nsleep 1\n")
+        scene.put("routes/r2/options", '{"interval": 3}')
+        scene.put_routes("r2")
+        daemon.wait_state("r2", "announced")
+        member.kill()
+        # As after a crash before the next save.
+        rib = {ip: dict(table) for ip, table in daemon.exabgp.rib.items()}
+        daemon.close()
+        shutil.copy(old, scene.folder / "state" / "lastgood")
+        daemon = Daemon(scene.folder, scene.url, scene.prefix)
+        scene.daemons.append(daemon)
+        fake = daemon.exabgp
+        fake.rib.update(rib)
+        status = wait_for(lambda: (s := daemon.status()) and s["summary"]["announced"] == 2 and s, "both are held", 15)
+        assert any("no key names" in line for line in status["warnings"])
+        member.start()
+        wait_for(lambda: daemon.status()["warnings"] == [], "the store names it")
+        daemon.wait_state("r2", "announced")
+        assert fake.prefixes() == {scene.net("r1"), scene.net("r2")} and fake.withdrawn() == []
+    finally:
+        scene.close()
+        member.kill()
 
 
 def test_what_nobody_names_goes_when_the_store_has_spoken(scene):
@@ -414,8 +420,7 @@ def test_a_loss_that_a_dead_core_saw_still_waits_for_approval(scene):
     scene.gateway.post("/kv/txn", {"success": [{"requestDeleteRange": {"key": key, "range_end": end}} for key, end in
                                                [ends(f"{scene.prefix}/")]]})
     wait_for(lambda: daemon.status()["store"]["loss"], "the loss is seen")
-    path = scene.folder / "state" / "lastgood"
-    wait_for(lambda: b"@loss" in path.read_bytes(), "it is on disk")
+    saved(scene, b"@loss")
     scene.put_routes("r1")
     daemon.kill_core()
     daemon.wait_synced()
@@ -491,6 +496,26 @@ def test_messages_of_the_text_encoder_are_enough(scene):
     fake.say_state(neighbor, "down", "peer reset")
     daemon.wait_state("r1", "standby")
     assert daemon.ask("neighbors")["neighbors"][0]["reason"] == "peer reset"
+
+
+def test_a_new_script_that_never_passed_does_not_withdraw_after_a_restart_either(scene):
+    scene.put("routes/r1/options", '{"interval": 0.2, "fall": 1}')
+    scene.put("routes/r1/healthcheck", "#!/bin/sh\nexit 0\n")
+    scene.put_routes("r1")
+    daemon = scene.daemon()
+    daemon.wait_state("r1", "announced")
+    runs = scene.folder / "runs"
+    scene.put("routes/r1/healthcheck", f"#!/bin/sh\necho run >>{runs}\ntest -e {scene.folder}/good\n")
+    wait_for(lambda: runs.exists(), "the new one runs")
+    saved(scene, b"@probation/r1")
+    daemon.kill_core()
+    runs.unlink()
+    wait_for(lambda: runs.exists() and len(runs.read_text().split()) > 3, "it fails on")
+    assert daemon.route("r1")["state"] == "announced" and daemon.exabgp.withdrawn() == []
+    (scene.folder / "good").write_text("")
+    wait_for(lambda: b"@probation" not in (scene.folder / "state" / "lastgood").read_bytes(), "it has passed")
+    (scene.folder / "good").unlink()
+    wait_for(lambda: daemon.exabgp.prefixes() == set(), "now it may withdraw")
 
 
 def test_many_large_scripts_reach_the_worker(scene):
