@@ -26,6 +26,7 @@
   X(GROUP_NLRI, 100, "NLRI in one command line")                                                                       \
   X(WINDOW_NLRI, 600, "NLRI that ExaBGP has not acknowledged yet")                                                     \
   X(WINDOW_LINES, 60, "command lines that ExaBGP has not acknowledged yet")                                            \
+  X(WHOLE_LINE_BYTES, 4095, "bytes of a command line that a pipe takes as a whole (PIPE_BUF less its line break)")     \
   X(EXABGP_LINE_BYTES, 1048576, "bytes of one line from ExaBGP")                                                       \
   X(COMMAND_BYTES, 131072, "bytes of one command to ExaBGP")                                                           \
   X(FRAME_BYTES, 524288, "bytes of one frame between our processes")                                                   \

@@ -290,10 +290,11 @@ static void apply_on_changes_end(void *arg, struct bc_store_point point) {
     }
     if (!STAILQ_EMPTY(&apply->changes)) {
       apply->applied_revision = point.revision;
+      core_lastgood_dirty(core);
     }
+    /* A revision alone (our own writes move it) is saved with the next change and at the end. */
     if (point.revision > apply->known.revision) {
       apply->known = point;
-      core_lastgood_dirty(core);
     }
   }
   apply_free_changes(apply);

@@ -19,11 +19,18 @@
  * - Ours is what the journal says: what stands in ExaBGP and is not in the journal is foreign and is
  *   never touched, also if it is wanted: then the entry is `foreign` and carries an error. With the
  *   journal lost, what is wanted and stands is adopted, and nothing is withdrawn for being unwanted.
- * - ExaBGP's acks may be missing: a barrier line (`show neighbor summary`) is handed out when nothing
- *   was acknowledged for 2 s while lines wait; its header tells that every earlier line was answered.
+ * - ExaBGP's acks may be missing: a barrier line (`show neighbor summary`) is handed out when lines
+ *   were waiting for 2 s without a moment at which all were answered; its header tells that every
+ *   earlier line was answered.
  *   With fewer answers than lines all that are not confirmed are sent again, one line at a time, and
  *   the one that stays unanswered or is refused becomes `refused` (tried again after 30 s, doubled up
  *   to 10 min, or when its text changes). A refused group is sent again one by one.
+ * - A drain, or no neighbor to wait for, counts only with an ack that cannot be another line's; a wire
+ *   message proves the command even when its ack is missing.
+ * - For 1 s after the start nothing that an earlier core may have commanded is changed: its last
+ *   commands may still be under way, and two for one NLRI that meet are reordered.
+ * - A route whose selector changed is announced under the new one first; then the old one is withdrawn
+ *   from those neighbors only that the new one does not reach.
  * - With acks off (bc_rib_set_acks) every batch is followed by a barrier, whose header acks it.
  *
  * Memory: one entry per identity (selector and NLRI), about 200 bytes; texts are interned. */
@@ -79,7 +86,8 @@ void bc_rib_unwant(struct bc_rib *rib, const char *selector, const struct bc_nlr
 /* ---- start: journal and what stands, then bc_rib_start ---- */
 
 /* The journal's whole content, possibly cut anywhere or damaged: good records before the first damage
- * count. Returns how many bytes were good; call at most once, before bc_rib_start. */
+ * count. Returns how many bytes were good: the caller cuts the file to that length before anything is
+ * appended, else the new records are never read. Call at most once, before bc_rib_start. */
 size_t bc_rib_journal_load(struct bc_rib *rib, struct bc_str content);
 /* One line of `show adj-rib out extensive`. `route` NULL when its text could not be parsed: then the
  * raw line is listed as foreign. */

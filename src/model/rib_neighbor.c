@@ -17,6 +17,11 @@ static void rib_masks_set(struct bc_rib *rib, unsigned number) {
   }
 }
 
+/* Those in which our commands reach it. */
+static uint32_t rib_families(const struct bc_rib_neighbor *neighbor) {
+  return neighbor->is_ours ? neighbor->negotiated & neighbor->configured : 0;
+}
+
 /* Its first table goes out: what it has is known when each family's End-of-RIB came. */
 static void rib_neighbor_begin(struct bc_rib *rib, struct rib_neighbor *neighbor, uint32_t families,
                                struct bc_mono now) {
@@ -101,8 +106,8 @@ void bc_rib_neighbor_set(struct bc_rib *rib, unsigned number, const struct bc_ri
   own->is = *neighbor;
   own->is.name = old.name;
   rib_masks_set(rib, number);
-  uint32_t families = neighbor->negotiated & neighbor->configured;
-  uint32_t added = families & ~(old.negotiated & old.configured);
+  uint32_t families = rib_families(neighbor);
+  uint32_t added = families & ~rib_families(&old);
   struct rib_change change = {
       .bit = UINT64_C(1) << number, .is_turn = old.is_established != neighbor->is_established, .now = now};
   bool is_same = !change.is_turn && old.is_ours == neighbor->is_ours && old.configured == neighbor->configured &&

@@ -3,6 +3,7 @@
 #include "model/rib_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Shown to nobody; any command with an answer of several lines would do (its first line is the sync). */
 #define RIB_BARRIER_TEXT "show neighbor summary"
@@ -138,10 +139,25 @@ static bool rib_write_solo(struct bc_rib *rib, struct bc_mono now, struct bc_buf
   return false;
 }
 
+/* How many NLRI of this bucket share a line: no more than a pipe takes as a whole, so that a core that is
+ * killed while it writes leaves no torn command. */
+static size_t rib_bucket_group(const struct rib_bucket *bucket) {
+  enum { RIB_WORDS_BYTES = 64, RIB_IPV4_BYTES = sizeof "255.255.255.255/32", RIB_IPV6_BYTES = 44 };
+  if (!bucket->is_groupable) {
+    return 1;
+  }
+  const char *selector = bucket->selector->text;
+  size_t fixed = RIB_WORDS_BYTES + strlen(bucket->attributes) + (selector == NULL ? 0 : strlen(selector));
+  size_t each = bc_family_is_ipv6((enum bc_family)bucket->family) ? RIB_IPV6_BYTES : RIB_IPV4_BYTES;
+  size_t fits = fixed >= BC_LIMIT_WHOLE_LINE_BYTES ? 0 : (BC_LIMIT_WHOLE_LINE_BYTES - fixed) / each;
+  return fits == 0 ? 1 : fits < BC_LIMIT_GROUP_NLRI ? fits : BC_LIMIT_GROUP_NLRI;
+}
+
 /* Takes up to a line's worth out of a bucket; the bucket is gone when it was the last. */
 static size_t rib_bucket_take(struct bc_rib *rib, struct rib_bucket *bucket, struct rib_work **works) {
   size_t room = BC_LIMIT_WINDOW_NLRI - rib->counts.outstanding_nlri;
-  size_t max = !bucket->is_groupable ? 1 : room < BC_LIMIT_GROUP_NLRI ? room : BC_LIMIT_GROUP_NLRI;
+  size_t most = rib_bucket_group(bucket);
+  size_t max = room < most ? room : most;
   TAILQ_REMOVE(&rib->rings[bucket->verb], bucket, ring);
   TAILQ_INSERT_TAIL(&rib->rings[bucket->verb], bucket, ring);
   size_t count = 0;

@@ -279,10 +279,10 @@ class Lab:
             if not words or pathlib.Path(words[0].split(":")[0]).name != "bgpcommander" or not self._is_mine(words):
                 continue
             role = words[1].lstrip("@") if len(words) > 1 and words[1].startswith("@") else "holder"
-            # A child that is about to become another program still looks like its parent.
-            if role in found and self._parent(pid) not in found[role]:
+            if role in found:
                 found[role].append(pid)
-        return found
+        # A child that is about to become another program still looks like its parent.
+        return {role: [pid for pid in pids if self._parent(pid) not in pids] for role, pids in found.items()}
 
     @staticmethod
     def _parent(pid):

@@ -200,7 +200,6 @@ def test_objects_of_3_2_without_newlines_and_a_compaction_without_canceled(lab):
     glued = created + event + event.replace('"11"', '"12"')
     for at in range(0, len(glued), 7):
         routes.raw(glued[at:at + 7])
-    probe.wait_connected()
     assert [probe.wait_change("routes/b/config", "}{\"") for _ in range(2)] == [11, 12]
     fake.revision = 20
     routes.raw(json.dumps({"result": {"header": {"cluster_id": CLUSTER}, "compact_revision": "15"}}))

@@ -174,6 +174,25 @@ static void what_the_initial_table_lacks_is_repaired_after_its_end(void **state)
   bench_expect_none(bench);
 }
 
+static void a_neighbor_that_becomes_ours_must_show_what_stands(void **state) {
+  struct bench *bench = *state;
+  struct bc_rib_neighbor neighbor = *bc_rib_neighbor_get(bench->rib, 0);
+  neighbor.is_ours = false;
+  bc_rib_neighbor_set(bench->rib, 0, &neighbor, bench->now);
+  bench_want(bench, ONE);
+  bench_expect(bench, "announce " ONE);
+  bench_done(bench);
+  bench_expect_state(bench, ONE, BC_RIB_STANDBY);
+  neighbor.is_ours = true;
+  bc_rib_neighbor_set(bench->rib, 0, &neighbor, bench->now);
+  bench_expect_state(bench, ONE, BC_RIB_ACKED);
+  bench_pass_ms(bench, 59999);
+  bench_expect_none(bench);
+  bench_pass_ms(bench, 1);
+  bench_expect_state(bench, ONE, BC_RIB_UNCONFIRMED);
+  bench_expect(bench, "announce route 192.0.2.1/32 next-hop 10.9.0.1 med 101");
+}
+
 static void the_wait_is_two_seconds_from_the_ack_or_the_last_update(void **state) {
   struct bench *bench = *state;
   bench_want(bench, ONE);
@@ -424,6 +443,7 @@ int main(void) {
       RULE(a_neighbor_without_the_family_or_not_selected_is_not_waited_for),
       RULE(a_neighbor_that_goes_down_ends_the_wait),
       RULE(what_the_initial_table_lacks_is_repaired_after_its_end),
+      RULE(a_neighbor_that_becomes_ours_must_show_what_stands),
       RULE(the_wait_is_two_seconds_from_the_ack_or_the_last_update),
       RULE(a_neighbor_that_always_sends_is_given_up_after_a_minute),
       RULE(what_is_not_confirmed_is_nudged_and_never_withdrawn),

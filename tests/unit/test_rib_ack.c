@@ -81,6 +81,19 @@ static void another_text_is_tried_at_once_and_the_old_one_still_stands(void **st
   bench_expect_state(bench, ONE, BC_RIB_ANNOUNCED);
 }
 
+/* What stands was overwritten by somebody else while our own change was refused. */
+static void what_the_wire_lost_during_a_refusal_is_repaired(void **state) {
+  struct bench *bench = *state;
+  bench_announce(bench, ONE);
+  bench_want(bench, "route 192.0.2.1/32 next-hop 10.9.0.1 med 200");
+  bench_expect(bench, "announce route 192.0.2.1/32 next-hop 10.9.0.1 med 200");
+  bench_wire(bench, 0, "announce route 192.0.2.1/32 next-hop 10.9.0.1 med 300");
+  bench_error(bench);
+  bench_want(bench, ONE);
+  bench_expect_state(bench, ONE, BC_RIB_UNCONFIRMED);
+  bench_expect(bench, "announce route 192.0.2.1/32 next-hop 10.9.0.1 med 101");
+}
+
 static void a_refused_group_is_sent_again_one_by_one(void **state) {
   struct bench *bench = *state;
   bench_want(bench, ONE);
@@ -232,6 +245,7 @@ int main(void) {
       RULE(answers_to_nothing_are_counted_and_ignored),
       RULE(a_refused_line_is_refused_and_tried_again_later_and_later),
       RULE(another_text_is_tried_at_once_and_the_old_one_still_stands),
+      RULE(what_the_wire_lost_during_a_refusal_is_repaired),
       RULE(a_refused_group_is_sent_again_one_by_one),
       RULE(after_two_seconds_without_an_answer_a_barrier_asks),
       RULE(the_line_that_stays_unanswered_is_refused_and_no_other),
