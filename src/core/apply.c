@@ -45,7 +45,9 @@ static void apply_set_loss(struct bc_core *core, enum core_loss loss) {
   }
   apply->loss = loss;
   if (loss == LOSS_NONE) {
-    bc_log(BC_LOG_NOTICE, "store loss %s is over: the store continues what we hold", apply->loss_id);
+    if (!apply->is_approved) {
+      bc_log(BC_LOG_NOTICE, "store loss %s is over: the store continues what we hold", apply->loss_id);
+    }
     apply->loss_id[0] = '\0';
   } else {
     apply_make_id(apply);
@@ -198,7 +200,6 @@ static void apply_on_list_end(void *arg, struct bc_store_point point) {
   apply_set_loss(core, LOSS_NONE);
   apply->is_approved = false;
   bc_config_list_end(core->config, bc_loop_now(core->loop));
-  bc_config_set_settle_ms(core->config, 1000);
   apply_accept(core, point);
 }
 

@@ -299,7 +299,7 @@ void core_dispatch_start(struct bc_core *core) {
   core_lastgood_dirty(core);
   struct bc_rib_counts counts = bc_rib_counts(core->rib);
   bc_log(BC_LOG_NOTICE, "%zu routes configured, %zu foreign ones stand, %zu changes to write",
-         bc_config_counts(core->config).routes, counts.foreign, counts.queued);
+         bc_config_counts(core->config).routes, counts.foreign, counts.queued + counts.journal_waiting);
 }
 
 /* ---- what the rib and the checks say ---- */

@@ -83,6 +83,8 @@ void core_lastgood_load(struct bc_core *core) {
     size_t good = 0;
     bc_config_set_settle_ms(core->config, 0);
     err = bc_keylog_read(bc_buf_str(&content), lastgood_on_key, core, &good);
+    /* The list that follows brings a new route's keys one by one: it is judged when all are there. */
+    bc_config_set_settle_ms(core->config, CORE_SETTLE_MS);
     core->apply.has_last_good = good > 0;
     core->apply.last_good_damaged = err != BC_ERR_OK;
     if (err != BC_ERR_OK) {

@@ -21,6 +21,9 @@
 #include <jansson.h>
 #include <sys/queue.h>
 
+/* A new route waits so long for the last of its keys. */
+enum { CORE_SETTLE_MS = 1000 };
+
 /* ---- a route as core follows it ---- */
 
 struct core_check {

@@ -156,7 +156,8 @@ static void publish_on_timer(void *arg) {
   if (hash != core->publish.told) {
     core->publish.told = hash;
     json_t *store = json_object_get(status, "store");
-    json_object_set_new(store, "ageMs", json_integer(bc_store_age_ms(core->apply.store)));
+    /* For people: seconds since the store was last heard. */
+    json_object_set_new(store, "age", json_real((double)bc_store_age_ms(core->apply.store) / 1000.0));
     text = json_dumps(status, JSON_COMPACT);
     publish_key(core, text, "status");
     free(text);

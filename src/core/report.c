@@ -288,6 +288,13 @@ static bool report_sees_wire(const struct bc_core *core) {
   return false;
 }
 
+static const char *report_worker_state(const struct bc_core *core) {
+  if (core->options->is_safe_mode || !core->settings->shell) {
+    return "off";
+  }
+  return core->pool.is_running ? "running" : "restarting";
+}
+
 json_t *core_report_status(struct bc_core *core) {
   const struct core_pool *pool = &core->pool;
   struct bc_rib_counts rib = bc_rib_counts(core->rib);
@@ -306,7 +313,7 @@ json_t *core_report_status(struct bc_core *core) {
   json_object_set_new(exabgp, "nudges", json_integer((json_int_t)rib.nudges));
   json_t *exec = json_object();
   json_object_set_new(exec, "pid", json_integer(pool->child == NULL ? 0 : (json_int_t)core_pool_pid(core)));
-  json_object_set_new(exec, "state", json_string(pool->is_running ? "running" : "restarting"));
+  json_object_set_new(exec, "state", json_string(report_worker_state(core)));
   json_object_set_new(exec, "restarts", json_integer(pool->restarts));
   json_object_set_new(exec, "running", json_integer(pool->running));
   json_object_set_new(exec, "checks", json_integer(pool->known));

@@ -21,7 +21,7 @@ const struct bc_etcd_tuning bc_etcd_tuning_default = {
     .life_least_ms = 300000,
     .life_most_ms = 600000,
     .unary_ms = 10000,
-    .quiet_ms = 60000,
+    .quiet_ms = 20000,
     .relist_ms = 3600000,
     .list_spread_ms = 1000,
     .reauth_spread_ms = 2000,
@@ -437,7 +437,8 @@ static const char *etcd_endpoint(const struct bc_store *store) {
 
 static int64_t etcd_age_ms(const struct bc_store *store) {
   const struct etcd *etcd = (const struct etcd *)store;
-  return bc_mono_ms_between(etcd_heard(etcd), bc_loop_now(etcd->loop));
+  struct bc_mono heard = etcd_heard(etcd);
+  return bc_mono_is_set(heard) ? bc_mono_ms_between(heard, bc_loop_now(etcd->loop)) : -1;
 }
 
 static void etcd_free(void *arg) {

@@ -87,7 +87,8 @@ void bc_store_publish_enable(struct bc_store *store, bool on);
  * `timeout_ms`. The store does nothing else from then on; still to be closed. */
 void bc_store_leave(struct bc_store *store, int64_t timeout_ms, bc_loop_fn *done, void *arg);
 
-/* "etcd v3"; the endpoint in use or ""; milliseconds since the last sign of life of the watch. */
+/* "etcd v3"; the endpoint in use or ""; milliseconds since the last sign of life of the watch, -1 =
+ * none yet. */
 const char *bc_store_kind(const struct bc_store *store);
 const char *bc_store_endpoint(const struct bc_store *store);
 int64_t bc_store_age_ms(const struct bc_store *store);

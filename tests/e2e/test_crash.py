@@ -52,6 +52,19 @@ def test_a_route_deleted_while_core_was_away_is_withdrawn(lab):
     assert {"192.0.2.77/32", "192.0.2.88/32"} == {entry["text"].split()[1] for entry in foreign}
 
 
+def test_a_route_that_never_was_good_is_not_announced_by_the_next_core(lab):
+    lab.put_all({"routes/faulty/config": "route 10.9.0.1/32 next-hop self", "routes/faulty/healthcheck": "#!lua\nreturn true\n"})
+    lab.wait_for(lambda: lab.route("faulty")["error"], 10, "its fault is told")
+    before = lab.bird.counters()
+    core = core_ready(lab)
+    os.kill(core, signal.SIGKILL)
+    core_ready(lab, core)
+    assert_quiet(lab, before)
+    assert lab.route("faulty")["error"] and not lab.bird.has("10.9.0.1/32")
+    lab.delete_all(["routes/faulty/config", "routes/faulty/healthcheck"])
+    lab.wait_for(lambda: "faulty" not in lab.routes(), 10, "gone")
+
+
 def test_killing_core_again_and_again_moves_nothing(lab):
     before, exabgp = lab.bird.counters(), lab.exabgp.pid
     limit, kills, killed = time.monotonic() + 30, 0, set()

@@ -11,9 +11,17 @@ QUICK = {"interval": "200ms"}
 POISON = "announce route 0.0.0.0/0 next-hop self"
 
 
+PASSWORD = "a-password-of-etcd"
+
+
 @pytest.fixture(scope="module")
-def lab(make_lab):
-    lab = make_lab(environment={"SECRET_OF_EXABGP": "hidden"})
+def lab(make_lab, tmp_path_factory):
+    # Readable only where ExaBGP's user could read it too: a check may open the file, never find it elsewhere.
+    credentials = tmp_path_factory.mktemp("credentials") / "etcd"
+    credentials.write_text(f"root:{PASSWORD}\n")
+    for directory in (credentials.parent, credentials.parent.parent, credentials.parent.parent.parent):
+        directory.chmod(0o755)
+    lab = make_lab(environment={"SECRET_OF_EXABGP": "hidden"}, arguments=f"--etcd-user-file {credentials}")
     lab.put_all({"routes/keeper/config": "route 192.0.2.250/32 next-hop self", "node/n1/subscribedRoutes": "*"})
     lab.start_exabgp()
     lab.wait_for(lambda: lab.bird.has("192.0.2.250/32"), 10, "the first route")
@@ -177,3 +185,17 @@ wait
     lab.delete_all(lab.get_prefix("routes/storm/"))
     lab.wait_for(lambda: not any(map(is_alive, map(int, pids.read_text().split()))), 20, "all of them are dead")
     assert os.path.exists(f"/proc/{lab.pid_of('exec')}")
+
+
+def test_the_password_of_etcd_is_nowhere_but_in_its_file(lab):
+    told = lab.flags / "searched"
+    run_check(lab, "search", 10, f"""#!/bin/sh
+{{ env; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ | tr '\\0' '\\n'; cat /proc/self/fd/* </dev/null; }} >{told}.new 2>/dev/null
+mv {told}.new {told}
+""")
+    lab.wait_for(told.exists, 20, "it searched")
+    found = told.read_bytes().decode(errors="replace")
+    assert "--etcd-user-file" in found, "it saw the command lines"
+    assert PASSWORD not in found
+    assert PASSWORD not in lab.log() and PASSWORD not in json.dumps(lab.status())
+    assert not any(PASSWORD in value for value in lab.get_prefix("node/").values())
