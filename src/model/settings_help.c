@@ -43,6 +43,14 @@ void bc_settings_print_usage(const char *program, const char *hostname, struct b
                       "(state-dir /srv/bgp).\n");
 }
 
+/* A bar would end the cell. */
+static void settings_print_cell(const char *text, struct bc_buf *to) {
+  for (; *text != '\0'; text++) {
+    bc_buf_add_text(to, *text == '|' ? "\\" : "");
+    bc_buf_add_char(to, *text);
+  }
+}
+
 static void settings_print_names(const struct bc_settings_entry *entry, struct bc_buf *to) {
   char *environment = bc_settings_environment_name(entry);
   const char *value = entry->kind == BC_SETTINGS_FLAG ? "" : " ";
@@ -61,7 +69,9 @@ static void settings_print_names(const struct bc_settings_entry *entry, struct b
   if ((entry->sources & BC_SETTINGS_FILE) == 0) {
     bc_buf_add_text(to, " | ");
   } else {
-    bc_buf_add_format(to, " | `%s %s`", entry->name, entry->value);
+    bc_buf_add_format(to, " | `%s ", entry->name);
+    settings_print_cell(entry->value, to);
+    bc_buf_add_char(to, '`');
   }
   free(environment);
 }
@@ -79,10 +89,7 @@ void bc_settings_print_reference(struct bc_buf *to) {
       bc_buf_add_text(to, is_node ? " | the host's name" : " | ");
     }
     bc_buf_add_text(to, " | ");
-    for (const char *at = entry->help; *at != '\0'; at++) {
-      bc_buf_add_text(to, *at == '|' ? "\\" : "");
-      bc_buf_add_char(to, *at);
-    }
+    settings_print_cell(entry->help, to);
     bc_buf_add_text(to, " |\n");
   }
 }

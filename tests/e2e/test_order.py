@@ -1,4 +1,6 @@
-"""ExaBGP reorders commands that meet in one flush and the peer stays wrong: our changes must never meet so."""
+"""ExaBGP reorders commands that meet in one flush and the peer stays wrong: our changes must never meet so.
+That a command waits for the wire and not for the ack alone is proven in unit/test_rib and unit/test_rib_model, whose
+ExaBGP reorders at will; here real ones must end right."""
 import pytest
 
 ROUNDS = 20
