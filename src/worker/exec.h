@@ -6,7 +6,7 @@
  * A run gets: its script as a file, mode 0700, in a private 0700 directory, run directly when it
  * starts with `#!`, else by /bin/sh; that directory as working directory; its own session and group;
  * fd 0 /dev/null, fds 1 and 2 one pipe of which the last BC_LIMIT_CHECK_OUTPUT_BYTES are kept; default
- * signals; and the environment PATH (/usr/local/sbin … /bin), HOME (ours, else /), LANG=C.UTF-8, then
+ * signals; and the environment PATH (/usr/local/sbin … /bin), HOME (the user's, else /), LANG=C.UTF-8, then
  * the variables of CHECK_SET (which may replace those), then CHECK, STATE, ATTEMPT and
  * BGPCOMMANDER_JOB (which nothing replaces).
  *

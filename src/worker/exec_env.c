@@ -2,6 +2,8 @@
 
 #include "base/mem.h"
 
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,13 +59,24 @@ void exec_env_job(uint64_t run_number, char job[static EXEC_JOB_BYTES]) {
   (void)snprintf(job, EXEC_JOB_BYTES, "%d.%llu", (int)getpid(), (unsigned long long)run_number);
 }
 
+/* The user's own by the password database, asked once: what ExaBGP's environment says is that of whoever
+ * started it. */
+static const char *env_home(void) {
+  static char home[PATH_MAX];
+  if (home[0] == '\0') {
+    const struct passwd *user = getpwuid(getuid());
+    bool is_known = user != NULL && user->pw_dir[0] == '/';
+    (void)snprintf(home, sizeof home, "%s", is_known ? user->pw_dir : "/");
+  }
+  return home;
+}
+
 char **exec_env_new(const struct exec_check *check, const char *job) {
   struct env_list list = {.variables = bc_mem_new(ENV_MAX + 1, sizeof *list.variables)};
-  const char *home = getenv("HOME");
   char attempt[16];
   (void)snprintf(attempt, sizeof attempt, "%u", check->attempt);
   env_put_pair(&list, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  env_put_pair(&list, "HOME", home != NULL && home[0] == '/' ? home : "/");
+  env_put_pair(&list, "HOME", env_home());
   env_put_pair(&list, "LANG", "C.UTF-8");
   env_put_given(&list, check);
   env_put_pair(&list, "CHECK", check->name);

@@ -2,6 +2,7 @@
 #include "base/harden.h"
 #include "exec_harness.h"
 
+#include <pwd.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -161,8 +162,10 @@ static void the_environment_is_what_was_promised_and_nothing_else(void **state) 
   const struct harness_result *result = harness_run_check(&h, &check);
   char job[64];
   (void)snprintf(job, sizeof job, "BGPCOMMANDER_JOB=%d.1", (int)bc_child_pid(h.child));
-  const char *expected[] = {"ATTEMPT=0", job,         "CHECK=dns",           "HOME=/var/of/test", "LANG=C.UTF-8",
-                            "LAST=1",    "PATH=/own", "PREFIX=192.0.2.1/32", "ROUTE=r1",          "STATE=unknown"};
+  char home[256];
+  (void)snprintf(home, sizeof home, "HOME=%s", getpwuid(getuid())->pw_dir);
+  const char *expected[] = {"ATTEMPT=0", job,         "CHECK=dns",           home,       "LANG=C.UTF-8",
+                            "LAST=1",    "PATH=/own", "PREFIX=192.0.2.1/32", "ROUTE=r1", "STATE=unknown"};
   const char *found[16];
   size_t count = 0;
   for (const char *at = result->output; *at != '#' && count < 16; at += strlen(at) + 1) {
