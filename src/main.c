@@ -7,6 +7,7 @@
 #include "holder/holder.h"
 #include "io/paths.h"
 #include "model/settings.h"
+#include "model/settings_table.h"
 #include "worker/exec.h"
 
 #include <errno.h>
@@ -207,10 +208,39 @@ static int main_run_holder(char **argv, const struct bc_settings *settings, cons
 
 /* ---- commands and faults ---- */
 
+/* What follows an option that we do not know may be its value. */
+static bool main_takes_next_word(const char *option) {
+  const char *name = option + (option[1] == '-' ? 2 : 1);
+  if (strchr(name, '=') != NULL) {
+    return false;
+  }
+  for (size_t i = 0; i < BC_SETTINGS_ENTRIES; i++) {
+    const struct bc_settings_entry *entry = &bc_settings_entries[i];
+    if (strcmp(name, entry->name) == 0 || (name[0] != '\0' && strcmp(name, entry->letter) == 0)) {
+      return entry->kind != BC_SETTINGS_FLAG;
+    }
+  }
+  return true;
+}
+
+static bool main_is_option(const char *word) {
+  return word[0] == '-' && word[1] != '\0';
+}
+
+/* Whether the first word that is neither an option nor the value of one is a command: also where
+ * bc_settings_parse has refused the line, of which nothing can be had then. */
 static bool main_names_command(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
-    if (bc_cli_is_command(argv[i])) {
-      return true;
+    if (strcmp(argv[i], "--") == 0) {
+      return i + 1 < argc && bc_cli_is_command(argv[i + 1]);
+    }
+    if (!main_is_option(argv[i])) {
+      return bc_cli_is_command(argv[i]);
+    }
+    i += main_takes_next_word(argv[i]) ? 1 : 0;
+    /* ExaBGP takes a comma in its `run` line for a word of its own: `-c a,b` arrives as `-c` `a` `,` `b`. */
+    while (i + 1 < argc && strcmp(argv[i + 1], ",") == 0) {
+      i += i + 2 < argc && !main_is_option(argv[i + 2]) ? 2 : 1;
     }
   }
   return false;

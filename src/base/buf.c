@@ -94,7 +94,7 @@ void bc_buf_add_format(struct bc_buf *buf, const char *format, ...) {
     bc_buf_add(buf, small, (size_t)len);
     return;
   }
-  char *room = bc_buf_reserve(buf, (size_t)len + 1);
+  char *room = bc_buf_reserve(buf, (size_t)len); /* and one more for the NUL */
   if (room == NULL) {
     return;
   }

@@ -2,23 +2,20 @@
 #ifndef BC_BASE_CHECK_STATUS_H
 #define BC_BASE_CHECK_STATUS_H
 
+#include "base/enum_text.h"
+
 /* name, text, what it means: PASS, FAIL or NEUTRAL (neutral never moves a counter) */
 #define BC_CHECK_STATUS_LIST(X)                                                                                        \
-  X(PASSED, "passed", PASS)                                                                                            \
-  X(FAILED, "failed", FAIL)               /* exit code other than 0, 126, 127 */                                       \
-  X(NOT_FOUND, "program not found", FAIL) /* exit code 127, or 126: not executable */                                  \
-  X(SIGNALLED, "ended by a signal", FAIL) /* which we did not send */                                                  \
-  X(TIMED_OUT, "timed out", FAIL)                                                                                      \
-  X(NOT_STARTED, "could not be started", NEUTRAL) /* our own trouble: fork, disk, limits */                            \
-  X(LOST, "lost", NEUTRAL)                        /* the worker died under it */                                       \
-  X(KILLED, "killed", NEUTRAL)                    /* by us, for its resources */
+  X(BC_CHECK_PASSED, "passed", BC_CHECK_PASS)                                                                          \
+  X(BC_CHECK_FAILED, "failed", BC_CHECK_FAIL)               /* exit code other than 0, 126, 127 */                     \
+  X(BC_CHECK_NOT_FOUND, "program not found", BC_CHECK_FAIL) /* exit code 127, or 126: not executable */                \
+  X(BC_CHECK_SIGNALLED, "ended by a signal", BC_CHECK_FAIL) /* which we did not send */                                \
+  X(BC_CHECK_TIMED_OUT, "timed out", BC_CHECK_FAIL)                                                                    \
+  X(BC_CHECK_NOT_STARTED, "could not be started", BC_CHECK_NEUTRAL) /* our own trouble: fork, disk, limits */          \
+  X(BC_CHECK_LOST, "lost", BC_CHECK_NEUTRAL)                        /* the worker died under it */                     \
+  X(BC_CHECK_KILLED, "killed", BC_CHECK_NEUTRAL)                    /* by us, for its resources */
 
-enum bc_check_status {
-#define BC_CHECK_STATUS_ENUM(name, text, meaning) BC_CHECK_##name,
-  BC_CHECK_STATUS_LIST(BC_CHECK_STATUS_ENUM)
-#undef BC_CHECK_STATUS_ENUM
-      BC_CHECK_STATUS_COUNT
-};
+enum bc_check_status { BC_CHECK_STATUS_LIST(BC_ENUM_MEMBER) BC_CHECK_STATUS_COUNT };
 
 enum bc_check_meaning { BC_CHECK_PASS, BC_CHECK_FAIL, BC_CHECK_NEUTRAL };
 

@@ -3,16 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const char *bc_err_name(enum bc_err err) {
-  switch (err) {
-#define BC_ERR_CASE(name, text)                                                                                        \
-  case BC_ERR_##name:                                                                                                  \
-    return text;
-    BC_ERR_LIST(BC_ERR_CASE)
-#undef BC_ERR_CASE
-  }
-  return "unknown error";
-}
+BC_ENUM_TEXT_FUNCTION(bc_err_name, enum bc_err, BC_ERR_LIST, "unknown error")
 
 void bc_fault_set(struct bc_fault *fault, size_t column, const char *format, ...) {
   if (fault == NULL) {

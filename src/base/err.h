@@ -6,6 +6,8 @@
 #ifndef BC_BASE_ERR_H
 #define BC_BASE_ERR_H
 
+#include "base/enum_text.h"
+
 #include <stddef.h>
 
 #define BC_MUST_CHECK __attribute__((warn_unused_result))
@@ -13,30 +15,26 @@
 
 /* One list: the enum and bc_err_name() come from it. */
 #define BC_ERR_LIST(X)                                                                                                 \
-  X(OK, "ok")                                                                                                          \
-  X(SYNTAX, "syntax error")                                                                                            \
-  X(RANGE, "out of range")                                                                                             \
-  X(LIMIT, "limit exceeded")                                                                                           \
-  X(NOT_FOUND, "not found")                                                                                            \
-  X(EXISTS, "already exists")                                                                                          \
-  X(CONFLICT, "conflict")                                                                                              \
-  X(REFUSED, "refused")                                                                                                \
-  X(AGAIN, "not complete yet")                                                                                         \
-  X(TIMEOUT, "timed out")                                                                                              \
-  X(CLOSED, "closed")                                                                                                  \
-  X(IO, "input/output error")                                                                                          \
-  X(AUTH, "not authorized")                                                                                            \
-  X(PROTOCOL, "protocol error")                                                                                        \
-  X(UNSUPPORTED, "not supported")
+  X(BC_ERR_OK, "ok")                                                                                                   \
+  X(BC_ERR_SYNTAX, "syntax error")                                                                                     \
+  X(BC_ERR_RANGE, "out of range")                                                                                      \
+  X(BC_ERR_LIMIT, "limit exceeded")                                                                                    \
+  X(BC_ERR_NOT_FOUND, "not found")                                                                                     \
+  X(BC_ERR_EXISTS, "already exists")                                                                                   \
+  X(BC_ERR_CONFLICT, "conflict")                                                                                       \
+  X(BC_ERR_REFUSED, "refused")                                                                                         \
+  X(BC_ERR_AGAIN, "not complete yet")                                                                                  \
+  X(BC_ERR_TIMEOUT, "timed out")                                                                                       \
+  X(BC_ERR_CLOSED, "closed")                                                                                           \
+  X(BC_ERR_IO, "input/output error")                                                                                   \
+  X(BC_ERR_AUTH, "not authorized")                                                                                     \
+  X(BC_ERR_PROTOCOL, "protocol error")                                                                                 \
+  X(BC_ERR_UNSUPPORTED, "not supported")
 
-enum bc_err {
-#define BC_ERR_ENUM(name, text) BC_ERR_##name,
-  BC_ERR_LIST(BC_ERR_ENUM)
-#undef BC_ERR_ENUM
-};
+enum bc_err { BC_ERR_LIST(BC_ENUM_MEMBER) };
 
-/* A static English text for `err`; never NULL. */
-const char *bc_err_name(enum bc_err err);
+/* A static English text; never NULL. */
+const char *bc_err_name(enum bc_err value);
 
 enum { BC_FAULT_TEXT_BYTES = 256 };
 

@@ -11,6 +11,7 @@
   X(OPTIONS_BYTES, 16384, "bytes of a route's options")                                                                \
   X(SUBSCRIPTION_BYTES, 1048576, "bytes of subscribedRoutes")                                                          \
   X(SUBSCRIBED_GLOBS, 256, "globs in subscribedRoutes")                                                                \
+  X(KEY_NLRI, 1000, "NLRI that one route of the store announces")                                                      \
   X(SAME_PREFIX, 64, "routes with one prefix that are announced at once")                                              \
   X(STRAY_KEYS, 100, "keys under routes/ without a meaning that are named in faults")                                  \
   X(SCRIPTS, 1000, "distinct health check scripts")                                                                    \
@@ -22,6 +23,8 @@
   X(CHECKS_AT_ONCE, 64, "shell checks that run at once")                                                               \
   X(CHECK_VARIABLES, 128, "environment variables of a shell check")                                                    \
   X(NEIGHBORS, 64, "BGP neighbors that are followed one by one")                                                       \
+  X(HOST_ADDRESSES, 65536, "addresses of the host that are followed")                                                  \
+  X(MANAGED_ADDRESSES, 16384, "service addresses that are set by us at once")                                          \
   X(STANDING, 2000000, "routes that ExaBGP lists as standing at the start")                                            \
   X(GROUP_NLRI, 100, "NLRI in one command line")                                                                       \
   X(WINDOW_NLRI, 600, "NLRI that ExaBGP has not acknowledged yet")                                                     \
@@ -32,12 +35,14 @@
   X(FRAME_BYTES, 524288, "bytes of one frame between our processes")                                                   \
   X(CHANNEL_QUEUE_BYTES, 16777216, "bytes that wait for one worker")                                                   \
   X(ETCD_OBJECT_BYTES, 33554432, "bytes of one JSON object from etcd")                                                 \
+  X(DIR_BYTES, 268435456, "bytes of all different values of a directory store")                                        \
   X(ETCD_ENDPOINTS, 16, "etcd endpoints")                                                                              \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
   X(DISK_QUEUE_BYTES, 67108864, "bytes that wait for the disk, per file that is appended to")                          \
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \
   X(SOCKET_REQUEST_BYTES, 65536, "bytes of a request on the local socket")                                             \
-  X(SOCKET_ANSWER_BYTES, 134217728, "bytes of an answer on the local socket")
+  X(SOCKET_PIECE_BYTES, 1048576, "bytes of an answer on the local socket that wait for its reader")                    \
+  X(SOCKET_ANSWER_BYTES, 134217728, "bytes of an answer on the local socket that the commands read")
 
 enum {
 #define BC_LIMIT_ENUM(name, value, text) BC_LIMIT_##name = (value),

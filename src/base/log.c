@@ -18,11 +18,7 @@ static struct {
   uint64_t dropped_told;
 } log_state = {.level = BC_LOG_NOTICE, .format = BC_LOG_TEXT, .role = ""};
 
-static const char *const log_level_names[] = {
-#define BC_LOG_NAME(name, text) text,
-    BC_LOG_LEVEL_LIST(BC_LOG_NAME)
-#undef BC_LOG_NAME
-};
+static const char *const log_level_names[] = {BC_LOG_LEVEL_LIST(BC_ENUM_TEXT)};
 
 enum bc_err bc_log_level_parse(const char *text, enum bc_log_level *level) {
   for (size_t i = 0; i < sizeof log_level_names / sizeof log_level_names[0]; i++) {

@@ -6,19 +6,20 @@
 #ifndef BC_BASE_LOG_H
 #define BC_BASE_LOG_H
 
+#include "base/enum_text.h"
 #include "base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define BC_LOG_LEVEL_LIST(X)                                                                                           \
-  X(ERROR, "error") X(WARNING, "warning") X(NOTICE, "notice") X(INFO, "info") X(DEBUG, "debug")
+  X(BC_LOG_ERROR, "error")                                                                                             \
+  X(BC_LOG_WARNING, "warning")                                                                                         \
+  X(BC_LOG_NOTICE, "notice")                                                                                           \
+  X(BC_LOG_INFO, "info")                                                                                               \
+  X(BC_LOG_DEBUG, "debug")
 
-enum bc_log_level {
-#define BC_LOG_ENUM(name, text) BC_LOG_##name,
-  BC_LOG_LEVEL_LIST(BC_LOG_ENUM)
-#undef BC_LOG_ENUM
-};
+enum bc_log_level { BC_LOG_LEVEL_LIST(BC_ENUM_MEMBER) };
 
 enum bc_log_format { BC_LOG_TEXT, BC_LOG_JSON };
 

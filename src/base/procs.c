@@ -1,8 +1,7 @@
 #include "base/procs.h"
 
-#include "base/str.h"
-
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -131,4 +130,14 @@ bool bc_procs_environment(pid_t pid, const char *name, char *value, size_t room)
   }
   free(text);
   return found;
+}
+
+bool bc_procs_keeps_variable(const char *entry) {
+  static const char *const kept[] = {"PATH=", "HOME=", "LANG=", "TZ=", "BGPCOMMANDER_"};
+  for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+    if (strncmp(entry, kept[i], strlen(kept[i])) == 0) {
+      return true;
+    }
+  }
+  return false;
 }

@@ -27,4 +27,8 @@ bool bc_procs_stat(pid_t pid, struct bc_procs_child *process, pid_t *parent);
  * (`room` bytes, terminated). False when it has none, it does not fit, or we may not look. */
 bool bc_procs_environment(pid_t pid, const char *name, char *value, size_t room);
 
+/* Whether a process of ours gets `entry` ("NAME=value") of the environment that it is started from: PATH, HOME, LANG,
+ * TZ and BGPCOMMANDER_*. */
+bool bc_procs_keeps_variable(const char *entry);
+
 #endif

@@ -137,18 +137,19 @@ static int client_talk(const struct bc_settings *settings, const json_t *request
   return has_answer ? BC_CLI_OK : BC_CLI_NO_DAEMON;
 }
 
-static int client_judge(const struct bc_settings *settings, const struct bc_buf *bytes, json_t **answer) {
+static int client_judge(const struct bc_settings *settings, const struct bc_buf *bytes, bool prints_json,
+                        json_t **answer) {
   json_t *made = json_loadb(bytes->data, bytes->len, JSON_REJECT_DUPLICATES, NULL);
   const char *error = json_string_value(json_object_get(made, "error"));
   int code = json_is_object(made) && error == NULL ? BC_CLI_OK : BC_CLI_BAD_NEWS;
-  if (settings->is_json) {
+  if (settings->is_json && (prints_json || code != BC_CLI_OK)) {
     (void)fwrite(bytes->data, 1, bytes->len, stdout);
   } else if (code != BC_CLI_OK) {
     char shown[BC_FAULT_TEXT_BYTES];
     bc_screen_clean(error == NULL ? "the daemon's answer is not a JSON object" : error, shown, sizeof shown);
     (void)fprintf(stderr, "%s\n", shown);
   }
-  if (code == BC_CLI_OK && !settings->is_json) {
+  if (code == BC_CLI_OK && !(settings->is_json && prints_json)) {
     *answer = made;
     return code;
   }
@@ -156,17 +157,25 @@ static int client_judge(const struct bc_settings *settings, const struct bc_buf 
   return code;
 }
 
-int bc_client_ask(const struct bc_settings *settings, json_t *request, json_t **answer) {
+static int client_ask(const struct bc_settings *settings, json_t *request, bool prints_json, json_t **answer) {
   struct bc_buf bytes;
   bc_buf_init(&bytes, BC_LIMIT_SOCKET_ANSWER_BYTES);
   *answer = NULL;
   int code = client_talk(settings, request, &bytes);
   if (code == BC_CLI_OK) {
-    code = client_judge(settings, &bytes, answer);
+    code = client_judge(settings, &bytes, prints_json, answer);
   }
   bc_buf_free(&bytes);
   json_decref(request);
   return code;
+}
+
+int bc_client_ask(const struct bc_settings *settings, json_t *request, json_t **answer) {
+  return client_ask(settings, request, true, answer);
+}
+
+int bc_client_ask_for_part(const struct bc_settings *settings, json_t *request, json_t **answer) {
+  return client_ask(settings, request, false, answer);
 }
 
 json_t *bc_client_request(const char *command) {

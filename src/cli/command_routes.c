@@ -15,7 +15,22 @@ static bool routes_is_asked_for(const struct bc_settings *settings, const char *
       return true;
     }
   }
-  return settings->word_count == 0;
+  return false;
+}
+
+/* Leaves only the routes that were asked for, and nothing of what stands beside them. */
+static void routes_choose(const struct bc_settings *settings, json_t *answer) {
+  json_t *chosen = json_array();
+  size_t i;
+  json_t *route;
+  json_array_foreach(json_object_get(answer, "routes"), i, route) {
+    if (routes_is_asked_for(settings, bc_client_text(route, "name"))) {
+      (void)json_array_append(chosen, route);
+    }
+  }
+  (void)json_object_set_new(answer, "routes", chosen);
+  (void)json_object_del(answer, "foreign");
+  (void)json_object_del(answer, "foreignTotal");
 }
 
 static bool routes_is_one_of(const char *text, const char *const *list) {
@@ -60,12 +75,13 @@ static void routes_add_why(struct bc_screen_table *table, const json_t *route) {
   const char *error = bc_client_text(route, "error");
   const char *layer = bc_client_text(route, "layer");
   const char *reason = bc_client_text(route, "reason");
+  bool is_told = bc_client_is_true(route, "subscribed") || strcmp(layer, "subscription") == 0;
   if (error[0] != '\0') {
     bc_screen_table_add(table, BC_SCREEN_BAD, error);
     return;
   }
   (void)snprintf(text, sizeof text, "%s%s%s%s", layer, layer[0] == '\0' || reason[0] == '\0' ? "" : ": ", reason,
-                 bc_client_is_true(route, "subscribed") ? "" : " (not subscribed)");
+                 is_told ? "" : " (not subscribed)");
   bc_screen_table_add(table, BC_SCREEN_PLAIN, text);
 }
 
@@ -122,35 +138,53 @@ static void routes_print_foreign(const json_t *answer) {
   }
 }
 
-int bc_command_routes(const struct bc_settings *settings) {
+static void routes_print(const json_t *answer) {
   static const char *const headers[] = {"NAME", "PREFIX", "STATE", "HEALTH", "SINCE", "WIRE", "WHY"};
+  struct bc_screen_table *table = bc_screen_table_new(headers, sizeof headers / sizeof headers[0]);
+  size_t i;
+  const json_t *route;
+  json_array_foreach(json_object_get(answer, "routes"), i, route) {
+    routes_add(table, route);
+  }
+  bc_screen_table_print(table);
+  bc_screen_table_free(table);
+}
+
+static int routes_print_chosen(const struct bc_settings *settings) {
+  json_t *answer;
+  int code = bc_client_ask_for_part(settings, bc_client_request("routes"), &answer);
+  if (answer == NULL) {
+    return code;
+  }
+  routes_choose(settings, answer);
+  if (json_array_size(json_object_get(answer, "routes")) == 0) {
+    (void)fputs("there is no such route\n", stderr);
+    code = BC_CLI_BAD_NEWS;
+  } else if (settings->is_json) {
+    (void)json_dumpf(answer, stdout, JSON_COMPACT);
+    (void)fputc('\n', stdout);
+  } else {
+    routes_print(answer);
+  }
+  json_decref(answer);
+  return code;
+}
+
+int bc_command_routes(const struct bc_settings *settings) {
+  if (settings->word_count > 0) {
+    return routes_print_chosen(settings);
+  }
   json_t *answer;
   int code = bc_client_ask(settings, bc_client_request("routes"), &answer);
   if (answer == NULL) {
     return code;
   }
-  struct bc_screen_table *table = bc_screen_table_new(headers, sizeof headers / sizeof headers[0]);
-  size_t i;
-  size_t count = 0;
-  const json_t *route;
-  json_array_foreach(json_object_get(answer, "routes"), i, route) {
-    if (routes_is_asked_for(settings, bc_client_text(route, "name"))) {
-      routes_add(table, route);
-      count++;
-    }
-  }
-  if (count > 0) {
-    bc_screen_table_print(table);
-  } else if (settings->word_count > 0) {
-    (void)fputs("there is no such route\n", stderr);
-    code = BC_CLI_BAD_NEWS;
+  if (json_array_size(json_object_get(answer, "routes")) > 0) {
+    routes_print(answer);
   } else {
     (void)fputs("there are no routes\n", stdout);
   }
-  if (settings->word_count == 0) {
-    routes_print_foreign(answer);
-  }
-  bc_screen_table_free(table);
+  routes_print_foreign(answer);
   json_decref(answer);
   return code;
 }

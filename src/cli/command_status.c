@@ -30,32 +30,48 @@ static void status_print_head(const json_t *answer) {
   status_line("node", is_safe ? BC_SCREEN_BAD : BC_SCREEN_PLAIN, text);
 }
 
-/* "etcd v3 at http://…, revision 12, heard 40 ms ago", or that nothing was read yet. */
+/* "etcd v3 at http://…, revision 12, heard 40 ms ago" (a directory has no revision), or that nothing was read yet. */
 static void status_describe_store(const json_t *store, char *to, size_t size) {
-  char heard[64] = "nothing read yet";
+  char heard[128] = "nothing read yet";
+  char revision[48] = "";
   const char *endpoint = bc_client_text(store, "endpoint");
   long long age_ms = bc_client_number(store, "ageMs");
   if (bc_client_number(store, "revision") > 0) {
-    (void)snprintf(heard, sizeof heard, "revision %lld, heard %lld %s ago", bc_client_number(store, "revision"),
-                   age_ms < 10000 ? age_ms : age_ms / 1000, age_ms < 10000 ? "ms" : "s");
+    (void)snprintf(revision, sizeof revision, "revision %lld, ", bc_client_number(store, "revision"));
+  }
+  bool is_directory = strcmp(bc_client_text(store, "kind"), "directory") == 0;
+  if (revision[0] != '\0' || (is_directory && age_ms >= 0)) {
+    (void)snprintf(heard, sizeof heard, "%sheard %lld %s ago", revision, age_ms < 10000 ? age_ms : age_ms / 1000,
+                   age_ms < 10000 ? "ms" : "s");
   }
   (void)snprintf(to, size, "%s%s%s, %s", bc_client_text(store, "kind"), endpoint[0] == '\0' ? "" : " at ", endpoint,
                  heard);
+}
+
+/* What the store says of its state, without the endpoint that stands in the line already. */
+static const char *status_skip_endpoint(const char *text, const char *endpoint) {
+  size_t len = strlen(endpoint);
+  if (len == 0 || strncmp(text, endpoint, len) != 0) {
+    return text;
+  }
+  if (text[len] == '\0') {
+    return text + len;
+  }
+  return strncmp(text + len, ": ", 2) == 0 ? text + len + 2 : text;
 }
 
 static void status_print_store(const json_t *store) {
   char text[STATUS_LINE_BYTES];
   char source[STATUS_LINE_BYTES / 2];
   const char *state = bc_client_text(store, "state");
-  const char *more = bc_client_text(store, "text");
+  const char *more = status_skip_endpoint(bc_client_text(store, "text"), bc_client_text(store, "endpoint"));
   bool is_fine = strcmp(state, "connected") == 0;
   status_describe_store(store, source, sizeof source);
   (void)snprintf(text, sizeof text, "%s: %s%s%s", state, source, more[0] == '\0' ? "" : "; ", more);
   status_line("store", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
   const json_t *loss = json_object_get(store, "loss");
   if (json_is_object(loss)) {
-    (void)snprintf(text, sizeof text, "%s: %s; to accept: bgpcommander approve %s", bc_client_text(loss, "kind"),
-                   bc_client_text(loss, "text"), bc_client_text(loss, "id"));
+    (void)snprintf(text, sizeof text, "%s: %s", bc_client_text(loss, "kind"), bc_client_text(loss, "text"));
     status_line("", BC_SCREEN_BAD, text);
   }
   if (!bc_client_is_true(store, "publishing") || bc_client_text(store, "publishProblem")[0] != '\0') {

@@ -44,18 +44,16 @@ static bool parse_line(struct bc_intern *intern, const struct bc_buf *line, FILE
     (void)fputs("ok\t\n", out);
     return true;
   }
-  enum bc_verb verb;
-  struct bc_route route;
-  if (bc_route_parse_command(intern, text, &verb, &route, &fault) != BC_ERR_OK) {
-    return parse_refuse(&fault, out);
-  }
   struct bc_buf canonical;
   bc_buf_init(&canonical, BC_LIMIT_COMMAND_BYTES);
-  bc_route_print(&route, verb, &canonical);
-  (void)fprintf(out, "ok\t%s\n", canonical.data);
+  bool is_good = bc_route_rewrite(intern, text, &canonical, &fault) == BC_ERR_OK;
+  if (is_good) {
+    (void)fprintf(out, "ok\t%s\n", canonical.data);
+  } else {
+    (void)parse_refuse(&fault, out);
+  }
   bc_buf_free(&canonical);
-  bc_route_release(intern, &route);
-  return true;
+  return is_good;
 }
 
 int bc_cli_parse(FILE *in, FILE *out) {

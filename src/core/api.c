@@ -2,10 +2,10 @@
 #include "core/private.h"
 #include "io/process.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-typedef json_t *api_fn(struct bc_core *core, const json_t *request);
+/* NULL: `answer` is filled in already. */
+typedef json_t *api_fn(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
 
 static json_t *api_error(const char *text) {
   json_t *made = json_object();
@@ -13,29 +13,33 @@ static json_t *api_error(const char *text) {
   return made;
 }
 
-static json_t *api_status(struct bc_core *core, const json_t *request) {
+static json_t *api_status(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   (void)request;
+  (void)answer;
   return core_report_status(core);
 }
 
-static json_t *api_routes(struct bc_core *core, const json_t *request) {
-  (void)request;
-  return core_report_routes(core);
+static json_t *api_routes(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  bool is_begun = core_list_begin(core, json_object_get(request, "name"), answer);
+  return is_begun ? NULL : api_error("`name` must be a text, or a list of at most 64 texts");
 }
 
-static json_t *api_neighbors(struct bc_core *core, const json_t *request) {
+static json_t *api_neighbors(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   (void)request;
+  (void)answer;
   return core_report_neighbors(core);
 }
 
-static json_t *api_ping(struct bc_core *core, const json_t *request) {
+static json_t *api_ping(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   (void)request;
+  (void)answer;
   json_t *made = json_object();
   json_object_set_new(made, "node", json_string(core->settings->node));
   return made;
 }
 
-static json_t *api_approve(struct bc_core *core, const json_t *request) {
+static json_t *api_approve(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  (void)answer;
   char id[sizeof core->apply.loss_id];
   memcpy(id, core->apply.loss_id, sizeof id);
   const json_t *named = json_object_get(request, "id");
@@ -56,8 +60,9 @@ static json_t *api_approve(struct bc_core *core, const json_t *request) {
   return made;
 }
 
-static json_t *api_upgrade(struct bc_core *core, const json_t *request) {
+static json_t *api_upgrade(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   (void)request;
+  (void)answer;
   core_exit_begin(core, BC_CORE_EXIT_UPGRADE, "upgrade asked for");
   json_t *made = json_object();
   json_object_set_new(made, "upgrading", json_true());
@@ -73,7 +78,8 @@ static const struct {
     {"neighbors", api_neighbors, false}, {"approve", api_approve, true}, {"upgrade", api_upgrade, true},
 };
 
-static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request) {
+static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request,
+                          struct bc_sock_answer *answer) {
   const char *name = json_string_value(json_object_get(request, "command"));
   for (size_t i = 0; name != NULL && i < sizeof api_commands / sizeof api_commands[0]; i++) {
     if (strcmp(name, api_commands[i].name) != 0) {
@@ -87,26 +93,21 @@ static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer,
     if (api_commands[i].changes) {
       bc_log(BC_LOG_NOTICE, "local socket: `%s` from uid %u, pid %d", name, (unsigned)peer->uid, (int)peer->pid);
     }
-    return api_commands[i].fn(core, request);
+    return api_commands[i].fn(core, request, answer);
   }
   return api_error("unknown command: expected ping, status, routes, neighbors, approve or upgrade");
 }
 
-static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line, struct bc_buf *answer) {
+static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line,
+                           struct bc_sock_answer *answer) {
   struct bc_core *core = arg;
   json_error_t error;
   json_t *request = json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, &error);
-  json_t *made =
-      json_is_object(request) ? api_answer(core, peer, request) : api_error("expected one JSON object in one line");
-  char *text = json_dumps(made, JSON_COMPACT);
-  if (text != NULL) {
-    bc_buf_add_text(answer, text);
+  json_t *made = json_is_object(request) ? api_answer(core, peer, request, answer)
+                                         : api_error("expected one JSON object in one line");
+  if (made != NULL) {
+    core_report_print(made, &answer->text);
   }
-  if (text == NULL || bc_buf_status(answer) != BC_ERR_OK) {
-    bc_buf_clear(answer);
-    bc_buf_add_text(answer, "{\"error\":\"the answer is too large\"}");
-  }
-  free(text);
   json_decref(made);
   json_decref(request);
 }

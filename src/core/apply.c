@@ -16,16 +16,7 @@ enum {
   APPLY_OPEN_AGAIN_MS = 5000
 };
 
-const char *core_loss_text(enum core_loss loss) {
-  switch (loss) {
-#define LOSS_CASE(name, text)                                                                                          \
-  case LOSS_##name:                                                                                                    \
-    return text;
-    CORE_LOSS_LIST(LOSS_CASE)
-#undef LOSS_CASE
-  }
-  return "none";
-}
+BC_ENUM_TEXT_FUNCTION(core_loss_text, enum core_loss, CORE_LOSS_LIST, "none")
 
 static void apply_make_id(struct core_apply *apply) {
   uint64_t hash = 0xcbf29ce484222325U;
@@ -60,7 +51,7 @@ static void apply_set_loss(struct bc_core *core, enum core_loss loss) {
 }
 
 void core_apply_remember_loss(struct bc_core *core, struct bc_str text) {
-  for (enum core_loss loss = LOSS_CLUSTER; loss <= LOSS_EMPTIED; loss++) {
+  for (enum core_loss loss = LOSS_NONE + 1; loss <= LOSS_EMPTIED; loss++) {
     if (bc_str_is(text, core_loss_text(loss))) {
       core->apply.loss = loss;
       apply_make_id(&core->apply);
@@ -72,8 +63,11 @@ void core_apply_remember_loss(struct bc_core *core, struct bc_str text) {
 /* What a point of the store's history means for what we hold. */
 static enum core_loss apply_judge(const struct bc_core *core, struct bc_store_point point) {
   const struct bc_store_point *known = &core->apply.known;
-  if (known->revision == 0) {
+  if (known->type == BC_STORE_TYPE_NONE) {
     return LOSS_NONE;
+  }
+  if (known->type != point.type) {
+    return LOSS_TYPE;
   }
   if (known->cluster_id != point.cluster_id) {
     return LOSS_CLUSTER;
@@ -129,20 +123,50 @@ static void apply_on_list_begin(void *arg, struct bc_store_point point) {
   }
 }
 
-static void apply_on_list_entry(void *arg, struct bc_str key, struct bc_str value, uint64_t mod_revision) {
-  struct bc_core *core = arg;
-  struct core_apply *apply = &core->apply;
-  (void)mod_revision;
-  if (apply->skip_list) {
-    return;
-  }
+static void apply_count_listed(struct bc_core *core, struct bc_str key) {
   if (bc_str_starts(key, "routes/")) {
-    apply->list_route_keys++;
-    if (apply->loss == LOSS_EMPTIED) {
+    core->apply.list_route_keys++;
+    if (core->apply.loss == LOSS_EMPTIED) {
       apply_count_back(core, key);
     }
   }
-  bc_config_put(core->config, key, value, bc_loop_now(core->loop));
+}
+
+/* A start into an empty ExaBGP with many routes: the list takes etcd seconds, and so does announcing. Additions only:
+ * nothing stands that the rest of the list could speak for. */
+static void apply_act_early(struct bc_core *core) {
+  struct core_apply *apply = &core->apply;
+  if (apply->is_authoritative || apply->loss != LOSS_NONE || apply->offered.type != BC_STORE_TYPE_ETCD_V3 ||
+      core->link.phase != LINK_READY) {
+    return;
+  }
+  if (!apply->is_early_judged) {
+    apply->is_early_judged = true;
+    apply->is_early = core_dispatch_start_early(core);
+  }
+  if (apply->is_early) {
+    core_dispatch_passed(core);
+  }
+}
+
+static void apply_on_list_entry(void *arg, struct bc_str key, struct bc_str value, uint64_t mod_revision) {
+  struct bc_core *core = arg;
+  (void)mod_revision;
+  if (!core->apply.skip_list) {
+    apply_count_listed(core, key);
+    bc_config_put(core->config, key, value, bc_loop_now(core->loop));
+    if (bc_str_starts(key, "routes/")) {
+      apply_act_early(core);
+    }
+  }
+}
+
+static void apply_on_list_unreadable(void *arg, struct bc_str key, const char *text) {
+  struct bc_core *core = arg;
+  if (!core->apply.skip_list) {
+    apply_count_listed(core, key);
+    bc_config_put_unreadable(core->config, key, text, bc_loop_now(core->loop));
+  }
 }
 
 static void apply_on_list_abort(void *arg) {
@@ -169,6 +193,10 @@ static void apply_accept(struct bc_core *core, struct bc_store_point point) {
   apply_publish(core);
   core_lastgood_dirty(core);
   core_apply_changes(core);
+  if (core->apply.is_early) {
+    core->apply.is_early = false;
+    core_dispatch_start_end(core);
+  }
   core_publish_dirty(core);
 }
 
@@ -293,7 +321,7 @@ static void apply_on_changes_end(void *arg, struct bc_store_point point) {
       apply->applied_revision = point.revision;
       core_lastgood_dirty(core);
     }
-    /* A revision alone (our own writes move it) is saved with the next change and at the end. */
+    /* A revision alone (our own writes move it) is saved with the next change. */
     if (point.revision > apply->known.revision) {
       apply->known = point;
     }
@@ -331,6 +359,10 @@ static void apply_on_wait_over(void *arg) {
   if (core->apply.is_authoritative) {
     return;
   }
+  if (core->apply.in_list && core->apply.is_early) {
+    bc_timer_start(core->apply.wait_timer, APPLY_WAIT_MS);
+    return;
+  }
   if (!core->apply.has_last_good) {
     bc_log(BC_LOG_WARNING, "the store has not answered yet and there is no last known good configuration: "
                            "nothing is announced or withdrawn until it does");
@@ -354,8 +386,11 @@ static void apply_on_save(void *arg) {
 /* ---- out ---- */
 
 void core_apply_changes(struct bc_core *core) {
+  if (!core->apply.is_authoritative) {
+    return;
+  }
   if (!core->routes_started) {
-    if (!core->apply.is_authoritative || core->link.phase != LINK_READY) {
+    if (core->link.phase != LINK_READY) {
       return;
     }
     core_dispatch_start(core);
@@ -393,6 +428,18 @@ enum bc_err core_apply_approve(struct bc_core *core, const char *id) {
   return BC_ERR_OK;
 }
 
+static enum bc_store_api apply_api(enum bc_settings_api api) {
+  switch (api) {
+  case BC_SETTINGS_API_V3:
+    return BC_STORE_API_V3;
+  case BC_SETTINGS_API_V2:
+    return BC_STORE_API_V2;
+  case BC_SETTINGS_API_AUTO:
+    break;
+  }
+  return BC_STORE_API_AUTO;
+}
+
 /* Its files (certificates, password) may not be there yet: what stands goes on without it. */
 static void apply_open_store(void *arg) {
   struct bc_core *core = arg;
@@ -402,6 +449,7 @@ static void apply_open_store(void *arg) {
   struct bc_store_handler handler = {.arg = core,
                                      .list_begin = apply_on_list_begin,
                                      .list_entry = apply_on_list_entry,
+                                     .list_unreadable = apply_on_list_unreadable,
                                      .list_end = apply_on_list_end,
                                      .list_abort = apply_on_list_abort,
                                      .change = apply_on_change,
@@ -409,6 +457,8 @@ static void apply_open_store(void *arg) {
                                      .state = apply_on_state,
                                      .publish_state = apply_on_publish_state};
   struct bc_store_options options = {.endpoints = settings->endpoints,
+                                     .api = apply_api(settings->etcd_api),
+                                     .remembered = apply->known.type,
                                      .prefix = settings->prefix,
                                      .node = settings->node,
                                      .user_file = settings->etcd_user_file,
@@ -456,5 +506,6 @@ void core_apply_close(struct bc_core *core) {
   apply_free_changes(apply);
   free(apply->state_text);
   free(apply->publish_problem);
+  free(apply->last_good_problem);
   free(apply->probation);
 }

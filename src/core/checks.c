@@ -256,7 +256,7 @@ static void check_on_health_timer(void *arg) {
     if (bc_health_tick(&route->check->health, &route->check->options, now)) {
       bc_log(BC_LOG_WARNING, "route %s: its check has said nothing that counts for too long: %s", route->name,
              bc_health_state_text(route->check->health.state));
-      core_dispatch_health(core, route);
+      core_dispatch_again(core, route);
     }
     next = bc_mono_earlier(next, bc_health_deadline(&route->check->health, &route->check->options));
   }

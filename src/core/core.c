@@ -37,7 +37,7 @@ static void core_on_exit_timer(void *arg) {
   int64_t waited = bc_mono_ms_between(core->exit_begun, bc_loop_now(core->loop));
   bool is_written = core->link.pipe == NULL || bc_exabgp_pipe_pending_bytes(core->link.pipe) == 0;
   bool is_settled = core->exit_code == BC_CORE_EXIT_UPGRADE || !core->routes_started || core->pipe_closed ||
-                    bc_rib_is_settled(core->rib);
+                    (bc_rib_is_settled(core->rib) && core_address_is_settled(core));
   if ((is_written && is_settled && core->store_left) || waited > CORE_EXIT_WITHDRAW_MS) {
     bc_loop_stop(core->loop);
     return;
@@ -92,6 +92,7 @@ static bool core_open_all(struct bc_core *core, struct bc_fault *fault) {
     /* Routing goes on without it. */
     bc_log(BC_LOG_ERROR, "local socket %s: %s", core->paths.socket, fault->text);
   }
+  core_address_open(core);
   core_pool_open(core);
   core_link_open(core);
   return true;
@@ -155,6 +156,9 @@ static void core_free(struct bc_core *core) {
   core_journal_close(core);
   bc_disk_close(core->disk);
   core_dispatch_free(core);
+  if (core->addresses.review_timer != NULL) {
+    core_address_close(core);
+  }
   bc_timer_free(core->health_timer);
   bc_timer_free(core->send_timer);
   bc_timer_free(core->exit_timer);
@@ -176,7 +180,7 @@ static void core_free(struct bc_core *core) {
  * exec worker leaves behind comes to us to be killed. */
 static bool core_harden(void) {
   struct bc_fault fault;
-  if (bc_harden_process(022, &fault) != BC_ERR_OK) {
+  if (bc_harden_process_with(022, BC_HARDEN_NET_ADMIN_PASS, NULL, &fault) != BC_ERR_OK) {
     bc_log(BC_LOG_ERROR, "%s", fault.text);
     return false;
   }

@@ -81,9 +81,9 @@ static void dispatch_refresh(struct bc_core *core, struct core_route *route, con
   bool stands = has_view && view.told != NULL;
   enum bc_rib_state state = has_view ? view.state : BC_RIB_NONE;
   enum bc_health_state health = route->check == NULL ? BC_HEALTH_NONE : route->check->health.state;
-  const char *fault = config == NULL ? NULL : config->fault;
+  const char *fault = config == NULL ? NULL : config->fault != NULL ? config->fault : core_address_fault(route);
   dispatch_tell_fault(route, fault);
-  uint32_t seen = dispatch_hash(2166136261U, route->decision.reason);
+  uint32_t seen = dispatch_hash(2166136261U, core_route_reason(route));
   seen = dispatch_hash(seen, bc_rib_state_text(state));
   seen = dispatch_hash(seen, bc_health_state_text(health));
   seen = dispatch_hash(seen, fault);
@@ -94,11 +94,6 @@ static void dispatch_refresh(struct bc_core *core, struct core_route *route, con
   bool subscribed = config != NULL && config->is_subscribed;
   bool calm = state == BC_RIB_ANNOUNCED && fault == NULL && (health == BC_HEALTH_UP || health == BC_HEALTH_NONE);
   dispatch_set_notable(core, route, subscribed && !calm);
-  if (stands && !route->published_announce) {
-    core->announced++;
-  } else if (!stands && route->published_announce) {
-    core->announced--;
-  }
   if (!route->state_published || stands != route->published_announce) {
     route->published_announce = stands;
     core_publish_route(core, route, false);
@@ -138,19 +133,35 @@ static void dispatch_want(struct bc_core *core, struct core_route *route, const 
     return;
   }
   bc_rib_want(core->rib, route->name, wanted, bc_loop_now(core->loop));
-  if (route->has_claim) {
+  if (!route->has_claim) {
+    route->claimed = bc_route_copy(wanted);
+  } else if (wanted != &route->claimed) {
     bc_route_release(core->intern, &route->claimed);
+    route->claimed = bc_route_copy(wanted);
   }
-  route->claimed = bc_route_copy(wanted);
   route->has_claim = true;
   route->is_wanted = true;
 }
 
+/* Its new prefix belongs to another route: what it announced before stays in force. */
+static bool dispatch_is_pushed_back(const struct core_route *route, const struct bc_config_route *config) {
+  return config != NULL && config->lost_identity && config->route != NULL && route->has_claim &&
+         !dispatch_same_identity(&route->claimed, config->route);
+}
+
 static void dispatch_decide(struct bc_core *core, struct core_route *route, const struct bc_config_route *config) {
+  struct bc_config_route before;
+  if (dispatch_is_pushed_back(route, config)) {
+    before = *config;
+    before.lost_identity = false;
+    before.route = &route->claimed;
+    config = &before;
+  }
   enum bc_health_state health = route->check == NULL ? BC_HEALTH_NONE : route->check->health.state;
   struct bc_decision old = route->decision;
   bool was_wanted = route->is_wanted;
-  route->decision = bc_decide(config, bc_config_admin_state(core->config), health, route->is_wanted);
+  enum bc_address_state address = core_address_judge(core, route, config);
+  route->decision = bc_decide(config, bc_config_admin_state(core->config), health, address, route->is_wanted);
   switch (route->decision.verdict) {
   case BC_VERDICT_ANNOUNCE:
     dispatch_want(core, route, config->route);
@@ -171,7 +182,7 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
     /* A start with many routes is one event, not many. */
     bool is_event = was_wanted != route->is_wanted && !(route->is_new && route->is_wanted);
     bc_log(is_event ? BC_LOG_NOTICE : BC_LOG_INFO, "route %s: %s: %s: %s", route->name,
-           bc_verdict_text(route->decision.verdict), bc_layer_text(route->decision.layer), route->decision.reason);
+           bc_verdict_text(route->decision.verdict), bc_layer_text(route->decision.layer), core_route_reason(route));
   }
   route->is_new = route->is_new && route->decision.verdict == BC_VERDICT_KEEP;
 }
@@ -186,13 +197,11 @@ static void dispatch_set_unreadable(struct bc_core *core, struct core_route *rou
 }
 
 static void dispatch_forget(struct bc_core *core, struct core_route *route) {
+  core_address_forget(core, route);
   core_check_remove(core, route);
   dispatch_drop_claim(core, route);
   dispatch_set_unreadable(core, route, NULL);
   dispatch_set_notable(core, route, false);
-  if (route->published_announce) {
-    core->announced--;
-  }
   core_publish_route(core, route, true);
   RB_REMOVE(core_route_tree, &core->routes, route);
   bc_intern_put(core->intern, route->name);
@@ -242,7 +251,7 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
   dispatch_refresh(core, route, view);
 }
 
-static void dispatch_again(struct bc_core *core, struct core_route *route) {
+void core_dispatch_again(struct bc_core *core, struct core_route *route) {
   struct bc_config_route view;
   if (core->is_exiting) {
     return;
@@ -256,11 +265,23 @@ void core_dispatch_all(struct bc_core *core) {
   struct core_route *route;
   bc_log(BC_LOG_NOTICE, "adminState of this node changed: deciding all routes again");
   RB_FOREACH(route, core_route_tree, &core->routes) {
-    dispatch_again(core, route);
+    core_dispatch_again(core, route);
   }
 }
 
 /* ---- start: what stands is presumed healthy, then the rib adopts ---- */
+
+static void dispatch_start_rib(struct bc_core *core) {
+  struct bc_mono now = bc_loop_now(core->loop);
+  bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, now);
+  bc_rib_start(core->rib, core->journal.was_lost, now);
+}
+
+static void dispatch_log_start(const struct bc_core *core) {
+  struct bc_rib_counts counts = bc_rib_counts(core->rib);
+  bc_log(BC_LOG_NOTICE, "%zu routes configured, %zu foreign ones stand, %zu changes to write",
+         bc_config_counts(core->config).routes, counts.foreign, counts.queued + counts.journal_waiting);
+}
 
 void core_dispatch_start(struct bc_core *core) {
   core->routes_started = true;
@@ -288,18 +309,41 @@ void core_dispatch_start(struct bc_core *core) {
     dispatch_decide(core, route, &view);
   }
   (void)bc_config_take_admin_changed(core->config);
-  struct bc_mono now = bc_loop_now(core->loop);
-  bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, now);
-  bc_rib_start(core->rib, core->journal.was_lost, now);
+  dispatch_start_rib(core);
   struct core_route *route;
   RB_FOREACH(route, core_route_tree, &core->routes) {
     bool known = bc_config_find(core->config, route->name, &view);
     dispatch_refresh(core, route, known ? &view : NULL);
   }
   core_lastgood_dirty(core);
-  struct bc_rib_counts counts = bc_rib_counts(core->rib);
-  bc_log(BC_LOG_NOTICE, "%zu routes configured, %zu foreign ones stand, %zu changes to write",
-         bc_config_counts(core->config).routes, counts.foreign, counts.queued + counts.journal_waiting);
+  dispatch_log_start(core);
+}
+
+bool core_dispatch_start_early(struct bc_core *core) {
+  if (bc_rib_stood_any(core->rib, core->journal.was_lost)) {
+    return false;
+  }
+  core->routes_started = true;
+  (void)bc_config_take_admin_changed(core->config);
+  dispatch_start_rib(core);
+  bc_log(BC_LOG_NOTICE, "nothing of ours stands: routes are announced while the store lists them");
+  return true;
+}
+
+void core_dispatch_passed(struct bc_core *core) {
+  struct bc_config_route view;
+  while (bc_config_next_passed(core->config, &view)) {
+    if (core_route_find(core, view.name) == NULL) {
+      dispatch_route_for(core, view.name)->is_new = true;
+    }
+    core_dispatch_config(core, &view, true);
+    core_link_pump(core);
+  }
+}
+
+void core_dispatch_start_end(struct bc_core *core) {
+  core_lastgood_dirty(core);
+  dispatch_log_start(core);
 }
 
 /* ---- what the rib and the checks say ---- */
@@ -336,6 +380,7 @@ void core_dispatch_rib(struct bc_core *core) {
     /* Another route with the same identity may have its turn now. */
     core_apply_changes(core);
   }
+  core_address_on_rib(core);
 }
 
 void core_dispatch_result(struct bc_core *core, const struct bc_msg *message) {
@@ -349,12 +394,8 @@ void core_dispatch_result(struct bc_core *core, const struct bc_msg *message) {
     return;
   }
   if (core_check_result(core, route, result)) {
-    dispatch_again(core, route);
+    core_dispatch_again(core, route);
   }
-}
-
-void core_dispatch_health(struct bc_core *core, struct core_route *route) {
-  dispatch_again(core, route);
 }
 
 void core_dispatch_exit(struct bc_core *core) {
@@ -364,15 +405,25 @@ void core_dispatch_exit(struct bc_core *core) {
       dispatch_unwant(core, route);
     }
   }
+  core_address_exit(core);
 }
 
 struct core_route *core_route_next(struct bc_core *core, struct core_route *route) {
   return route == NULL ? RB_MIN(core_route_tree, &core->routes) : RB_NEXT(core_route_tree, &core->routes, route);
 }
 
+struct core_route *core_route_after(struct bc_core *core, const char *name) {
+  struct core_route wanted = {.name = name};
+  struct core_route *route =
+      name == NULL ? RB_MIN(core_route_tree, &core->routes) : RB_NFIND(core_route_tree, &core->routes, &wanted);
+  bool is_itself = route != NULL && name != NULL && strcmp(route->name, name) == 0;
+  return is_itself ? RB_NEXT(core_route_tree, &core->routes, route) : route;
+}
+
 void core_dispatch_free(struct bc_core *core) {
   struct core_route *route;
   while ((route = RB_MIN(core_route_tree, &core->routes)) != NULL) {
+    core_address_forget(core, route);
     core_check_remove(core, route);
     bc_route_release(core->intern, &route->claimed);
     RB_REMOVE(core_route_tree, &core->routes, route);

@@ -6,26 +6,35 @@
 
 enum { JOURNAL_RETRY_MS = 1000, JOURNAL_REWRITE_BYTES = 1024 * 1024, JOURNAL_BYTES_MAX = 256 * 1024 * 1024 };
 
+static void journal_failed(struct bc_core *core, const char *problem) {
+  struct core_journal *journal = &core->journal;
+  if (journal->problem == NULL) {
+    bc_log(BC_LOG_ERROR, "journal: %s: announcements wait, withdraws go on", problem);
+  }
+  free(journal->problem);
+  journal->problem = bc_mem_copy_string(problem);
+  bc_timer_start(journal->retry_timer, JOURNAL_RETRY_MS);
+  core_publish_dirty(core);
+}
+
+static void journal_mended(struct bc_core *core) {
+  if (core->journal.problem != NULL) {
+    bc_log(BC_LOG_NOTICE, "journal: written again");
+    free(core->journal.problem);
+    core->journal.problem = NULL;
+    core_publish_dirty(core);
+  }
+}
+
 static void journal_on_written(void *arg, enum bc_err err, const char *problem) {
   struct bc_core *core = arg;
   struct core_journal *journal = &core->journal;
   journal->is_busy = false;
   if (err != BC_ERR_OK) {
-    if (journal->problem == NULL) {
-      bc_log(BC_LOG_ERROR, "journal: %s: announcements wait, withdraws go on", problem);
-    }
-    free(journal->problem);
-    journal->problem = bc_mem_copy_string(problem);
-    bc_timer_start(journal->retry_timer, JOURNAL_RETRY_MS);
-    core_publish_dirty(core);
+    journal_failed(core, problem);
     return;
   }
-  if (journal->problem != NULL) {
-    bc_log(BC_LOG_NOTICE, "journal: written again");
-    free(journal->problem);
-    journal->problem = NULL;
-    core_publish_dirty(core);
-  }
+  journal_mended(core);
   if (journal->is_rewrite) {
     journal->rewritten_bytes = journal->batch.len;
   }
@@ -41,7 +50,7 @@ static void journal_write(struct bc_core *core) {
                                         : bc_disk_log_append(journal->log, bytes, journal_on_written, core);
   journal->is_busy = err == BC_ERR_OK;
   if (err != BC_ERR_OK) {
-    bc_timer_start(journal->retry_timer, JOURNAL_RETRY_MS);
+    journal_failed(core, "the disk is too slow: too much waits to be written");
   }
 }
 

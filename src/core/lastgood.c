@@ -19,10 +19,23 @@ static const char lastgood_point_key[] = "@point";
 static const char lastgood_loss_key[] = "@loss";
 static const char lastgood_probation[] = "@probation/";
 
+static bool lastgood_read_type(struct bc_str text, enum bc_store_type *type) {
+  for (enum bc_store_type each = BC_STORE_TYPE_NONE; each <= BC_STORE_TYPE_DIRECTORY; each++) {
+    if (bc_str_is(text, bc_store_type_text(each))) {
+      *type = each;
+      return true;
+    }
+  }
+  return false;
+}
+
 static void lastgood_read_point(struct bc_core *core, struct bc_str value) {
   struct bc_str cluster = bc_str_next_word(&value);
   struct bc_str revision = bc_str_next_word(&value);
-  struct bc_store_point point = {0};
+  struct bc_store_point point = {.type = BC_STORE_TYPE_ETCD_V3};
+  if (value.len > 0 && !lastgood_read_type(bc_str_trim(value), &point.type)) {
+    return;
+  }
   if (bc_str_to_u64(cluster, UINT64_MAX, &point.cluster_id) == BC_ERR_OK &&
       bc_str_to_u64(revision, UINT64_MAX, &point.revision) == BC_ERR_OK) {
     core->apply.known = point;
@@ -60,7 +73,8 @@ bool core_lastgood_was_on_probation(const struct bc_core *core, const char *name
          bsearch(&hash, apply->probation, apply->probation_count, sizeof apply->probation[0], lastgood_compare) != NULL;
 }
 
-static void lastgood_on_key(void *arg, struct bc_str key, struct bc_str value) {
+/* What is ours in the file, not the store's. */
+static void lastgood_on_own(void *arg, struct bc_str key, struct bc_str value) {
   struct bc_core *core = arg;
   if (bc_str_is(key, lastgood_point_key)) {
     lastgood_read_point(core, value);
@@ -69,9 +83,44 @@ static void lastgood_on_key(void *arg, struct bc_str key, struct bc_str value) {
   } else if (bc_str_starts(key, lastgood_probation)) {
     size_t before = strlen(lastgood_probation);
     lastgood_remember_probation(&core->apply, (struct bc_str){.at = key.at + before, .len = key.len - before});
-  } else {
+  }
+}
+
+static void lastgood_put_key(void *arg, struct bc_str key, struct bc_str value) {
+  struct bc_core *core = arg;
+  if (!bc_str_starts(key, "@")) {
     bc_config_put(core->config, key, value, bc_loop_now(core->loop));
   }
+}
+
+/* Told in the log when it is new, and in the status until a save succeeds. */
+static void lastgood_set_problem(struct bc_core *core, const char *problem) {
+  char *old = core->apply.last_good_problem;
+  if (problem != NULL && (old == NULL || strcmp(old, problem) != 0)) {
+    bc_log(BC_LOG_WARNING, "last known good configuration: %s", problem);
+  } else if (problem == NULL && old != NULL) {
+    bc_log(BC_LOG_NOTICE, "last known good configuration: saved again");
+  }
+  core->apply.last_good_problem = bc_mem_copy_string(problem);
+  free(old);
+  core_publish_dirty(core);
+}
+
+/* All of it or nothing: of a damaged file some routes would be known and the subscription behind them not, and a known
+ * route that is not subscribed is withdrawn. */
+static void lastgood_read(struct bc_core *core, struct bc_str content) {
+  size_t good = 0;
+  if (bc_keylog_read(content, lastgood_on_own, core, &good) != BC_ERR_OK) {
+    char text[128];
+    (void)snprintf(text, sizeof text, "the file was damaged behind %zu keys and is not used: what stands is kept",
+                   good);
+    lastgood_set_problem(core, text);
+    return;
+  }
+  bc_config_set_settle_ms(core->config, 0);
+  core->apply.has_last_good = bc_keylog_read(content, lastgood_put_key, core, &good) == BC_ERR_OK && good > 0;
+  /* The list that follows brings a new route's keys one by one: it is judged when all are there. */
+  bc_config_set_settle_ms(core->config, CORE_SETTLE_MS);
 }
 
 void core_lastgood_load(struct bc_core *core) {
@@ -80,18 +129,9 @@ void core_lastgood_load(struct bc_core *core) {
   bc_buf_init(&content, LASTGOOD_BYTES_MAX);
   enum bc_err err = bc_disk_load(core->disk, lastgood_name, &content, &fault);
   if (err == BC_ERR_OK) {
-    size_t good = 0;
-    bc_config_set_settle_ms(core->config, 0);
-    err = bc_keylog_read(bc_buf_str(&content), lastgood_on_key, core, &good);
-    /* The list that follows brings a new route's keys one by one: it is judged when all are there. */
-    bc_config_set_settle_ms(core->config, CORE_SETTLE_MS);
-    core->apply.has_last_good = good > 0;
-    core->apply.last_good_damaged = err != BC_ERR_OK;
-    if (err != BC_ERR_OK) {
-      bc_log(BC_LOG_WARNING, "last known good configuration: damaged after %zu keys", good);
-    }
+    lastgood_read(core, bc_buf_str(&content));
   } else if (err != BC_ERR_NOT_FOUND) {
-    bc_log(BC_LOG_WARNING, "last known good configuration: %s", fault.text);
+    lastgood_set_problem(core, fault.text);
   }
   bc_buf_free(&content);
   if (core->apply.probation_count > 0) {
@@ -99,7 +139,7 @@ void core_lastgood_load(struct bc_core *core) {
   }
 }
 
-static void lastgood_save_probation(struct bc_core *core, struct bc_buf *to) {
+static void lastgood_save_probation(struct bc_core *core, struct bc_keylog *to) {
   for (struct core_route *route = core_route_next(core, NULL); route != NULL; route = core_route_next(core, route)) {
     if (route->check != NULL && route->check->health.on_probation) {
       char key[sizeof lastgood_probation + BC_LIMIT_NAME_BYTES];
@@ -116,10 +156,8 @@ static void lastgood_add(void *arg, struct bc_str key, struct bc_str value) {
 static void lastgood_on_saved(void *arg, enum bc_err err, const char *text) {
   struct bc_core *core = arg;
   core->apply.save_busy = false;
-  if (err != BC_ERR_OK) {
-    bc_log(BC_LOG_WARNING, "last known good configuration: %s", text);
-    core->apply.save_dirty = true;
-  }
+  lastgood_set_problem(core, err == BC_ERR_OK ? NULL : text);
+  core->apply.save_dirty = core->apply.save_dirty || err != BC_ERR_OK;
   if (core->apply.save_dirty) {
     bc_timer_start(core->apply.save_timer, core->apply.save_pause_ms);
   }
@@ -132,28 +170,30 @@ void core_lastgood_save(struct bc_core *core) {
     return;
   }
   struct bc_mono begun = bc_loop_now(core->loop);
-  struct bc_buf content;
-  char point[48];
-  bc_buf_init(&content, LASTGOOD_BYTES_MAX);
-  bc_keylog_begin(&content);
-  (void)snprintf(point, sizeof point, "%" PRIu64 " %" PRIu64, apply->known.cluster_id, apply->known.revision);
+  struct bc_keylog content;
+  char point[80];
+  bc_keylog_init(&content, LASTGOOD_BYTES_MAX);
+  (void)snprintf(point, sizeof point, "%" PRIu64 " %" PRIu64 " %s", apply->known.cluster_id, apply->known.revision,
+                 bc_store_type_text(apply->known.type));
   bc_keylog_add(&content, bc_str_of(lastgood_point_key), bc_str_of(point));
   if (apply->loss != LOSS_NONE) {
     bc_keylog_add(&content, bc_str_of(lastgood_loss_key), bc_str_of(core_loss_text(apply->loss)));
   }
   lastgood_save_probation(core, &content);
   bc_config_save(core->config, lastgood_add, &content);
-  enum bc_err err = bc_buf_status(&content);
+  bc_keylog_end(&content);
+  enum bc_err err = bc_buf_status(&content.text);
+  bool is_too_long = err != BC_ERR_OK;
   if (err == BC_ERR_OK) {
-    err = bc_disk_save(core->disk, lastgood_name, bc_buf_str(&content), lastgood_on_saved, core);
+    err = bc_disk_save(core->disk, lastgood_name, bc_buf_str(&content.text), lastgood_on_saved, core);
   }
-  bc_buf_free(&content);
+  bc_keylog_free(&content);
   apply->save_busy = err == BC_ERR_OK;
   apply->save_dirty = err != BC_ERR_OK;
   int64_t cost_ms = bc_mono_ms_between(begun, bc_loop_now(core->loop));
   apply->save_pause_ms = LASTGOOD_PAUSE_MS + cost_ms * LASTGOOD_COST_FACTOR;
   if (err != BC_ERR_OK) {
-    bc_log(BC_LOG_WARNING, "last known good configuration: %s", bc_err_name(err));
+    lastgood_set_problem(core, is_too_long ? "too long to be saved" : "not saved: the disk is too slow");
     bc_timer_start(apply->save_timer, apply->save_pause_ms);
   }
 }

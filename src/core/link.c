@@ -18,6 +18,9 @@ enum {
   LINK_NO_ACK_MS = 1000,
   LINK_PATTERN_AGAIN_MS = 5000,
   LINK_ASK_MAX = 5,
+  LINK_COMMANDS_MS = 1000,
+  LINK_COMMANDS_MAX_MS = 10000,
+  LINK_COMMANDS_SHARE = 3, /* of the time, where sessions come up all the time: the other part is for questions */
   LINK_CONFIG_PAUSE_MS = 1000,
   LINK_CONFIG_PAUSE_MAX_MS = 60000
 };
@@ -48,13 +51,15 @@ static void link_arm_rib_timer(struct bc_core *core) {
 
 static void link_ask(struct bc_core *core, enum core_link_phase phase) {
   struct core_link *link = &core->link;
+  struct bc_mono now = bc_loop_now(core->loop);
+  link->asking_since = link->phase == LINK_READY || link->phase == LINK_SYNC ? now : link->asking_since;
   link->asked = link->phase == phase ? link->asked + 1 : 1;
   link->phase = phase;
   link->is_query = true;
   link->is_answered = false;
   link->is_ending = false;
   link->ask_again = false;
-  link->started = bc_loop_now(core->loop);
+  link->started = now;
   bc_exabgp_read_reset(link->codec);
   if (phase == LINK_CONFIG) {
     link->want_config = false;
@@ -62,6 +67,9 @@ static void link_ask(struct bc_core *core, enum core_link_phase phase) {
     core_neighbor_configure_begin(core);
   } else if (phase == LINK_DETAIL) {
     link->want_detail = false;
+  } else if (phase == LINK_STANDING) {
+    link->standing_lines = 0;
+    bc_rib_standing_begin(core->rib);
   }
   bc_buf_clear(&link->line);
   bc_buf_add_text(&link->line, link_questions[phase]);
@@ -91,6 +99,15 @@ static void link_config_ended(struct bc_core *core) {
   link_ask(core, LINK_DETAIL);
 }
 
+/* A session that flaps would have us ask all the time. */
+static void link_let_commands(struct bc_core *core) {
+  struct core_link *link = &core->link;
+  struct bc_mono now = bc_loop_now(core->loop);
+  int64_t pause_ms = bc_mono_ms_between(link->asking_since, now) * LINK_COMMANDS_SHARE;
+  pause_ms = pause_ms < LINK_COMMANDS_MS ? LINK_COMMANDS_MS : pause_ms;
+  link->commands_until = bc_mono_add_ms(now, pause_ms > LINK_COMMANDS_MAX_MS ? LINK_COMMANDS_MAX_MS : pause_ms);
+}
+
 static void link_answer_ended(struct bc_core *core) {
   struct core_link *link = &core->link;
   link->is_query = false;
@@ -117,6 +134,8 @@ static void link_answer_ended(struct bc_core *core) {
     break;
   }
   link->phase = LINK_READY;
+  core_advice_tell(core);
+  link_let_commands(core);
   core_apply_changes(core);
   core_publish_dirty(core);
   core_link_pump(core);
@@ -163,10 +182,6 @@ static void link_send_pattern(struct bc_core *core) {
 static void link_synced(struct bc_core *core) {
   struct core_link *link = &core->link;
   bc_rib_set_acks(core->rib, !link->acks_off);
-  if (link->acks_off) {
-    bc_log(BC_LOG_WARNING, "ExaBGP does not acknowledge commands (exabgp.api.ack is off): its errors cannot be seen; "
-                           "set exabgp.api.ack to true");
-  }
   link_ask(core, LINK_CONFIG);
 }
 
@@ -231,7 +246,7 @@ static void link_on_standing(struct bc_core *core, const struct bc_exabgp_event 
   }
   link->standing_lines++;
   struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
-  if (neighbor == NULL || neighbor->number >= BC_LIMIT_NEIGHBORS) {
+  if (neighbor == NULL) {
     return;
   }
   struct bc_route route = {0};
@@ -239,53 +254,57 @@ static void link_on_standing(struct bc_core *core, const struct bc_exabgp_event 
   enum bc_family family;
   bool is_good = bc_family_parse(event->family, &family) == BC_ERR_OK &&
                  bc_route_parse_standing(core->intern, family, event->text, &route, &fault) == BC_ERR_OK;
-  bc_rib_standing(core->rib, neighbor->number, is_good ? &route : NULL, raw);
+  bc_rib_standing(core->rib, core_neighbor_number(core, neighbor), is_good ? &route : NULL, raw);
   bc_route_release(core->intern, &route);
 }
 
 static void link_on_nlri(void *arg, const struct bc_exabgp_event *event, bool is_withdraw,
                          const struct bc_exabgp_nlri *text) {
   struct bc_core *core = arg;
-  const struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
+  struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
   enum bc_family family;
   struct bc_nlri nlri;
-  if (neighbor == NULL || neighbor->number >= BC_LIMIT_NEIGHBORS ||
-      bc_family_parse(text->family, &family) != BC_ERR_OK ||
+  if (neighbor == NULL || bc_family_parse(text->family, &family) != BC_ERR_OK ||
       bc_nlri_from_text(family, text->prefix, text->path_id, text->rd, &nlri) != BC_ERR_OK) {
     return;
   }
-  bc_rib_on_wire(core->rib, neighbor->number, is_withdraw ? BC_VERB_WITHDRAW : BC_VERB_ANNOUNCE, &nlri, event->has_med,
-                 event->med, bc_loop_now(core->loop));
-}
-
-static void link_want_config(struct bc_core *core) {
-  core->link.want_config = core->link.want_config || !core->neighbors_cut;
+  core_neighbor_heard(core, neighbor); /* before what it has, which counts only for those whom our commands reach */
+  bc_rib_on_wire(core->rib, core_neighbor_number(core, neighbor), is_withdraw ? BC_VERB_WITHDRAW : BC_VERB_ANNOUNCE,
+                 &nlri, event->has_med, event->med, bc_loop_now(core->loop));
 }
 
 static void link_on_message(struct bc_core *core, const struct bc_exabgp_event *event) {
   struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
   if (neighbor == NULL) {
-    link_want_config(core);
+    core->link.want_config = true;
     return;
   }
   if (!neighbor->config.reports_updates) {
-    link_want_config(core); /* ExaBGP has read another configuration since */
+    core->link.want_config = true; /* ExaBGP has read another configuration since */
   }
   core_neighbor_heard(core, neighbor);
   enum bc_family family;
-  if (event->kind == BC_EXABGP_LINE_EOR && neighbor->number < BC_LIMIT_NEIGHBORS &&
-      bc_family_parse(event->family, &family) == BC_ERR_OK) {
-    bc_rib_on_eor(core->rib, neighbor->number, family, bc_loop_now(core->loop));
+  if (event->kind == BC_EXABGP_LINE_EOR && bc_family_parse(event->family, &family) == BC_ERR_OK) {
+    bc_rib_on_eor(core->rib, core_neighbor_number(core, neighbor), family, bc_loop_now(core->loop));
+  }
+}
+
+/* Both encoders tell states and updates. */
+static void link_see_encoder(struct bc_core *core, const struct bc_exabgp_event *event) {
+  struct core_link *link = &core->link;
+  if (link->is_text_encoder != event->is_text_encoder) {
+    link->is_text_encoder = event->is_text_encoder;
+    core_advice_tell(core);
   }
 }
 
 static void link_on_state(struct bc_core *core, const struct bc_exabgp_event *event) {
   if (!core_neighbor_event(core, event)) {
-    link_want_config(core);
+    core->link.want_config = true;
   } else if (event->state == BC_EXABGP_UP) {
     core->link.want_detail = true;
     /* A session also comes up after ExaBGP has read a changed configuration. */
-    link_want_config(core);
+    core->link.want_config = true;
   }
 }
 
@@ -303,7 +322,6 @@ static void link_on_other(struct bc_core *core, struct bc_str line) {
       core_neighbor_detail(core, &detail);
     }
   } else {
-    link->unknown_lines++;
     bc_log(BC_LOG_DEBUG, "line from ExaBGP not understood: " BC_STR_FMT, BC_STR_ARG(line));
   }
 }
@@ -333,10 +351,12 @@ static void link_on_line(void *arg, struct bc_str line) {
     link_on_standing(core, &event, line);
     break;
   case BC_EXABGP_LINE_STATE:
+    link_see_encoder(core, &event);
     link_on_state(core, &event);
     break;
   case BC_EXABGP_LINE_UPDATE:
   case BC_EXABGP_LINE_EOR:
+    link_see_encoder(core, &event);
     link_on_message(core, &event);
     break;
   case BC_EXABGP_LINE_SHUTDOWN:
@@ -388,7 +408,9 @@ static void link_commands(struct bc_core *core) {
 
 static bool link_may_ask_config(const struct bc_core *core) {
   const struct core_link *link = &core->link;
-  struct bc_mono next = bc_mono_add_ms(link->config_asked, link->config_pause_ms);
+  /* Those that found no place may write all day: that there is one now is looked for once in a while. */
+  int64_t pause_ms = core->neighbors_cut ? LINK_CONFIG_PAUSE_MAX_MS : link->config_pause_ms;
+  struct bc_mono next = bc_mono_add_ms(link->config_asked, pause_ms);
   return link->want_config && bc_mono_reached(next, bc_loop_now(core->loop));
 }
 
@@ -396,7 +418,8 @@ static bool link_may_ask_config(const struct bc_core *core) {
 static bool link_ask_again(struct bc_core *core) {
   struct core_link *link = &core->link;
   bool asks_config = link_may_ask_config(core);
-  if (core->is_exiting || !(asks_config || link->want_detail)) {
+  bool may_ask = !core->is_exiting && bc_mono_reached(link->commands_until, bc_loop_now(core->loop));
+  if (!may_ask || !(asks_config || link->want_detail)) {
     return false;
   }
   struct bc_rib_counts counts = bc_rib_counts(core->rib);
@@ -463,7 +486,7 @@ static void link_on_watchdog(void *arg) {
   int64_t waited = bc_mono_ms_between(link->started, now);
   bc_timer_start(link->watchdog, LINK_WATCHDOG_MS);
   if (link->phase == LINK_READY) {
-    if (link->want_config) {
+    if (link->want_config || link->want_detail) {
       core_link_pump(core);
     }
     return;

@@ -12,6 +12,10 @@ static bool neighbor_is(const struct core_neighbor *neighbor, struct bc_str peer
          (local.len == 0 || neighbor->config.local[0] == '\0' || bc_str_is(local, neighbor->config.local));
 }
 
+const char *core_neighbor_state_text(const struct core_neighbor *neighbor) {
+  return neighbor->has_state ? bc_exabgp_state_text(neighbor->state) : "unknown";
+}
+
 struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local) {
   /* Asked for each NLRI of an UPDATE: mostly it is the one before. */
   if (core->neighbor_last < core->neighbor_count && neighbor_is(&core->neighbors[core->neighbor_last], peer, local)) {
@@ -24,6 +28,10 @@ struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str pee
     }
   }
   return NULL;
+}
+
+unsigned core_neighbor_number(const struct bc_core *core, const struct core_neighbor *neighbor) {
+  return (unsigned)(neighbor - core->neighbors);
 }
 
 static uint32_t neighbor_families(const char families[32][24], unsigned count) {
@@ -54,53 +62,76 @@ static struct bc_rib_neighbor neighbor_for_rib(const struct core_neighbor *neigh
 static bool neighbor_differs(const struct bc_exabgp_neighbor_config *a, const struct bc_exabgp_neighbor_config *b) {
   return neighbor_families(a->families, a->family_count) != neighbor_families(b->families, b->family_count) ||
          a->reports_updates != b->reports_updates || a->neighbor_changes != b->neighbor_changes ||
-         strcmp(a->processes, b->processes) != 0;
+         strcmp(a->processes, b->processes) != 0 || strcmp(a->local_as, b->local_as) != 0 ||
+         strcmp(a->peer_as, b->peer_as) != 0 || strcmp(a->router_id, b->router_id) != 0;
+}
+
+/* A place for one more: a new one, or that of one that is not configured any more; NULL = none is free. */
+static struct core_neighbor *neighbor_place(struct bc_core *core) {
+  if (core->neighbor_count < BC_LIMIT_NEIGHBORS) {
+    const struct bc_rib_neighbor nobody = {0};
+    (void)bc_rib_neighbor_add(core->rib, &nobody);
+    return &core->neighbors[core->neighbor_count++];
+  }
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    struct core_neighbor *neighbor = &core->neighbors[i];
+    if (neighbor->is_gone && !neighbor->is_listed) {
+      core_publish_forget_neighbor(core, neighbor);
+      *neighbor = (struct core_neighbor){0};
+      return neighbor;
+    }
+  }
+  return NULL;
+}
+
+static struct core_neighbor *neighbor_add(struct bc_core *core, const struct bc_exabgp_neighbor_config *config) {
+  struct core_neighbor *neighbor = neighbor_place(core);
+  if (neighbor == NULL) {
+    core->neighbors_left_out++;
+    return NULL;
+  }
+  neighbor->config = *config;
+  neighbor->since_ms = bc_wall_now_ms();
+  struct bc_rib_neighbor made = neighbor_for_rib(neighbor, NULL);
+  made.negotiated = made.configured;
+  bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_loop_now(core->loop));
+  core->neighbors_are_news = true;
+  return neighbor;
+}
+
+static void neighbor_change(struct bc_core *core, struct core_neighbor *neighbor,
+                            const struct bc_exabgp_neighbor_config *config) {
+  unsigned number = core_neighbor_number(core, neighbor);
+  core->neighbors_are_news =
+      core->neighbors_are_news || neighbor->is_gone || neighbor_differs(&neighbor->config, config);
+  neighbor->config = *config;
+  struct bc_rib_neighbor made = neighbor_for_rib(neighbor, bc_rib_neighbor_get(core->rib, number));
+  bc_rib_neighbor_set(core->rib, number, &made, bc_loop_now(core->loop));
 }
 
 void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neighbor_config *config) {
   struct core_neighbor *neighbor = core_neighbor_find(core, bc_str_of(config->peer), bc_str_of(config->local));
-  if (neighbor == NULL) {
-    if (core->neighbor_count == BC_LIMIT_NEIGHBORS) {
-      if (!core->neighbors_cut) {
-        bc_log(BC_LOG_WARNING, "neighbor %s: more than %d neighbors, this one and others are not followed",
-               config->peer, BC_LIMIT_NEIGHBORS);
-      }
-      core->neighbors_cut = true;
-      return;
-    }
-    core->neighbors_are_news = true;
-    neighbor = &core->neighbors[core->neighbor_count++];
-    neighbor->config = *config;
-    neighbor->since_ms = bc_wall_now_ms();
-    struct bc_rib_neighbor made = neighbor_for_rib(neighbor, NULL);
-    made.negotiated = made.configured;
-    neighbor->number = bc_rib_neighbor_add(core->rib, &made);
+  if (neighbor != NULL) {
+    neighbor_change(core, neighbor, config);
   } else {
-    core->neighbors_are_news = core->neighbors_are_news || neighbor_differs(&neighbor->config, config);
-    neighbor->config = *config;
-    struct bc_rib_neighbor made = neighbor_for_rib(neighbor, bc_rib_neighbor_get(core->rib, neighbor->number));
-    bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
+    neighbor = neighbor_add(core, config);
+  }
+  if (neighbor == NULL) {
+    return;
   }
   neighbor->is_listed = true;
-  if (config->route_refresh && !neighbor->route_refresh_told) {
-    neighbor->route_refresh_told = true;
-    bc_log(BC_LOG_NOTICE, "neighbor %s has route-refresh enabled: ExaBGP 4.2 may reset the session on a flush",
-           config->peer);
-  }
+  neighbor->is_gone = false;
   core_publish_neighbor(core, neighbor);
 }
 
 static void neighbor_set_established(struct bc_core *core, struct core_neighbor *neighbor, bool is_established,
                                      const uint32_t *negotiated) {
-  if (neighbor->number >= BC_LIMIT_NEIGHBORS) {
-    return;
-  }
-  struct bc_rib_neighbor made = *bc_rib_neighbor_get(core->rib, neighbor->number);
+  struct bc_rib_neighbor made = *bc_rib_neighbor_get(core->rib, core_neighbor_number(core, neighbor));
   made.is_established = is_established;
   if (negotiated != NULL) {
     made.negotiated = *negotiated;
   }
-  bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
+  bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_loop_now(core->loop));
 }
 
 void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_detail *detail) {
@@ -110,10 +141,12 @@ void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_
   }
   uint32_t negotiated = neighbor_families(detail->families, detail->family_count);
   neighbor_set_established(core, neighbor, detail->is_established, detail->is_established ? &negotiated : NULL);
-  if (!neighbor->has_state) {
+  bool was_established = neighbor->has_state && neighbor->state == BC_EXABGP_UP;
+  if (!neighbor->has_state || was_established != detail->is_established) {
     neighbor->has_state = true;
     neighbor->state = detail->is_established ? BC_EXABGP_UP : BC_EXABGP_DOWN;
     neighbor->since_ms = bc_wall_now_ms();
+    neighbor->reason[0] = '\0';
   }
   core_publish_neighbor(core, neighbor);
 }
@@ -142,13 +175,10 @@ static bool neighbor_lists_are_equal(const struct bc_core *core) {
 }
 
 static void neighbor_set_ours(struct bc_core *core, const struct core_neighbor *neighbor, bool is_ours) {
-  if (neighbor->number >= BC_LIMIT_NEIGHBORS) {
-    return;
-  }
-  struct bc_rib_neighbor made = *bc_rib_neighbor_get(core->rib, neighbor->number);
+  struct bc_rib_neighbor made = *bc_rib_neighbor_get(core->rib, core_neighbor_number(core, neighbor));
   if (made.is_ours != is_ours) {
     made.is_ours = is_ours;
-    bc_rib_neighbor_set(core->rib, neighbor->number, &made, bc_loop_now(core->loop));
+    bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_loop_now(core->loop));
   }
 }
 
@@ -165,6 +195,7 @@ static bool neighbor_was_heard(const struct bc_core *core, const struct core_nei
 
 void core_neighbor_configure_begin(struct bc_core *core) {
   core->neighbors_are_news = false;
+  core->neighbors_left_out = 0;
   for (unsigned i = 0; i < core->neighbor_count; i++) {
     core->neighbors[i].is_listed = false;
   }
@@ -172,9 +203,10 @@ void core_neighbor_configure_begin(struct bc_core *core) {
 
 /* ExaBGP has read a configuration without it. */
 static void neighbor_is_gone(struct bc_core *core, struct core_neighbor *neighbor) {
-  if (neighbor->has_state && neighbor->state == BC_EXABGP_DOWN) {
+  if (neighbor->is_gone) {
     return;
   }
+  neighbor->is_gone = true;
   neighbor->has_state = true;
   neighbor->state = BC_EXABGP_DOWN;
   neighbor->since_ms = bc_wall_now_ms();
@@ -184,16 +216,33 @@ static void neighbor_is_gone(struct bc_core *core, struct core_neighbor *neighbo
   core_publish_neighbor(core, neighbor);
 }
 
+/* Those that found no place: they have one in the next answer when others have gone in this one. */
+static void neighbor_judge_left_out(struct bc_core *core, unsigned gone) {
+  bool was_cut = core->neighbors_cut;
+  core->neighbors_cut = core->neighbors_left_out > gone;
+  if (core->neighbors_left_out > 0 && gone > 0) {
+    core->link.want_config = true;
+    core->neighbors_are_news = true;
+  }
+  if (core->neighbors_cut && !was_cut) {
+    bc_log(BC_LOG_WARNING, "more than %d neighbors: %u are not followed", BC_LIMIT_NEIGHBORS,
+           core->neighbors_left_out - gone);
+  }
+}
+
 bool core_neighbor_configure_end(struct bc_core *core) {
   bool equal = neighbor_lists_are_equal(core);
+  unsigned gone = 0;
   for (unsigned i = 0; i < core->neighbor_count; i++) {
     struct core_neighbor *neighbor = &core->neighbors[i];
     bool is_ours = neighbor->config.processes[0] != '\0' && (equal || neighbor_was_heard(core, neighbor));
     neighbor_set_ours(core, neighbor, is_ours && neighbor->is_listed);
     if (!neighbor->is_listed) {
       neighbor_is_gone(core, neighbor);
+      gone++;
     }
   }
+  neighbor_judge_left_out(core, gone);
   return core->neighbors_are_news;
 }
 
@@ -234,9 +283,8 @@ bool core_neighbor_event(struct bc_core *core, const struct bc_exabgp_event *eve
     bool told = neighbor->state == BC_EXABGP_UP || event->state == BC_EXABGP_UP;
     neighbor->state = event->state;
     neighbor->since_ms = bc_wall_now_ms();
-    static const char *const words[] = {"connected", "up", "down"};
     bc_log(told ? BC_LOG_NOTICE : BC_LOG_INFO, "neighbor %s is %s%s" BC_STR_FMT, neighbor->config.peer,
-           words[event->state], event->reason.len > 0 ? ": " : "", BC_STR_ARG(event->reason));
+           bc_exabgp_state_text(event->state), event->reason.len > 0 ? ": " : "", BC_STR_ARG(event->reason));
   }
   (void)snprintf(neighbor->reason, sizeof neighbor->reason, BC_STR_FMT, BC_STR_ARG(event->reason));
   if (event->state != BC_EXABGP_CONNECTED) {

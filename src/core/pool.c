@@ -19,6 +19,7 @@ static void pool_stop_channel(struct bc_core *core) {
   bc_channel_free(core->pool.channel);
   core->pool.channel = NULL;
   core->pool.is_running = false;
+  core_address_on_worker_gone(core);
 }
 
 static void pool_on_message(void *arg, const struct bc_msg *message) {
@@ -49,6 +50,12 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
     core_dispatch_result(core, message);
     core_link_pump(core);
     break;
+  case BC_MSG_ADDRESS_ABLE:
+  case BC_MSG_ADDRESS_RESULT:
+    core_address_on_message(core, message);
+    break;
+  case BC_MSG_ADDRESS_SET:
+  case BC_MSG_ADDRESS_REMOVE:
   case BC_MSG_PING:
   case BC_MSG_CHECK_SET:
   case BC_MSG_CHECK_STATE:
@@ -170,7 +177,14 @@ void core_pool_open(struct bc_core *core) {
   struct core_pool *pool = &core->pool;
   pool->restart_timer = bc_timer_new(core->loop, pool_on_restart, core);
   pool->ping_timer = bc_timer_new(core->loop, pool_on_ping, core);
-  if (core->options->is_safe_mode || !core->settings->shell) {
+  if (core->settings->shell) {
+    core_pool_need(core);
+  }
+}
+
+void core_pool_need(struct bc_core *core) {
+  struct core_pool *pool = &core->pool;
+  if (core->options->is_safe_mode || pool->child != NULL || bc_timer_is_armed(pool->restart_timer)) {
     return;
   }
   pool->last_tick = bc_loop_now(core->loop);

@@ -2,8 +2,10 @@
 #ifndef BC_CORE_PRIVATE_H
 #define BC_CORE_PRIVATE_H
 
+#include "base/enum_text.h"
 #include "base/limits.h"
 #include "base/tree.h"
+#include "core/address.h"
 #include "core/core.h"
 #include "io/disk.h"
 #include "io/exabgp_pipe.h"
@@ -51,9 +53,10 @@ struct core_route {
   bool state_published;
   bool published_announce;
   bool exit_withdraw;
-  bool is_unreadable;       /* counted in core->unreadable */
-  bool is_new;              /* since the start of core, and not decided yet */
-  struct core_check *check; /* NULL = none */
+  bool is_unreadable;           /* counted in core->unreadable */
+  bool is_new;                  /* since the start of core, and not decided yet */
+  struct core_check *check;     /* NULL = none */
+  struct core_service *service; /* what it wants of the host; NULL = nothing */
   struct bc_decision decision;
   int64_t since_ms;    /* wall clock of the last change of what people see */
   uint32_t seen;       /* hash of what people saw then */
@@ -86,6 +89,8 @@ struct core_link {
   unsigned headers;        /* seen since start */
   bool any_ack;            /* an ack was seen since start */
   bool acks_off;           /* ExaBGP does not acknowledge */
+  bool is_text_encoder;    /* the last message was one of `encoder text` */
+  unsigned advised;        /* advice.c */
   bool is_query;           /* an answer of ours is being read (phase CONFIG … STANDING) */
   bool is_answered;        /* … and its own ack came */
   bool is_ending;          /* … and the header of the summary behind it */
@@ -95,42 +100,41 @@ struct core_link {
   bool want_detail;        /* ask again: a session came up */
   int64_t config_pause_ms; /* between two questions for the configuration: grows while they bring nothing new */
   struct bc_mono config_asked;
-  unsigned patterns;     /* sent so far */
-  bool is_pattern_heard; /* ExaBGP has answered something since the last one */
-  struct bc_mono heard;  /* the last answer, while in LINK_SYNC */
-  bool line_pending;     /* `line` waits for room in the pipe */
+  struct bc_mono asking_since;   /* the first of the questions that follow each other */
+  struct bc_mono commands_until; /* no question before: commands come first for a while after each */
+  unsigned patterns;             /* sent so far */
+  bool is_pattern_heard;         /* ExaBGP has answered something since the last one */
+  struct bc_mono heard;          /* the last answer, while in LINK_SYNC */
+  bool line_pending;             /* `line` waits for room in the pipe */
   struct bc_buf line;
   bool is_pipe_full;
   char version[32]; /* "4.2.21", "" = not told yet */
   size_t standing_lines;
   struct bc_mono started;
-  uint64_t unknown_lines;
 };
 
+/* Its place in core->neighbors is its number in the rib. */
 struct core_neighbor {
-  unsigned number; /* in the rib; BC_LIMIT_NEIGHBORS = not followed there */
   struct bc_exabgp_neighbor_config config;
   enum bc_exabgp_state state;
   bool has_state;
   bool is_heard;  /* a message about it came to us */
   bool is_listed; /* in the last answer to `show neighbor configuration` */
+  bool is_gone;   /* an answer was complete without it: its place may be taken */
   char reason[192];
   int64_t since_ms;
-  bool route_refresh_told;
+  unsigned advised; /* advice.c */
 };
 
 /* ---- the store and what we make of its history (apply.c) ---- */
 
 #define CORE_LOSS_LIST(X)                                                                                              \
-  X(NONE, "none")                                                                                                      \
-  X(CLUSTER, "other cluster")                                                                                          \
-  X(BACK, "revision went back")                                                                                        \
-  X(EMPTIED, "emptied")
-enum core_loss {
-#define CORE_LOSS_ENUM(name, text) LOSS_##name,
-  CORE_LOSS_LIST(CORE_LOSS_ENUM)
-#undef CORE_LOSS_ENUM
-};
+  X(LOSS_NONE, "none")                                                                                                 \
+  X(LOSS_TYPE, "other kind of store")                                                                                  \
+  X(LOSS_CLUSTER, "other cluster")                                                                                     \
+  X(LOSS_BACK, "revision went back")                                                                                   \
+  X(LOSS_EMPTIED, "emptied")
+enum core_loss { CORE_LOSS_LIST(BC_ENUM_MEMBER) };
 
 struct core_change {
   STAILQ_ENTRY(core_change) link;
@@ -146,7 +150,7 @@ struct core_apply {
   enum bc_store_state state;
   char *state_text;
   char *publish_problem;
-  struct bc_store_point known; /* the highest accepted point; cluster 0 = none yet */
+  struct bc_store_point known; /* the highest accepted point; type NONE = none yet */
   struct bc_store_point offered;
   uint64_t applied_revision; /* of the last change that concerned us */
   enum core_loss loss;
@@ -158,10 +162,12 @@ struct core_apply {
   size_t held;           /* routes with a config when a list began after the store had been emptied … */
   size_t back;           /* … and how many of them it has brought back */
   bool has_list;         /* a list of the store counted since the start */
+  bool is_early_judged;  /* whether routes may be announced while the first list is read … */
+  bool is_early;         /* … and they are */
   bool is_authoritative; /* the config is the store's, or the last known good's after a wait */
   bool is_publishing;    /* own keys are written */
   bool has_last_good;
-  bool last_good_damaged;
+  char *last_good_problem;     /* why it could not be read, or saved last; NULL = fine */
   struct bc_timer *open_timer; /* the store's files could not be used */
   struct bc_timer *wait_timer; /* for the store at start */
   struct bc_timer *tick_timer; /* settling */
@@ -235,6 +241,7 @@ struct bc_core {
   struct core_pool pool;
   struct core_journal journal;
   struct core_publish publish;
+  struct core_addresses addresses;
   struct core_route_tree routes;
   struct core_route_list notable;
   size_t notable_count;
@@ -246,10 +253,11 @@ struct bc_core {
   uint32_t check_generation;
   struct core_neighbor neighbors[BC_LIMIT_NEIGHBORS];
   unsigned neighbor_count;
-  unsigned neighbor_last;  /* the last one found */
-  bool neighbors_cut;      /* there are more than are followed */
-  bool neighbors_are_news; /* the answer being read tells something new */
-  struct bc_buf heard;     /* addresses of neighbors that messages came about, a line each */
+  unsigned neighbor_last;      /* the last one found */
+  bool neighbors_cut;          /* there are more than are followed, as the last answer told */
+  unsigned neighbors_left_out; /* of the answer being read, for want of a place */
+  bool neighbors_are_news;     /* the answer being read tells something new */
+  struct bc_buf heard;         /* addresses of neighbors that messages came about, a line each */
   struct bc_timer *health_timer;
   struct bc_mono health_at;    /* when it fires */
   struct bc_timer *send_timer; /* checks that found no room in the channel are sent later */
@@ -259,7 +267,6 @@ struct bc_core {
   bool routes_started; /* decisions flow */
   int exit_code;
   int64_t started_wall_ms;
-  size_t announced;
   size_t unreadable; /* subscribed routes that have never had a good version */
 };
 
@@ -269,7 +276,9 @@ void core_link_close(struct bc_core *core);
 /* Something may be to write: soon, once. */
 void core_link_pump(struct bc_core *core);
 /* ---- neighbor.c ---- */
+const char *core_neighbor_state_text(const struct core_neighbor *neighbor);
 struct core_neighbor *core_neighbor_find(struct bc_core *core, struct bc_str peer, struct bc_str local);
+unsigned core_neighbor_number(const struct bc_core *core, const struct core_neighbor *neighbor);
 void core_neighbor_open(struct bc_core *core);
 /* Before the first core_neighbor_configured of an answer, and after the last: true when it told anything new. */
 void core_neighbor_configure_begin(struct bc_core *core);
@@ -280,6 +289,11 @@ void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_
 bool core_neighbor_event(struct bc_core *core, const struct bc_exabgp_event *event);
 /* A message about it came to us: so our commands reach it. */
 void core_neighbor_heard(struct bc_core *core, struct core_neighbor *neighbor);
+/* ---- advice.c ---- */
+/* Logs what is due and was not told since it is: after each change of what ExaBGP has told of itself. */
+void core_advice_tell(struct bc_core *core);
+/* Appends what is due. */
+void core_advice_list(struct bc_core *core, json_t *list);
 /* ---- journal.c ---- */
 bool core_journal_open(struct bc_core *core, struct bc_fault *fault);
 void core_journal_flush(struct bc_core *core);
@@ -287,7 +301,7 @@ void core_journal_close(struct bc_core *core);
 /* ---- apply.c, lastgood.c ---- */
 void core_apply_open(struct bc_core *core);
 void core_apply_close(struct bc_core *core);
-const char *core_loss_text(enum core_loss loss);
+const char *core_loss_text(enum core_loss value);
 /* What a core before this one found lost is lost until the store has what we hold, or somebody approves. */
 void core_apply_remember_loss(struct bc_core *core, struct bc_str text);
 /* BC_ERR_NOT_FOUND: nothing waits; BC_ERR_CONFLICT: another id waits. */
@@ -301,18 +315,28 @@ bool core_lastgood_was_on_probation(const struct bc_core *core, const char *name
 void core_lastgood_save(struct bc_core *core);
 /* ---- dispatch.c ---- */
 void core_dispatch_start(struct bc_core *core);
+/* The same before the configuration is known, when nothing of ours stands that it could say anything of: false when
+ * something does. Then core_dispatch_passed for what a list has told so far, core_dispatch_start_end when it is
+ * complete. */
+BC_MUST_CHECK bool core_dispatch_start_early(struct bc_core *core);
+void core_dispatch_passed(struct bc_core *core);
+void core_dispatch_start_end(struct bc_core *core);
 void core_dispatch_config(struct bc_core *core, const struct bc_config_route *view, bool found);
 void core_dispatch_all(struct bc_core *core);
 void core_dispatch_rib(struct bc_core *core);
 void core_dispatch_result(struct bc_core *core, const struct bc_msg *message);
 struct core_route *core_route_find(struct bc_core *core, const char *name);
-/* A check's state changed by the passing of time. */
-void core_dispatch_health(struct bc_core *core, struct core_route *route);
+/* Something that the decision rests on has changed. */
+void core_dispatch_again(struct bc_core *core, struct core_route *route);
 /* Withdraws the routes whose on_exit says so. */
 void core_dispatch_exit(struct bc_core *core);
 /* In the order of names; NULL gives the first. */
 struct core_route *core_route_next(struct bc_core *core, struct core_route *route);
+/* The first whose name is greater; NULL gives the first of all. */
+struct core_route *core_route_after(struct bc_core *core, const char *name);
 void core_dispatch_free(struct bc_core *core);
+/* Why it stands as it does; never NULL. */
+const char *core_route_reason(const struct core_route *route);
 /* ---- checks.c ---- */
 void core_check_apply(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
                       enum bc_health_state presumed);
@@ -324,6 +348,8 @@ void core_check_open(struct bc_core *core);
 /* ---- pool.c ---- */
 void core_pool_open(struct bc_core *core);
 void core_pool_close(struct bc_core *core);
+/* There is work for a worker although no check may run. */
+void core_pool_need(struct bc_core *core);
 /* 0 = none runs. */
 pid_t core_pool_pid(const struct bc_core *core);
 /* Less than a quarter of what may wait for the worker waits. */
@@ -336,6 +362,8 @@ void core_publish_close(struct bc_core *core);
 void core_publish_dirty(struct bc_core *core);
 void core_publish_route(struct bc_core *core, struct core_route *route, bool is_gone);
 void core_publish_neighbor(struct bc_core *core, const struct core_neighbor *neighbor);
+/* The keys of all sessions with this one's address are removed: before it becomes another one. */
+void core_publish_forget_neighbor(struct bc_core *core, const struct core_neighbor *neighbor);
 /* All that was to be published before there was a store. */
 void core_publish_all(struct bc_core *core);
 /* ---- report.c: what is told in status key, socket and page; owned by the caller ---- */
@@ -343,9 +371,13 @@ json_t *core_report_status(struct bc_core *core);
 json_t *core_report_store(struct bc_core *core);
 json_t *core_report_summary(struct bc_core *core);
 json_t *core_report_route(struct bc_core *core, const struct core_route *route);
-json_t *core_report_routes(struct bc_core *core);
 json_t *core_report_neighbors(struct bc_core *core);
 json_t *core_report_warnings(struct bc_core *core);
+void core_report_print(const json_t *made, struct bc_buf *to);
+/* ---- list.c ---- */
+/* Answers with the routes whose names match: a name or a glob, or an array of such; NULL = all, and what is foreign.
+ * False when `names` is something else: nothing was done. */
+BC_MUST_CHECK bool core_list_begin(struct bc_core *core, const json_t *names, struct bc_sock_answer *answer);
 /* ---- api.c ---- */
 bool core_api_open(struct bc_core *core, struct bc_fault *fault);
 void core_api_close(struct bc_core *core);

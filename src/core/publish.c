@@ -37,25 +37,54 @@ void core_publish_route(struct bc_core *core, struct core_route *route, bool is_
   publish_key(core, is_gone ? NULL : value, "routes/%s/state", route->name);
 }
 
+enum {
+  PUBLISH_NEIGHBOR_BYTES =
+      sizeof(((struct bc_exabgp_neighbor_config *)0)->peer) + sizeof(((struct bc_exabgp_neighbor_config *)0)->local) + 1
+};
+
+/* Of several sessions with one address all but the first have their local address in the key too. */
+static void publish_name_neighbor(const struct bc_core *core, const struct core_neighbor *neighbor,
+                                  char name[static PUBLISH_NEIGHBOR_BYTES]) {
+  const struct core_neighbor *first = core->neighbors;
+  while (first < neighbor && strcmp(first->config.peer, neighbor->config.peer) != 0) {
+    first++;
+  }
+  bool is_first = first == neighbor;
+  (void)snprintf(name, PUBLISH_NEIGHBOR_BYTES, "%s%s%s", neighbor->config.peer, is_first ? "" : "@",
+                 is_first ? "" : neighbor->config.local);
+}
+
+static const char *const publish_neighbor_keys[] = {"state",   "ipAddress", "localAddress", "peerAs",
+                                                    "localAs", "since",     "reason"};
+enum { PUBLISH_NEIGHBOR_KEYS = sizeof publish_neighbor_keys / sizeof publish_neighbor_keys[0] };
+
+void core_publish_forget_neighbor(struct bc_core *core, const struct core_neighbor *neighbor) {
+  for (unsigned i = 0; i < core->neighbor_count; i++) {
+    const struct core_neighbor *other = &core->neighbors[i];
+    char name[PUBLISH_NEIGHBOR_BYTES];
+    publish_name_neighbor(core, other, name);
+    bool is_same = strcmp(other->config.peer, neighbor->config.peer) == 0;
+    for (size_t key = 0; is_same && key < PUBLISH_NEIGHBOR_KEYS; key++) {
+      publish_key(core, NULL, "neighbors/%s/%s", name, publish_neighbor_keys[key]);
+    }
+  }
+}
+
 void core_publish_neighbor(struct bc_core *core, const struct core_neighbor *neighbor) {
-  static const char *const words[] = {"connected", "up", "down"};
   const struct bc_exabgp_neighbor_config *config = &neighbor->config;
+  char name[PUBLISH_NEIGHBOR_BYTES];
   char since[25];
+  publish_name_neighbor(core, neighbor, name);
   bc_wall_print(neighbor->since_ms, since);
-  const struct {
-    const char *name;
-    const char *value;
-  } keys[] = {
-      {"state", neighbor->has_state ? words[neighbor->state] : "unknown"},
-      {"ipAddress", config->peer},
-      {"localAddress", config->local},
-      {"peerAs", config->peer_as},
-      {"localAs", config->local_as},
-      {"since", since},
-      {"reason", neighbor->reason},
-  };
-  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-    publish_key(core, keys[i].value, "neighbors/%s/%s", config->peer, keys[i].name);
+  const char *const values[PUBLISH_NEIGHBOR_KEYS] = {core_neighbor_state_text(neighbor),
+                                                     config->peer,
+                                                     config->local,
+                                                     config->peer_as,
+                                                     config->local_as,
+                                                     since,
+                                                     neighbor->reason};
+  for (size_t i = 0; i < PUBLISH_NEIGHBOR_KEYS; i++) {
+    publish_key(core, values[i], "neighbors/%s/%s", name, publish_neighbor_keys[i]);
   }
 }
 
@@ -125,6 +154,25 @@ static json_t *publish_status(struct bc_core *core) {
   return made;
 }
 
+/* The last of them give way to their number. */
+static void publish_cut_warnings(json_t *status) {
+  enum { PUBLISH_REST_BYTES = 64 + 128 }; /* the store's age; the line that tells what is left out */
+  json_t *list = json_object_get(status, "warnings");
+  size_t bytes = json_dumpb(status, NULL, 0, JSON_COMPACT);
+  size_t left_out = 0;
+  while (bytes > BC_LIMIT_STATUS_BYTES - PUBLISH_REST_BYTES && json_array_size(list) > 0) {
+    size_t last = json_array_size(list) - 1;
+    bytes -= json_dumpb(json_array_get(list, last), NULL, 0, JSON_ENCODE_ANY) + 1;
+    (void)json_array_remove(list, last);
+    left_out++;
+  }
+  if (left_out > 0) {
+    char line[96];
+    (void)snprintf(line, sizeof line, "%zu more warnings find no room here: see `bgpcommander status`", left_out);
+    json_array_append_new(list, json_string(line));
+  }
+}
+
 static uint64_t publish_hash(const char *text) {
   uint64_t hash = 0xcbf29ce484222325U;
   for (; *text != '\0'; text++) {
@@ -147,10 +195,8 @@ static void publish_on_timer(void *arg) {
   struct bc_core *core = arg;
   publish_trim(core);
   json_t *status = publish_status(core);
+  publish_cut_warnings(status);
   char *text = json_dumps(status, JSON_COMPACT);
-  if (text != NULL && strlen(text) > BC_LIMIT_STATUS_BYTES - 64) {
-    json_object_del(status, "warnings");
-  }
   uint64_t hash = text == NULL ? 0 : publish_hash(text);
   free(text);
   if (hash != core->publish.told) {

@@ -32,11 +32,20 @@ static json_t *report_neighbor_set(const struct bc_core *core, uint64_t set) {
   json_t *list = json_array();
   for (unsigned i = 0; i < core->neighbor_count; i++) {
     const struct core_neighbor *neighbor = &core->neighbors[i];
-    if (neighbor->number < BC_LIMIT_NEIGHBORS && (set >> neighbor->number & 1) != 0) {
+    if ((set >> i & 1) != 0) {
       json_array_append_new(list, json_string(neighbor->config.peer));
     }
   }
   return list;
+}
+
+static int report_put(const char *bytes, size_t len, void *arg) {
+  bc_buf_add(arg, bytes, len);
+  return 0;
+}
+
+void core_report_print(const json_t *made, struct bc_buf *to) {
+  (void)json_dump_callback(made, report_put, to, JSON_COMPACT);
 }
 
 /* ---- one route ---- */
@@ -83,12 +92,17 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
     bc_route_print(shown, BC_VERB_NONE, &text);
   }
   char reason[128];
-  (void)snprintf(reason, sizeof reason, "%s", route->decision.reason == NULL ? "" : route->decision.reason);
+  (void)snprintf(reason, sizeof reason, "%s", core_route_reason(route));
   if (route->decision.layer == BC_LAYER_HEALTH && health == BC_HEALTH_DOWN && check->has_result &&
       check->last_status != BC_CHECK_PASSED) {
     report_health_reason(check, reason, sizeof reason);
   }
-  const char *error = found && config.fault != NULL ? config.fault : view.error;
+  const char *fault = found && config.fault != NULL ? config.fault : core_address_fault(route);
+  const char *error = fault != NULL ? fault : view.error;
+  if (error == NULL && view.is_alarmed) {
+    error =
+        "not seen on the wire of all neighbors after three repairs: look at ExaBGP's log; it is tried once a minute";
+  }
   json_t *made = json_object();
   json_object_set_new(made, "name", json_string(route->name));
   json_object_set_new(made, "prefix", json_string(prefix.data));
@@ -114,33 +128,12 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
   return made;
 }
 
-json_t *core_report_routes(struct bc_core *core) {
-  json_t *routes = json_array();
-  for (struct core_route *route = core_route_next(core, NULL); route != NULL; route = core_route_next(core, route)) {
-    json_array_append_new(routes, core_report_route(core, route));
-  }
-  json_t *foreign = json_array();
-  unsigned number;
-  const char *text;
-  for (size_t i = 0; bc_rib_foreign(core->rib, i, &number, &text); i++) {
-    json_t *one = json_object();
-    const struct bc_rib_neighbor *neighbor = bc_rib_neighbor_get(core->rib, number);
-    json_object_set_new(one, "neighbor", json_string(neighbor->name.ip));
-    json_object_set_new(one, "text", report_text(text));
-    json_array_append_new(foreign, one);
-  }
-  json_t *made = json_object();
-  json_object_set_new(made, "routes", routes);
-  json_object_set_new(made, "foreign", foreign);
-  json_object_set_new(made, "foreignTotal", json_integer((json_int_t)bc_rib_counts(core->rib).foreign));
-  return made;
-}
-
 /* ---- the whole ---- */
 
 json_t *core_report_neighbors(struct bc_core *core) {
-  static const char *const words[] = {"connected", "up", "down"};
   json_t *list = json_array();
+  size_t counts[BC_LIMIT_NEIGHBORS];
+  bc_rib_count_on_wire(core->rib, counts);
   for (unsigned i = 0; i < core->neighbor_count; i++) {
     const struct core_neighbor *neighbor = &core->neighbors[i];
     json_t *families = json_array();
@@ -152,12 +145,12 @@ json_t *core_report_neighbors(struct bc_core *core) {
     json_object_set_new(one, "localAddress", json_string(neighbor->config.local));
     json_object_set_new(one, "peerAs", json_integer(strtoll(neighbor->config.peer_as, NULL, 10)));
     json_object_set_new(one, "localAs", json_integer(strtoll(neighbor->config.local_as, NULL, 10)));
-    json_object_set_new(one, "state", json_string(neighbor->has_state ? words[neighbor->state] : "unknown"));
+    json_object_set_new(one, "state", json_string(core_neighbor_state_text(neighbor)));
     json_object_set_new(one, "since", report_time(neighbor->since_ms));
     json_object_set_new(one, "reason", report_bytes(neighbor->reason, sizeof neighbor->reason));
     json_object_set_new(one, "families", families);
     json_object_set_new(one, "reportsUpdates", json_boolean(neighbor->config.reports_updates));
-    json_object_set_new(one, "routes", json_integer((json_int_t)bc_rib_on_wire_count(core->rib, neighbor->number)));
+    json_object_set_new(one, "routes", json_integer((json_int_t)counts[i]));
     json_array_append_new(list, one);
   }
   json_t *made = json_object();
@@ -246,31 +239,17 @@ json_t *core_report_warnings(struct bc_core *core) {
     (void)snprintf(line, sizeof line, "more than %d neighbors: not all of them are followed", BC_LIMIT_NEIGHBORS);
     report_warn(list, line);
   }
-  if (core->link.acks_off) {
-    report_warn(list, "ExaBGP does not acknowledge commands: set exabgp.api.ack to true");
-  }
+  core_address_warn(core, line, sizeof line);
+  report_warn(list, line[0] == '\0' ? NULL : line);
   if (core->journal.problem != NULL) {
     (void)snprintf(line, sizeof line, "the journal cannot be written, announcements wait: %s", core->journal.problem);
     report_warn(list, line);
   }
-  for (unsigned i = 0; i < core->neighbor_count; i++) {
-    const struct core_neighbor *neighbor = &core->neighbors[i];
-    const struct bc_rib_neighbor *known = bc_rib_neighbor_get(core->rib, neighbor->number);
-    if (known == NULL || !known->is_ours) {
-      continue;
-    }
-    if (!neighbor->config.reports_updates) {
-      (void)snprintf(line, sizeof line,
-                     "neighbor %s: no `send { parsed; update; }` in its api block: what is on the wire is not seen",
-                     neighbor->config.peer);
-      report_warn(list, line);
-    }
-    if (!neighbor->config.neighbor_changes) {
-      (void)snprintf(line, sizeof line, "neighbor %s: no `neighbor-changes` in its api block: up and down are not seen",
-                     neighbor->config.peer);
-      report_warn(list, line);
-    }
+  if (apply->last_good_problem != NULL) {
+    (void)snprintf(line, sizeof line, "last known good configuration: %s", apply->last_good_problem);
+    report_warn(list, line);
   }
+  core_advice_list(core, list);
   const char *text;
   for (size_t i = 0; i < 16 && bc_config_node_fault(core->config, i, &text); i++) {
     report_warn(list, text);
@@ -289,7 +268,7 @@ static bool report_sees_wire(const struct bc_core *core) {
 }
 
 static const char *report_worker_state(const struct bc_core *core) {
-  if (core->options->is_safe_mode || !core->settings->shell) {
+  if (core->options->is_safe_mode || (!core->settings->shell && core->pool.child == NULL)) {
     return "off";
   }
   return core->pool.is_running ? "running" : "restarting";
@@ -298,11 +277,10 @@ static const char *report_worker_state(const struct bc_core *core) {
 json_t *core_report_status(struct bc_core *core) {
   const struct core_pool *pool = &core->pool;
   struct bc_rib_counts rib = bc_rib_counts(core->rib);
-  static const char *const phases[] = {"starting", "starting", "starting", "starting", "synced"};
   size_t queued = rib.queued + rib.journal_waiting;
   json_t *exabgp = json_object();
   json_object_set_new(exabgp, "version", core->link.version[0] == '\0' ? json_null() : json_string(core->link.version));
-  json_object_set_new(exabgp, "state", json_string(phases[core->link.phase]));
+  json_object_set_new(exabgp, "state", json_string(core->link.phase == LINK_READY ? "synced" : "starting"));
   json_object_set_new(exabgp, "acks", json_boolean(!core->link.acks_off));
   json_object_set_new(exabgp, "wire", json_boolean(report_sees_wire(core)));
   json_object_set_new(exabgp, "queued", json_integer((json_int_t)queued));
@@ -318,6 +296,7 @@ json_t *core_report_status(struct bc_core *core) {
   json_object_set_new(exec, "running", json_integer(pool->running));
   json_object_set_new(exec, "checks", json_integer(pool->known));
   json_object_set_new(exec, "confinement", json_string(pool->confinement));
+  json_object_set_new(exec, "addresses", core_address_report(core));
   json_t *workers = json_object();
   json_object_set_new(workers, "exec", exec);
   json_t *made = json_object();

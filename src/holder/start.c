@@ -19,22 +19,12 @@ enum { ENVIRONMENT_MAX = 64, ARGUMENTS_MAX = 256, CHILDREN_MAX = 256 };
 int bc_start_prepare(void) {
   struct bc_fault fault;
   /* ExaBGP's umask is 0137: a directory that we make would come out without its x bit. */
-  if (bc_harden_process(022, &fault) != BC_ERR_OK) {
+  if (bc_harden_process_with(022, BC_HARDEN_NET_ADMIN_PASS, NULL, &fault) != BC_ERR_OK) {
     bc_log(BC_LOG_WARNING, "checks could look into this process: %s", fault.text);
   }
   (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   (void)close_range(3, ~0U, 0);
   return open("/proc/self/exe", O_PATH | O_CLOEXEC);
-}
-
-static bool start_keeps_variable(const char *variable) {
-  static const char *const kept[] = {"PATH=", "HOME=", "LANG=", "TZ=", "BGPCOMMANDER_"};
-  for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-    if (strncmp(variable, kept[i], strlen(kept[i])) == 0) {
-      return true;
-    }
-  }
-  return false;
 }
 
 static void start_clean_environment(char *kept[static ENVIRONMENT_MAX]) {
@@ -44,7 +34,7 @@ static void start_clean_environment(char *kept[static ENVIRONMENT_MAX]) {
     kept[count++] = path;
   }
   for (char **at = environ; *at != NULL && count + 1 < ENVIRONMENT_MAX; at++) {
-    if (start_keeps_variable(*at)) {
+    if (bc_procs_keeps_variable(*at)) {
       kept[count++] = *at;
     }
   }

@@ -30,16 +30,6 @@ struct bc_child {
 /* Who is a stray is a question about the whole process, so this list is too. */
 static LIST_HEAD(, bc_child) child_all = LIST_HEAD_INITIALIZER(child_all);
 
-static bool child_is_wanted_variable(const char *entry) {
-  static const char *const kept[] = {"PATH=", "HOME=", "LANG=", "TZ=", "BGPCOMMANDER_"};
-  for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-    if (strncmp(entry, kept[i], strlen(kept[i])) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 /* Pointers into our own environment, to be freed as one block. */
 static char **child_environment(void) {
   size_t count = 0;
@@ -49,33 +39,46 @@ static char **child_environment(void) {
   char **kept = bc_mem_new(count + 1, sizeof *kept);
   size_t used = 0;
   for (size_t i = 0; i < count; i++) {
-    if (child_is_wanted_variable(environ[i])) {
+    if (bc_procs_keeps_variable(environ[i])) {
       kept[used++] = environ[i];
     }
   }
   return kept;
 }
 
-static int child_prepare_files(posix_spawn_file_actions_t *files, int channel_end) {
-  int err = posix_spawn_file_actions_adddup2(files, channel_end, CHILD_CHANNEL_FD);
+static int child_prepare_files(const struct bc_child_program *program, posix_spawn_file_actions_t *files) {
+  int err = 0;
+  int first_closed = CHILD_CHANNEL_FD;
+  if (program->channel_fd >= 0) {
+    err = posix_spawn_file_actions_adddup2(files, program->channel_fd, CHILD_CHANNEL_FD);
+    first_closed++;
+  }
+  if (program->output_fd >= 0) {
+    err = err != 0 ? err : posix_spawn_file_actions_adddup2(files, program->output_fd, STDOUT_FILENO);
+    err = err != 0 ? err : posix_spawn_file_actions_adddup2(files, program->output_fd, STDERR_FILENO);
+  } else {
+    err = err != 0 ? err : posix_spawn_file_actions_addopen(files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  }
   err = err != 0 ? err : posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  err = err != 0 ? err : posix_spawn_file_actions_addopen(files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  return err != 0 ? err : posix_spawn_file_actions_addclosefrom_np(files, CHILD_CHANNEL_FD + 1);
+  if (program->directory != NULL) {
+    err = err != 0 ? err : posix_spawn_file_actions_addchdir_np(files, program->directory);
+  }
+  return err != 0 ? err : posix_spawn_file_actions_addclosefrom_np(files, first_closed);
 }
 
-static int child_prepare_attributes(posix_spawnattr_t *attributes) {
+static int child_prepare_attributes(const struct bc_child_program *program, posix_spawnattr_t *attributes) {
   sigset_t none;
   sigset_t all;
   (void)sigemptyset(&none);
   (void)sigfillset(&all);
-  short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-  int err = posix_spawnattr_setflags(attributes, flags);
+  short family = program->is_session ? POSIX_SPAWN_SETSID : POSIX_SPAWN_SETPGROUP;
+  int err = posix_spawnattr_setflags(attributes, (short)(family | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
   err = err != 0 ? err : posix_spawnattr_setpgroup(attributes, 0);
   err = err != 0 ? err : posix_spawnattr_setsigdefault(attributes, &all);
   return err != 0 ? err : posix_spawnattr_setsigmask(attributes, &none);
 }
 
-static int child_spawn(const char *path, char *const argv[], int channel_end, pid_t *pid) {
+int bc_child_spawn(const struct bc_child_program *program, pid_t *pid) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
   int err = posix_spawn_file_actions_init(&files);
@@ -84,11 +87,9 @@ static int child_spawn(const char *path, char *const argv[], int channel_end, pi
   }
   err = posix_spawnattr_init(&attributes);
   if (err == 0) {
-    char **variables = child_environment();
-    err = child_prepare_files(&files, channel_end);
-    err = err != 0 ? err : child_prepare_attributes(&attributes);
-    err = err != 0 ? err : posix_spawn(pid, path, &files, &attributes, argv, variables);
-    free(variables);
+    err = child_prepare_files(program, &files);
+    err = err != 0 ? err : child_prepare_attributes(program, &attributes);
+    err = err != 0 ? err : posix_spawn(pid, program->path, &files, &attributes, program->argv, program->variables);
     (void)posix_spawnattr_destroy(&attributes);
   }
   (void)posix_spawn_file_actions_destroy(&files);
@@ -130,7 +131,12 @@ enum bc_err bc_child_start(struct bc_loop *loop, const char *path, char *const a
   made->arg = arg;
   /* Before the start: the child may be dead at once. */
   made->signal = bc_signal_new(loop, SIGCHLD, child_on_signal, made);
-  int err = child_spawn(program, argv, ends[1], &made->pid);
+  char **variables = child_environment();
+  int err = bc_child_spawn(
+      &(struct bc_child_program){
+          .path = program, .argv = argv, .variables = variables, .output_fd = -1, .channel_fd = ends[1]},
+      &made->pid);
+  free(variables);
   (void)close(ends[1]);
   if (err != 0) {
     bc_fault_set(fault, 0, "cannot start %s: %s", program, strerror(err));

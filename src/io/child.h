@@ -10,7 +10,23 @@
 #include "base/err.h"
 #include "io/loop.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
+
+/* A program to start with what is told here and nothing else: 0 = /dev/null, default signals, all other descriptors
+ * closed. Borrowed for the call. */
+struct bc_child_program {
+  const char *path;
+  char *const *argv;
+  char *const *variables;
+  const char *directory; /* to start in; NULL: ours */
+  int output_fd;         /* becomes 1 and 2; -1: 1 is /dev/null, 2 our own */
+  int channel_fd;        /* becomes 3; -1: none */
+  bool is_session;       /* a session of its own, not only a process group */
+};
+
+/* 0 or an errno. Whom it starts is not watched: for others than our own roles, which take bc_child_start. */
+BC_MUST_CHECK int bc_child_spawn(const struct bc_child_program *program, pid_t *pid);
 
 struct bc_child;
 

@@ -1,5 +1,6 @@
 #include "io/disk.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "io/disk_internal.h"
@@ -76,10 +77,6 @@ void bc_disk_close(struct bc_disk *disk) {
   }
   disk->is_closed = true;
   bc_disk_unref(disk);
-}
-
-const char *bc_disk_directory(const struct bc_disk *disk) {
-  return disk->directory;
 }
 
 static pid_t disk_read_pid(int fd) {
@@ -182,32 +179,17 @@ enum bc_err bc_disk_set_aside(struct bc_disk *disk, const char *name, struct bc_
   return BC_ERR_OK;
 }
 
-int bc_disk_write_all(int fd, const char *at, size_t len) {
-  while (len > 0) {
-    ssize_t put = write(fd, at, len);
-    if (put < 0 && errno == EINTR) {
-      continue;
-    }
-    if (put <= 0) {
-      return put < 0 ? errno : EIO;
-    }
-    at += put;
-    len -= (size_t)put;
-  }
-  return 0;
-}
-
 int bc_disk_replace(const struct bc_disk *disk, const char *name, struct bc_str bytes, int *fd) {
   char temporary[NAME_MAX + 1];
   int len = snprintf(temporary, sizeof temporary, "%s.new", name);
   if (len < 0 || (size_t)len >= sizeof temporary) {
     return ENAMETOOLONG;
   }
-  int to = openat(disk->fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int to = openat(disk->fd, temporary, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (to < 0) {
     return errno;
   }
-  int code = bc_disk_write_all(to, bytes.at, bytes.len);
+  int code = bc_file_write_all(to, bytes.at, bytes.len);
   if (code == 0 && (fsync(to) != 0 || renameat(disk->fd, temporary, disk->fd, name) != 0)) {
     code = errno;
   }
@@ -238,7 +220,6 @@ struct disk_save {
   char *name;
   char *bytes;
   size_t len;
-  bool is_removal;
   int code; /* errno; written by the disk thread, read after the job */
   bc_disk_fn *done;
   void *arg;
@@ -246,11 +227,7 @@ struct disk_save {
 
 static void disk_save_work(void *arg) {
   struct disk_save *save = arg;
-  if (save->is_removal) {
-    save->code = unlinkat(save->disk->fd, save->name, 0) == 0 || errno == ENOENT ? 0 : errno;
-  } else {
-    save->code = bc_disk_replace(save->disk, save->name, (struct bc_str){.at = save->bytes, .len = save->len}, NULL);
-  }
+  save->code = bc_disk_replace(save->disk, save->name, (struct bc_str){.at = save->bytes, .len = save->len}, NULL);
 }
 
 static void disk_save_release(struct disk_save *save) {
@@ -271,9 +248,8 @@ static void disk_save_done(void *arg) {
   disk_save_release(save);
 }
 
-static enum bc_err disk_submit(struct bc_disk *disk, const char *name, struct bc_str bytes, bool is_removal,
-                               bc_disk_fn *done, void *arg) {
-  if (bytes.len > BC_LIMIT_DISK_QUEUE_BYTES - disk->waiting_bytes) {
+enum bc_err bc_disk_save(struct bc_disk *disk, const char *name, struct bc_str bytes, bc_disk_fn *done, void *arg) {
+  if (disk->waiting_bytes > 0 && disk->waiting_bytes + bytes.len > BC_LIMIT_DISK_QUEUE_BYTES) {
     return BC_ERR_LIMIT;
   }
   struct disk_save *save = bc_mem_new(1, sizeof *save);
@@ -281,7 +257,6 @@ static enum bc_err disk_submit(struct bc_disk *disk, const char *name, struct bc
                              .name = bc_mem_copy_string(name),
                              .bytes = bc_mem_copy_text(bytes.at, bytes.len),
                              .len = bytes.len,
-                             .is_removal = is_removal,
                              .done = done,
                              .arg = arg};
   bc_disk_ref(disk);
@@ -291,12 +266,4 @@ static enum bc_err disk_submit(struct bc_disk *disk, const char *name, struct bc
   }
   disk->waiting_bytes += bytes.len;
   return BC_ERR_OK;
-}
-
-enum bc_err bc_disk_save(struct bc_disk *disk, const char *name, struct bc_str bytes, bc_disk_fn *done, void *arg) {
-  return disk_submit(disk, name, bytes, false, done, arg);
-}
-
-enum bc_err bc_disk_remove(struct bc_disk *disk, const char *name, bc_disk_fn *done, void *arg) {
-  return disk_submit(disk, name, (struct bc_str){.at = NULL, .len = 0}, true, done, arg);
 }

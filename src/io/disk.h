@@ -30,8 +30,6 @@ BC_MUST_CHECK enum bc_err bc_disk_open(struct bc_loop *loop, const char *directo
 /* Gives the lock back. Requests under way are completed (by bc_loop_free at the latest), their callbacks not
  * called. Close its logs before. NULL is allowed. */
 void bc_disk_close(struct bc_disk *disk);
-/* The directory as it was given. */
-const char *bc_disk_directory(const struct bc_disk *disk);
 
 /* Locks the directory for this process, as long as it is open. BC_ERR_EXISTS: another process has the
  * lock, its pid is in `holder` (0 = not known; may be NULL) and in the fault. Never waits: call it again
@@ -43,11 +41,10 @@ BC_MUST_CHECK enum bc_err bc_disk_lock(struct bc_disk *disk, pid_t *holder, stru
 BC_MUST_CHECK enum bc_err bc_disk_load(struct bc_disk *disk, const char *name, struct bc_buf *content,
                                        struct bc_fault *fault);
 /* Replaces the file: temporary file, fsync, rename. The bytes are copied. `done` may be NULL.
- * BC_ERR_LIMIT: too much is waiting for the disk, nothing was taken, no callback follows. */
+ * BC_ERR_LIMIT: with what waits for the disk already it would be more than BC_LIMIT_DISK_QUEUE_BYTES; nothing was
+ * taken, no callback follows. Alone it may be of any length. */
 BC_MUST_CHECK enum bc_err bc_disk_save(struct bc_disk *disk, const char *name, struct bc_str bytes, bc_disk_fn *done,
                                        void *arg);
-/* Removes the file; that it is not there is no error. */
-BC_MUST_CHECK enum bc_err bc_disk_remove(struct bc_disk *disk, const char *name, bc_disk_fn *done, void *arg);
 
 /* Opens an append-only file, made when missing, and adds its whole content to `content` (errors as in
  * bc_disk_load, without BC_ERR_NOT_FOUND). A process that was killed, or a machine that lost its power, may have left
@@ -59,8 +56,8 @@ BC_MUST_CHECK enum bc_err bc_disk_log_open(struct bc_disk *disk, const char *nam
 BC_MUST_CHECK enum bc_err bc_disk_set_aside(struct bc_disk *disk, const char *name, struct bc_fault *fault);
 
 /* Appends; the bytes are copied, requests keep their order and are written in batches. An append that failed
- * left nothing in the file, nor did the others of its batch (each is told). `done` may be NULL.
- * BC_ERR_LIMIT: more than BC_LIMIT_DISK_QUEUE_BYTES wait, nothing was taken, no callback follows. */
+ * left nothing in the file, nor did the others of its batch (each is told). A file that somebody removed is made
+ * again, with what it held. `done` may be NULL. BC_ERR_LIMIT as for bc_disk_save. */
 BC_MUST_CHECK enum bc_err bc_disk_log_append(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg);
 /* Replaces the content by `bytes` as bc_disk_save does; later appends go behind them. When it fails, the
  * old content stands and appends go on there. */

@@ -20,8 +20,7 @@ void bc_disk_ref(struct bc_disk *disk);
 void bc_disk_unref(struct bc_disk *disk);
 
 /* ---- on the disk thread; 0 or an errno ---- */
-int bc_disk_write_all(int fd, const char *at, size_t len);
-/* Temporary file, fsync, rename; `fd` (may be NULL) gets the new file, open for appending. */
+/* Temporary file, fsync, rename; `fd` (may be NULL) gets the new file, open for reading and appending. */
 int bc_disk_replace(const struct bc_disk *disk, const char *name, struct bc_str bytes, int *fd);
 
 /* ---- on the loop ---- */

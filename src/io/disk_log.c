@@ -1,5 +1,6 @@
 /* An append-only file. One job per log is under way; what comes meanwhile gathers in the last segment,
  * so that a slow disk is written to in few, large steps. */
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "io/disk.h"
@@ -60,19 +61,42 @@ static int log_mend(struct bc_disk_log *log) {
   return 0;
 }
 
+static void log_take_file(struct bc_disk_log *log, int fd, size_t size) {
+  (void)close(log->fd);
+  log->fd = fd;
+  log->good_size = size;
+  log->is_torn = false;
+}
+
+/* Somebody removed the file: what it held can still be read. */
+static int log_bring_back(struct bc_disk_log *log) {
+  char *bytes = bc_mem_new(log->good_size, 1);
+  size_t got = 0;
+  int code = 0;
+  while (got < log->good_size && code == 0) {
+    ssize_t step = pread(log->fd, bytes + got, log->good_size - got, (off_t)got);
+    code = step > 0 || (step < 0 && errno == EINTR) ? 0 : step < 0 ? errno : EIO;
+    got += step > 0 ? (size_t)step : 0;
+  }
+  int fd = -1;
+  code = code != 0 ? code : bc_disk_replace(log->disk, log->name, (struct bc_str){.at = bytes, .len = got}, &fd);
+  free(bytes);
+  if (code == 0) {
+    log_take_file(log, fd, got);
+  }
+  return code;
+}
+
 static int log_append(struct bc_disk_log *log, const struct bc_buf *bytes) {
   struct stat status;
   if (fstat(log->fd, &status) != 0) {
     return errno;
   }
-  if (status.st_nlink == 0) {
-    return ENOENT; /* somebody removed the file: a rewrite brings it back */
-  }
-  int code = log_mend(log);
+  int code = status.st_nlink == 0 ? log_bring_back(log) : log_mend(log);
   if (code != 0) {
     return code;
   }
-  code = bc_disk_write_all(log->fd, bytes->data, bytes->len);
+  code = bc_file_write_all(log->fd, bytes->data, bytes->len);
   if (code != 0) {
     log->is_torn = true;
     (void)log_mend(log); /* else before the next append */
@@ -86,10 +110,7 @@ static int log_rewrite(struct bc_disk_log *log, const struct bc_buf *bytes) {
   int fd = -1;
   int code = bc_disk_replace(log->disk, log->name, bc_buf_str(bytes), &fd);
   if (code == 0) {
-    (void)close(log->fd);
-    log->fd = fd;
-    log->good_size = bytes->len;
-    log->is_torn = false;
+    log_take_file(log, fd, bytes->len);
   }
   return code;
 }
@@ -147,24 +168,24 @@ static void log_done(void *arg) {
   log_release_if_unused(log);
 }
 
-static struct log_segment *log_add_segment(struct bc_disk_log *log, bool is_rewrite) {
+static struct log_segment *log_add_segment(struct bc_disk_log *log, bool is_rewrite, size_t least) {
   struct log_segment *segment = bc_mem_new(1, sizeof *segment);
   segment->log = log;
   segment->is_rewrite = is_rewrite;
-  bc_buf_init(&segment->bytes, BC_LIMIT_DISK_QUEUE_BYTES);
+  bc_buf_init(&segment->bytes, least > BC_LIMIT_DISK_QUEUE_BYTES ? least : BC_LIMIT_DISK_QUEUE_BYTES);
   TAILQ_INSERT_TAIL(&log->segments, segment, link);
   return segment;
 }
 
 static enum bc_err log_request(struct bc_disk_log *log, bool is_rewrite, struct bc_str bytes, bc_disk_fn *done,
                                void *arg) {
-  if (log_cost(bytes.len) > BC_LIMIT_DISK_QUEUE_BYTES - log->waiting_bytes) {
+  if (log->waiting_bytes > 0 && log->waiting_bytes + log_cost(bytes.len) > BC_LIMIT_DISK_QUEUE_BYTES) {
     return BC_ERR_LIMIT;
   }
   struct log_segment *last = TAILQ_LAST(&log->segments, log_segments);
   bool is_at_disk = log->is_busy && last == TAILQ_FIRST(&log->segments);
   if (last == NULL || is_at_disk || is_rewrite || last->is_rewrite) {
-    last = log_add_segment(log, is_rewrite);
+    last = log_add_segment(log, is_rewrite, bytes.len);
   }
   bc_buf_add_str(&last->bytes, bytes);
   if (last->count == last->room) {

@@ -1,41 +1,16 @@
 #include "io/etcd.h"
 
-#include "base/limits.h"
 #include "base/mem.h"
-#include "io/etcd_list.h"
+#include "io/etcd2_keys.h"
+#include "io/etcd_api.h"
 #include "io/etcd_publish.h"
-#include "io/etcd_watch.h"
 #include "io/store_kind.h"
-#include "proto/etcd_request.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-
-const struct bc_etcd_tuning bc_etcd_tuning_default = {
-    .page_keys = 10000,
-    .backoff_ms = 800,
-    .backoff_most_ms = 30000,
-    .healthy_ms = 120000,
-    .created_ms = 5000,
-    .life_least_ms = 300000,
-    .life_most_ms = 600000,
-    .unary_ms = 10000,
-    .quiet_ms = 20000,
-    .relist_ms = 3600000,
-    .list_spread_ms = 1000,
-    .reauth_spread_ms = 2000,
-    .lease_ttl_s = 60,
-    .lease_spread_ms = 60000,
-    .txn_ops = 100,
-    .txn_gap_ms = 500,
-    .pause_ms = 300000,
-    .stale_ms = 10000,
-    .reput_ms = 10000,
-};
 
 /* A watch tells inside of its stream that the token is too old: so often a new one is enough. */
-enum { AUTH_TRIES = 3, RETELL_MS = 60000 };
+enum { AUTH_TRIES = 3, RETELL_MS = 60000, QUIET_LEAST_MS = 500 };
 
 struct etcd {
   struct bc_store base;
@@ -43,15 +18,15 @@ struct etcd {
   struct bc_etcd_tuning tuning;
   struct bc_store_handler handler;
   struct bc_etcd_random random;
-  char *prefix; /* "/bgp/" */
-  char *ranges[BC_ETCD_RANGES];
-  char *own_dirs[2]; /* "node/NODE/neighbors/", "node/NODE/routes/" */
-  char *own_status;
+  const struct bc_etcd_api *api;
+  struct bc_etcd_names names;
+  struct bc_etcd2_keys *keys; /* NULL: every deleted key is told by its name */
+  struct bc_etcd2_keys *list_keys;
   struct bc_etcd_link *link;
   struct bc_etcd_list_handler list_handler;
-  struct bc_etcd_list list;
+  void *list;
   struct bc_etcd_watch_handler watch_handler;
-  struct bc_etcd_watch watches[BC_ETCD_RANGES];
+  struct bc_etcd_watch *watches[BC_ETCD_RANGES];
   struct bc_etcd_publish_handler publish_handler;
   struct bc_etcd_publish *publish;
   struct bc_store_point point; /* the highest known */
@@ -61,11 +36,11 @@ struct etcd {
   bool was_connected;
   bool leaving;
   bool closed;
-  unsigned failures;
-  struct bc_mono healthy_since;
+  struct bc_etcd_backoff backoff;
   struct bc_mono checked; /* when a check said that nothing is missing */
   struct bc_timer *retry;
   struct bc_timer *quiet;
+  int64_t quiet_ms; /* tuning.quiet_ms, or less while the server forgets quickly */
   struct bc_timer *relist;
   struct bc_timer *end; /* frees a closed store, away from its callbacks */
   struct bc_etcd_call *check;
@@ -74,15 +49,6 @@ struct etcd {
   char *state_text;
   struct bc_mono told;
 };
-
-int64_t bc_etcd_random(struct bc_etcd_random *random, int64_t most) {
-  random->state += 0x9e3779b97f4a7c15U;
-  uint64_t z = random->state;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-  z ^= z >> 31;
-  return most <= 0 ? 0 : (int64_t)(z % ((uint64_t)most + 1));
-}
 
 static void etcd_start_check(struct etcd *etcd, bool verdict);
 static void etcd_reach_connected(struct etcd *etcd);
@@ -105,7 +71,7 @@ static void etcd_tell_state(struct etcd *etcd, enum bc_store_state state, const 
 
 static void etcd_stop_watches(struct etcd *etcd) {
   for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-    bc_etcd_watch_stop(&etcd->watches[i]);
+    bc_etcd_watch_stop(etcd->watches[i]);
   }
 }
 
@@ -116,7 +82,7 @@ static bool etcd_stop_reading(struct etcd *etcd) {
   bc_etcd_link_cancel(etcd->check);
   etcd->check = NULL;
   etcd_stop_watches(etcd);
-  if (bc_etcd_list_stop(&etcd->list)) {
+  if (etcd->api->list_stop(etcd->list)) {
     etcd->need_list = true;
     etcd->handler.list_abort(etcd->handler.arg);
   }
@@ -131,28 +97,16 @@ static void etcd_start_watch(struct etcd *etcd, struct bc_etcd_watch *watch) {
 static void etcd_on_retry(void *arg) {
   struct etcd *etcd = arg;
   if (etcd->need_list) {
-    bc_etcd_list_start(&etcd->list);
+    etcd->api->list_start(etcd->list);
     return;
   }
   for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-    etcd_start_watch(etcd, &etcd->watches[i]);
+    etcd_start_watch(etcd, etcd->watches[i]);
   }
 }
 
-/* Full jitter: a random time below a bound that doubles with each failure. */
 static int64_t etcd_next_delay(struct etcd *etcd) {
-  struct bc_mono now = bc_loop_now(etcd->loop);
-  if (bc_mono_is_set(etcd->healthy_since) && bc_mono_ms_between(etcd->healthy_since, now) >= etcd->tuning.healthy_ms) {
-    etcd->failures = 0;
-  }
-  etcd->healthy_since = (struct bc_mono){0};
-  int64_t bound = etcd->tuning.backoff_ms;
-  for (unsigned i = 0; i < etcd->failures && bound < etcd->tuning.backoff_most_ms; i++) {
-    bound *= 2;
-  }
-  bound = bound < etcd->tuning.backoff_most_ms ? bound : etcd->tuning.backoff_most_ms;
-  etcd->failures += etcd->failures < 1000 ? 1 : 0;
-  int64_t delay = bc_etcd_random(&etcd->random, bound);
+  int64_t delay = bc_etcd_backoff_next(&etcd->backoff, &etcd->tuning, &etcd->random, bc_loop_now(etcd->loop));
   if (etcd->need_list && etcd->listed) {
     delay += bc_etcd_random(&etcd->random, etcd->tuning.list_spread_ms);
   }
@@ -183,21 +137,10 @@ static void etcd_fail(struct etcd *etcd, const struct bc_etcd_reply *reply) {
   if (bc_etcd_reply_is_refusal(reply)) {
     etcd->was_connected = false;
     etcd_tell_state(etcd, BC_STORE_STATE_REFUSED, text.text);
-  } else if (etcd->failures >= tries) {
+  } else if (etcd->backoff.failures >= tries) {
     etcd->was_connected = false;
     etcd_tell_state(etcd, BC_STORE_STATE_UNREACHABLE, text.text);
   }
-}
-
-/* A key below the prefix, as the handlers know it. */
-static struct bc_str etcd_relative(const struct etcd *etcd, struct bc_str key) {
-  size_t len = strlen(etcd->prefix);
-  return (struct bc_str){.at = key.at + len, .len = key.len - len};
-}
-
-static bool etcd_is_own(const struct etcd *etcd, struct bc_str key) {
-  return bc_str_is(key, etcd->own_status) || bc_str_starts(key, etcd->own_dirs[0]) ||
-         bc_str_starts(key, etcd->own_dirs[1]);
 }
 
 static void etcd_on_list_begin(void *arg, const struct bc_etcd_header *header) {
@@ -206,30 +149,45 @@ static void etcd_on_list_begin(void *arg, const struct bc_etcd_header *header) {
       (etcd->point.cluster_id != header->cluster_id || header->revision < etcd->point.revision)) {
     bc_etcd_link_drop_token(etcd->link);
   }
-  etcd->point = (struct bc_store_point){.cluster_id = header->cluster_id, .revision = header->revision};
+  etcd->point =
+      (struct bc_store_point){.type = etcd->api->type, .cluster_id = header->cluster_id, .revision = header->revision};
   bc_etcd_publish_list_begin(etcd->publish, header);
+  if (etcd->api->tells_directories) {
+    bc_etcd2_keys_free(etcd->list_keys);
+    etcd->list_keys = bc_etcd2_keys_new();
+  }
   etcd->handler.list_begin(etcd->handler.arg, etcd->point);
 }
 
 static void etcd_on_list_entry(void *arg, const struct bc_etcd_kv *kv) {
   struct etcd *etcd = arg;
-  struct bc_str key = etcd_relative(etcd, kv->key);
-  if (etcd_is_own(etcd, key)) {
+  struct bc_str key = bc_etcd_names_relative(&etcd->names, kv->key);
+  if (etcd->list_keys != NULL) {
+    bc_etcd2_keys_put(etcd->list_keys, kv->key, kv->mod_revision);
+  }
+  if (bc_etcd_names_is_own(&etcd->names, key)) {
     bc_etcd_publish_list_key(etcd->publish, key, kv);
   } else {
     etcd->handler.list_entry(etcd->handler.arg, key, kv->value, kv->mod_revision);
   }
 }
 
+static uint64_t etcd_list_revision(const struct etcd *etcd, const struct bc_etcd_header *header, size_t range) {
+  return etcd->api->list_revision == NULL ? header->revision : etcd->api->list_revision(etcd->list, range);
+}
+
 static void etcd_on_list_end(void *arg, const struct bc_etcd_header *header) {
   struct etcd *etcd = arg;
+  bc_etcd2_keys_free(etcd->keys);
+  etcd->keys = etcd->list_keys;
+  etcd->list_keys = NULL;
   etcd->need_list = false;
   etcd->listed = true;
   etcd->checked = bc_loop_now(etcd->loop);
   bc_etcd_publish_list_end(etcd->publish, header->revision);
   for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-    etcd->watches[i].next = header->revision + 1;
-    etcd_start_watch(etcd, &etcd->watches[i]);
+    etcd->watches[i]->next = etcd_list_revision(etcd, header, i) + 1;
+    etcd_start_watch(etcd, etcd->watches[i]);
   }
   int64_t spread = etcd->tuning.relist_ms / 10;
   bc_timer_start(etcd->relist, etcd->tuning.relist_ms - spread + bc_etcd_random(&etcd->random, 2 * spread));
@@ -252,22 +210,25 @@ static void etcd_on_list_fail(void *arg, const struct bc_etcd_reply *reply, bool
 }
 
 static void etcd_arm_quiet(struct etcd *etcd) {
-  bc_timer_start(etcd->quiet, etcd->tuning.quiet_ms);
+  bc_timer_start(etcd->quiet, etcd->quiet_ms);
 }
 
 /* Since when nothing was heard: of the watch that is silent longer, or of a check that was fine. */
 static struct bc_mono etcd_heard(const struct etcd *etcd) {
-  struct bc_mono heard = etcd->watches[0].heard;
+  struct bc_mono heard = etcd->watches[0]->heard;
   for (size_t i = 1; i < BC_ETCD_RANGES; i++) {
-    heard = etcd->watches[i].heard.us < heard.us ? etcd->watches[i].heard : heard;
+    heard = etcd->watches[i]->heard.us < heard.us ? etcd->watches[i]->heard : heard;
   }
   return etcd->checked.us > heard.us ? etcd->checked : heard;
 }
 
 static void etcd_on_quiet(void *arg) {
   struct etcd *etcd = arg;
-  struct bc_mono due = bc_mono_add_ms(etcd_heard(etcd), etcd->tuning.quiet_ms);
-  if (etcd->check == NULL && bc_mono_reached(due, bc_loop_now(etcd->loop))) {
+  struct bc_mono due = bc_mono_add_ms(etcd_heard(etcd), etcd->quiet_ms);
+  if (etcd->check != NULL) {
+    return; /* its end arms this again, or ends the connection */
+  }
+  if (bc_mono_reached(due, bc_loop_now(etcd->loop))) {
     etcd_start_check(etcd, false);
   } else {
     bc_timer_start_at(etcd->quiet, due);
@@ -277,7 +238,7 @@ static void etcd_on_quiet(void *arg) {
 static void etcd_on_watch_created(void *arg, struct bc_etcd_watch *watch) {
   struct etcd *etcd = arg;
   (void)watch;
-  if (!etcd->connected && etcd->watches[0].live && etcd->watches[1].live) {
+  if (!etcd->connected && etcd->watches[0]->live && etcd->watches[1]->live) {
     etcd_reach_connected(etcd);
   }
 }
@@ -285,22 +246,18 @@ static void etcd_on_watch_created(void *arg, struct bc_etcd_watch *watch) {
 static void etcd_reach_connected(struct etcd *etcd) {
   etcd->connected = true;
   etcd->was_connected = true;
-  if (!bc_mono_is_set(etcd->healthy_since)) {
-    etcd->healthy_since = bc_loop_now(etcd->loop);
-  }
+  bc_etcd_backoff_healthy(&etcd->backoff, bc_loop_now(etcd->loop));
   etcd_arm_quiet(etcd);
   bc_etcd_publish_ready(etcd->publish, true);
   etcd_tell_state(etcd, BC_STORE_STATE_CONNECTED, bc_etcd_link_endpoint(etcd->link));
 }
 
-static void etcd_on_change(void *arg, const struct bc_etcd_kv *kv) {
-  struct etcd *etcd = arg;
-  size_t len = strlen(etcd->prefix);
-  if (kv->key.len < len || memcmp(kv->key.at, etcd->prefix, len) != 0) {
+static void etcd_tell_change(struct etcd *etcd, const struct bc_etcd_kv *kv) {
+  struct bc_str key = bc_etcd_names_relative(&etcd->names, kv->key);
+  if (key.at == NULL) {
     return;
   }
-  struct bc_str key = etcd_relative(etcd, kv->key);
-  if (etcd_is_own(etcd, key)) {
+  if (bc_etcd_names_is_own(&etcd->names, key)) {
     bc_etcd_publish_event(etcd->publish, key, kv);
     return;
   }
@@ -308,11 +265,43 @@ static void etcd_on_change(void *arg, const struct bc_etcd_kv *kv) {
   etcd->handler.change(etcd->handler.arg, key, value, kv->mod_revision);
 }
 
+/* All that is known below it went with it. */
+static void etcd_tell_directory(struct etcd *etcd, const struct bc_etcd_kv *directory) {
+  char *key;
+  while (!etcd->closed &&
+         (key = bc_etcd2_keys_take_below(etcd->keys, directory->key, directory->mod_revision)) != NULL) {
+    struct bc_etcd_kv kv = {.key = bc_str_of(key), .mod_revision = directory->mod_revision, .deleted = true};
+    etcd_tell_change(etcd, &kv);
+    free(key);
+  }
+}
+
+static void etcd_on_change(void *arg, const struct bc_etcd_kv *kv) {
+  struct etcd *etcd = arg;
+  if (etcd->keys == NULL) {
+    etcd_tell_change(etcd, kv);
+  } else if (kv->is_directory) {
+    etcd_tell_directory(etcd, kv);
+  } else if (!kv->deleted) {
+    bc_etcd2_keys_put(etcd->keys, kv->key, kv->mod_revision);
+    etcd_tell_change(etcd, kv);
+  } else if (bc_etcd2_keys_remove(etcd->keys, kv->key)) {
+    etcd_tell_change(etcd, kv);
+  }
+}
+
+static void etcd_note_revision(struct etcd *etcd) {
+  for (size_t i = 0; i < BC_ETCD_RANGES && !etcd->closed; i++) {
+    bc_etcd_watch_note(etcd->watches[i], etcd->point.revision);
+  }
+}
+
 static void etcd_on_applied(void *arg, uint64_t revision) {
   struct etcd *etcd = arg;
   /* The two watches run apart: what is told must not seem to go back because one is slower. */
   etcd->point.revision = revision > etcd->point.revision ? revision : etcd->point.revision;
   etcd->handler.changes_end(etcd->handler.arg, etcd->point);
+  etcd_note_revision(etcd);
 }
 
 static void etcd_on_watch_ended(void *arg, struct bc_etcd_watch *watch, enum bc_etcd_watch_end end,
@@ -330,12 +319,24 @@ static void etcd_on_watch_ended(void *arg, struct bc_etcd_watch *watch, enum bc_
     etcd_start_check(etcd, true);
     break;
   default:
-    if (reply->error.trouble == BC_ETCD_TROUBLE_AUTH && etcd->failures < AUTH_TRIES) {
+    if (reply->error.trouble == BC_ETCD_TROUBLE_AUTH && etcd->backoff.failures < AUTH_TRIES) {
       bc_etcd_link_drop_token(etcd->link);
       etcd_again(etcd);
     } else {
+      if (reply->err == BC_ERR_TIMEOUT) {
+        bc_etcd_link_drop_token(etcd->link); /* one of a history that the server does not have makes it wait for ever */
+      }
       etcd_fail(etcd, reply);
     }
+  }
+}
+
+/* v2: others' events push ours out of the server's history, so the check must be there before that. */
+static void etcd_set_pace(struct etcd *etcd, uint64_t moved) {
+  if (etcd->api->tells_directories && moved > etcd->tuning.history / 2) {
+    etcd->quiet_ms = etcd->quiet_ms / 2 > QUIET_LEAST_MS ? etcd->quiet_ms / 2 : QUIET_LEAST_MS;
+  } else if (etcd->quiet_ms < etcd->tuning.quiet_ms) {
+    etcd->quiet_ms = etcd->quiet_ms * 2 < etcd->tuning.quiet_ms ? etcd->quiet_ms * 2 : etcd->tuning.quiet_ms;
   }
 }
 
@@ -351,28 +352,27 @@ static void etcd_take_check(struct etcd *etcd, const struct bc_etcd_header *head
     bc_fault_set(&reply.error.fault, 0, "this member of the cluster lags behind");
     etcd_fail(etcd, &reply);
   } else {
+    etcd_set_pace(etcd, header->revision - etcd->point.revision);
     etcd->point.revision = header->revision;
     etcd->checked = bc_loop_now(etcd->loop);
     etcd_arm_quiet(etcd);
+    etcd_note_revision(etcd);
   }
 }
 
 static void etcd_on_check(void *arg, const struct bc_etcd_reply *reply) {
   struct etcd *etcd = arg;
-  struct bc_etcd_range_answer answer;
+  struct bc_etcd_header header;
   struct bc_etcd_reply bad = *reply;
   etcd->check = NULL;
-  if (bad.err == BC_ERR_OK) {
-    bad.err = bc_etcd_answer_range(reply->body, &answer, NULL, NULL, &bad.error.fault);
-  }
+  bad.err = etcd->api->read_check(reply, &header, &bad.error.fault);
   if (bad.err != BC_ERR_OK) {
     etcd_fail(etcd, &bad);
   } else {
-    etcd_take_check(etcd, &answer.header);
+    etcd_take_check(etcd, &header);
   }
 }
 
-/* Counts one key that cannot exist: the cheapest read that the whole cluster must agree to. */
 static void etcd_start_check(struct etcd *etcd, bool verdict) {
   if (verdict) {
     etcd_stop_watches(etcd);
@@ -381,11 +381,7 @@ static void etcd_start_check(struct etcd *etcd, bool verdict) {
     etcd->check = NULL;
   }
   etcd->check_is_verdict = verdict;
-  struct bc_buf body;
-  bc_buf_init(&body, (size_t)4 * BC_LIMIT_KEY_BYTES);
-  bc_etcd_request_range(&body, &(struct bc_etcd_range){.key = bc_str_of(etcd->ranges[0]), .count_only = true});
-  etcd->check = bc_etcd_link_call(etcd->link, "/kv/range", bc_buf_str(&body), etcd_on_check, etcd);
-  bc_buf_free(&body);
+  etcd->check = etcd->api->check(etcd->link, &etcd->names, etcd_on_check, etcd);
 }
 
 static void etcd_relist(struct bc_store *store) {
@@ -441,26 +437,22 @@ static int64_t etcd_age_ms(const struct bc_store *store) {
   return bc_mono_is_set(heard) ? bc_mono_ms_between(heard, bc_loop_now(etcd->loop)) : -1;
 }
 
-static void etcd_free(void *arg) {
-  struct etcd *etcd = arg;
+static void etcd_free(struct etcd *etcd) {
   bc_etcd_publish_free(etcd->publish);
-  if (etcd->link != NULL) {
-    for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-      bc_etcd_watch_fini(&etcd->watches[i]);
-    }
-    bc_etcd_list_fini(&etcd->list);
+  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
+    bc_etcd_watch_free(etcd->watches[i]);
+  }
+  if (etcd->list != NULL) {
+    etcd->api->list_free(etcd->list);
   }
   bc_etcd_link_close(etcd->link);
   bc_timer_free(etcd->retry);
   bc_timer_free(etcd->quiet);
   bc_timer_free(etcd->relist);
   bc_timer_free(etcd->end);
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-    free(etcd->ranges[i]);
-    free(etcd->own_dirs[i]);
-  }
-  free(etcd->prefix);
-  free(etcd->own_status);
+  bc_etcd_names_fini(&etcd->names);
+  bc_etcd2_keys_free(etcd->keys);
+  bc_etcd2_keys_free(etcd->list_keys);
   free(etcd->state_text);
   free(etcd);
 }
@@ -479,52 +471,23 @@ static void etcd_close(struct bc_store *store) {
   bc_etcd_link_cancel(etcd->check);
   etcd->check = NULL;
   etcd_stop_watches(etcd);
-  (void)bc_etcd_list_stop(&etcd->list);
+  (void)etcd->api->list_stop(etcd->list);
   bc_etcd_publish_free(etcd->publish);
   etcd->publish = NULL;
   /* A handler may be what closes it: the rest goes when nothing of it is on the stack any more. */
   bc_timer_start(etcd->end, 0);
 }
 
-static const struct bc_store_kind etcd_kind = {
-    .name = "etcd v3",
-    .close = etcd_close,
-    .relist = etcd_relist,
-    .publish = etcd_publish,
-    .publish_enable = etcd_publish_enable,
-    .leave = etcd_leave,
-    .endpoint = etcd_endpoint,
-    .age_ms = etcd_age_ms,
-};
-
-static char *etcd_join(const char *a, const char *b, const char *c, const char *d) {
-  struct bc_buf text;
-  bc_buf_init(&text, BC_LIMIT_KEY_BYTES);
-  bc_buf_add_text(&text, a);
-  bc_buf_add_text(&text, b);
-  bc_buf_add_text(&text, c);
-  bc_buf_add_text(&text, d);
-  return bc_buf_take(&text);
-}
-
-/* "/bgp" and "/bgp/" give "/bgp/". */
-static void etcd_name_keys(struct etcd *etcd, const char *prefix, const char *node) {
-  struct bc_str base = bc_str_of(prefix);
-  while (base.len > 0 && base.at[base.len - 1] == '/') {
-    base.len--;
+#define ETCD_KIND(text, can_transact)                                                                                  \
+  {                                                                                                                    \
+    .name = (text), .has_transactions = (can_transact), .close = etcd_close, .relist = etcd_relist,                    \
+    .publish = etcd_publish, .publish_enable = etcd_publish_enable, .leave = etcd_leave, .endpoint = etcd_endpoint,    \
+    .age_ms = etcd_age_ms,                                                                                             \
   }
-  char *root = bc_mem_copy_text(base.at, base.len);
-  etcd->prefix = etcd_join(root, "/", "", "");
-  free(root);
-  etcd->ranges[0] = etcd_join(etcd->prefix, "routes/", "", "");
-  etcd->ranges[1] = etcd_join(etcd->prefix, "node/", node, "/");
-  etcd->own_dirs[0] = etcd_join("node/", node, "/neighbors/", "");
-  etcd->own_dirs[1] = etcd_join("node/", node, "/routes/", "");
-  etcd->own_status = etcd_join("node/", node, "/status", "");
-}
+static const struct bc_store_kind etcd3_kind = ETCD_KIND("etcd v3", true);
+static const struct bc_store_kind etcd2_kind = ETCD_KIND("etcd v2", false);
 
 static void etcd_build(struct etcd *etcd) {
-  struct bc_str ranges[BC_ETCD_RANGES];
   etcd->list_handler = (struct bc_etcd_list_handler){.arg = etcd,
                                                      .begin = etcd_on_list_begin,
                                                      .entry = etcd_on_list_entry,
@@ -537,34 +500,38 @@ static void etcd_build(struct etcd *etcd) {
                                                        .ended = etcd_on_watch_ended};
   etcd->publish_handler = (struct bc_etcd_publish_handler){.arg = etcd, .problem = etcd_on_problem};
   for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-    ranges[i] = bc_str_of(etcd->ranges[i]);
-    bc_etcd_watch_init(&etcd->watches[i], etcd->loop, etcd->link, &etcd->tuning, &etcd->random, ranges[i],
-                       &etcd->watch_handler);
+    struct bc_etcd_watch_setup setup = {.loop = etcd->loop,
+                                        .link = etcd->link,
+                                        .tuning = &etcd->tuning,
+                                        .random = &etcd->random,
+                                        .handler = &etcd->watch_handler,
+                                        .prefix = bc_str_of(etcd->names.ranges[i])};
+    etcd->watches[i] = bc_etcd_watch_new(etcd->api->watch, &setup);
   }
-  bc_etcd_list_init(&etcd->list, etcd->link, etcd->tuning.page_keys, ranges, &etcd->list_handler);
-  etcd->publish =
-      bc_etcd_publish_new(etcd->loop, etcd->link, &etcd->tuning, &etcd->random, etcd->prefix, &etcd->publish_handler);
+  etcd->list = etcd->api->list_new(etcd->link, &etcd->tuning, &etcd->names, &etcd->list_handler);
+  etcd->publish = bc_etcd_publish_new(etcd->loop, etcd->link, etcd->api->writer, &etcd->tuning, &etcd->random,
+                                      &etcd->names, &etcd->publish_handler);
 }
 
-enum bc_err bc_etcd_open(struct bc_loop *loop, const struct bc_store_options *options,
+enum bc_err bc_etcd_open(struct bc_loop *loop, enum bc_store_type type, const struct bc_store_options *options,
                          const struct bc_etcd_tuning *tuning, const struct bc_store_handler *handler,
                          struct bc_store **store, struct bc_fault *fault) {
   struct etcd *etcd = bc_mem_new(1, sizeof *etcd);
-  etcd->base.kind = &etcd_kind;
+  bool is_v2 = type == BC_STORE_TYPE_ETCD_V2;
+  etcd->base.kind = is_v2 ? &etcd2_kind : &etcd3_kind;
+  etcd->api = is_v2 ? &bc_etcd2_api : &bc_etcd3_api;
   etcd->loop = loop;
   etcd->tuning = *tuning;
   etcd->handler = *handler;
   etcd->need_list = true;
-  etcd->random.state = options->random_seed;
-  if (options->random_seed == 0) {
-    (void)!getrandom(&etcd->random.state, sizeof etcd->random.state, 0);
-  }
-  etcd_name_keys(etcd, options->prefix, options->node);
+  etcd->quiet_ms = tuning->quiet_ms;
+  bc_etcd_random_seed(&etcd->random, options->random_seed);
+  bc_etcd_names_init(&etcd->names, options->prefix, options->node);
   etcd->retry = bc_timer_new(loop, etcd_on_retry, etcd);
   etcd->quiet = bc_timer_new(loop, etcd_on_quiet, etcd);
   etcd->relist = bc_timer_new(loop, etcd_on_relist_timer, etcd);
   etcd->end = bc_timer_new(loop, etcd_on_end, etcd);
-  enum bc_err err = bc_etcd_link_open(loop, options, &etcd->tuning, &etcd->random, &etcd->link, fault);
+  enum bc_err err = bc_etcd_link_open(loop, type, options, &etcd->tuning, &etcd->random, &etcd->link, fault);
   if (err != BC_ERR_OK) {
     etcd_free(etcd);
     return err;

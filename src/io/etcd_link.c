@@ -3,32 +3,37 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "io/http.h"
+#include "proto/etcd2_answer.h"
+#include "proto/etcd2_request.h"
 #include "proto/etcd_request.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <unistd.h>
 
 /* For link_fail_waiting. */
 #define LINK_ALL SIZE_MAX
 
-enum { LINK_USER_BYTES = 1024, LINK_TOKEN_BYTES = 8192, LINK_SMALL_BYTES = 65536 };
+enum { LINK_TOKEN_BYTES = 8192, LINK_SMALL_BYTES = 65536 };
 
 struct link_endpoint {
-  char *url;
   const char *api; /* NULL: not known yet */
+  char version[BC_ETCD_VERSION_BYTES];
 };
 
 struct bc_etcd_call {
   LIST_ENTRY(bc_etcd_call) link;
   struct bc_etcd_link *owner;
-  const char *path;
+  const char *method; /* v3: NULL */
+  char *path;
   struct bc_buf body;
   struct bc_buf answer;
   size_t endpoint;
+  bool has_body;
+  bool has_deadline;
+  struct bc_etcd_header header;
   bc_etcd_bytes_fn *on_bytes;
+  bc_etcd_head_fn *on_head;
   bc_etcd_reply_fn *fn;
   void *arg;
   struct bc_http_call *http; /* NULL: waits for the probe or the login */
@@ -39,11 +44,12 @@ struct bc_etcd_call {
 };
 
 struct bc_etcd_link {
+  bool is_v2;
   const struct bc_etcd_tuning *tuning;
   struct bc_etcd_random *random;
   struct bc_http *http;
+  struct bc_etcd_link_options options;
   struct link_endpoint endpoints[BC_LIMIT_ETCD_ENDPOINTS];
-  size_t count;
   size_t current;
   size_t timeouts; /* in a row, of calls with a token */
   LIST_HEAD(, bc_etcd_call) calls;
@@ -52,8 +58,6 @@ struct bc_etcd_link {
   struct bc_buf probe_answer;
   size_t probed;
 
-  char *user;
-  char *password;
   bool auth_off;
   struct bc_buf token;
   unsigned login_number;
@@ -68,6 +72,7 @@ static void link_advance(struct bc_etcd_call *call);
 static void link_call_free(struct bc_etcd_call *call) {
   LIST_REMOVE(call, link);
   bc_http_cancel(call->http);
+  free(call->path);
   bc_buf_free(&call->body);
   bc_buf_free(&call->answer);
   free(call);
@@ -113,15 +118,15 @@ static void link_fail_waiting(struct bc_etcd_link *link, size_t endpoint, const 
 }
 
 /* What an HTTP end without a good answer means. */
-static void link_read_end(const struct bc_http_result *result, const struct bc_buf *answer,
-                          struct bc_etcd_reply *reply) {
+static void link_read_end(const struct bc_etcd_link *link, const struct bc_http_result *result,
+                          const struct bc_buf *answer, struct bc_etcd_reply *reply) {
   *reply = (struct bc_etcd_reply){.err = result->err, .error = {.code = -1, .fault = result->fault}};
   if (bc_buf_status(answer) != BC_ERR_OK) {
     reply->err = BC_ERR_LIMIT;
     bc_fault_set(&reply->error.fault, 0, "the answer is longer than %zu bytes", answer->max);
-  } else if (result->err == BC_ERR_OK && result->status != 200) {
+  } else if (result->err == BC_ERR_OK && result->status != 200 && result->status != 201) {
     reply->err = BC_ERR_REFUSED;
-    bc_etcd_answer_error(result->status, bc_buf_str(answer), &reply->error);
+    (link->is_v2 ? bc_etcd2_answer_error : bc_etcd_answer_error)(result->status, bc_buf_str(answer), &reply->error);
   }
 }
 
@@ -135,10 +140,15 @@ static void link_on_probe_done(void *arg, const struct bc_http_result *result) {
   struct bc_etcd_link *link = arg;
   struct bc_etcd_reply reply;
   link->probe = NULL;
-  link_read_end(result, &link->probe_answer, &reply);
+  link_read_end(link, result, &link->probe_answer, &reply);
+  struct link_endpoint *endpoint = &link->endpoints[link->probed];
   if (reply.err == BC_ERR_OK) {
-    reply.err =
-        bc_etcd_answer_version(bc_buf_str(&link->probe_answer), &link->endpoints[link->probed].api, &reply.error.fault);
+    bc_etcd_answer_version_text(bc_buf_str(&link->probe_answer), endpoint->version);
+    if (link->is_v2) {
+      endpoint->api = "";
+    } else {
+      reply.err = bc_etcd_answer_version(bc_buf_str(&link->probe_answer), &endpoint->api, &reply.error.fault);
+    }
   }
   bc_buf_clear(&link->probe_answer);
   if (reply.err == BC_ERR_OK) {
@@ -154,7 +164,7 @@ static void link_start_probe(struct bc_etcd_link *link, size_t endpoint) {
   }
   struct bc_buf url;
   bc_buf_init(&url, LINK_SMALL_BYTES);
-  bc_buf_add_format(&url, "%s/version", link->endpoints[endpoint].url);
+  bc_buf_add_format(&url, "%s/version", link->options.urls[endpoint]);
   link->probed = endpoint;
   link->probe = bc_http_start(link->http, &(struct bc_http_request){.url = url.data,
                                                                     .timeout_ms = link->tuning->created_ms,
@@ -174,7 +184,7 @@ static void link_on_login_done(void *arg, const struct bc_http_result *result) {
   struct bc_etcd_link *link = arg;
   struct bc_etcd_reply reply;
   link->login = NULL;
-  link_read_end(result, &link->login_answer, &reply);
+  link_read_end(link, result, &link->login_answer, &reply);
   if (reply.err == BC_ERR_OK) {
     bc_buf_clear(&link->token);
     reply.err = bc_etcd_answer_token(bc_buf_str(&link->login_answer), &link->token, &reply.error.fault);
@@ -204,9 +214,9 @@ static void link_on_login_timer(void *arg) {
   struct bc_buf body;
   bc_buf_init(&url, LINK_SMALL_BYTES);
   bc_buf_init(&body, LINK_SMALL_BYTES);
-  bc_buf_add_format(&url, "%s%s/auth/authenticate", endpoint->url, endpoint->api);
+  bc_buf_add_format(&url, "%s%s/auth/authenticate", link->options.urls[link->current], endpoint->api);
   /* The file was checked when it was read. */
-  (void)!bc_etcd_request_authenticate(&body, bc_str_of(link->user), bc_str_of(link->password));
+  (void)!bc_etcd_request_authenticate(&body, bc_str_of(link->options.user), bc_str_of(link->options.password));
   static const char *const headers[] = {"Content-Type: application/json", NULL};
   link->login = bc_http_start(link->http, &(struct bc_http_request){.url = url.data,
                                                                     .headers = headers,
@@ -234,7 +244,7 @@ static void link_on_body(void *arg, int status, struct bc_str bytes) {
   bc_buf_add_str(&call->answer, bytes);
   if (bc_buf_status(&call->answer) != BC_ERR_OK) {
     struct bc_etcd_reply reply;
-    link_read_end(&(struct bc_http_result){.err = BC_ERR_LIMIT}, &call->answer, &reply);
+    link_read_end(call->owner, &(struct bc_http_result){.err = BC_ERR_LIMIT}, &call->answer, &reply);
     link_finish(call, &reply);
   }
 }
@@ -242,7 +252,7 @@ static void link_on_body(void *arg, int status, struct bc_str bytes) {
 /* True: the call goes on with a new token. */
 static bool link_try_again(struct bc_etcd_call *call, const struct bc_etcd_reply *reply) {
   struct bc_etcd_link *link = call->owner;
-  if (reply->error.trouble != BC_ETCD_TROUBLE_AUTH || link->user == NULL || call->retried) {
+  if (link->is_v2 || reply->error.trouble != BC_ETCD_TROUBLE_AUTH || link->options.user == NULL || call->retried) {
     return false;
   }
   call->retried = true;
@@ -261,10 +271,10 @@ static void link_on_done(void *arg, const struct bc_http_result *result) {
   struct bc_etcd_link *link = call->owner;
   struct bc_etcd_reply reply;
   call->http = NULL;
-  link_read_end(result, &call->answer, &reply);
+  link_read_end(link, result, &call->answer, &reply);
   if (reply.err == BC_ERR_TIMEOUT) {
     link->timeouts++;
-    if (link->timeouts >= link->count) {
+    if (link->timeouts >= link->options.count) {
       bc_etcd_link_drop_token(link);
     }
   } else if (result->status != 0) {
@@ -273,9 +283,18 @@ static void link_on_done(void *arg, const struct bc_http_result *result) {
   if (reply.err == BC_ERR_REFUSED && link_try_again(call, &reply)) {
     return;
   }
+  struct link_endpoint *endpoint = &link->endpoints[call->endpoint];
+  if (reply.error.trouble == BC_ETCD_TROUBLE_NO_API) {
+    bc_etcd_answer_no_api(endpoint->version, link->is_v2, &reply.error.fault);
+  }
   if (reply.error.trouble == BC_ETCD_TROUBLE_NO_API || result->status == 0) {
     /* Another version may listen there by now. */
-    link->endpoints[call->endpoint].api = NULL;
+    endpoint->api = NULL;
+  }
+  reply.header = call->header;
+  if (link->is_v2 && reply.err == BC_ERR_OK && reply.header.revision == 0) {
+    reply.err = BC_ERR_PROTOCOL;
+    bc_fault_set(&reply.error.fault, 0, "the answer has no header X-Etcd-Index: is this etcd?");
   }
   struct bc_buf answer = call->answer;
   bc_buf_init(&call->answer, 0);
@@ -284,33 +303,60 @@ static void link_on_done(void *arg, const struct bc_http_result *result) {
   bc_buf_free(&answer);
 }
 
-static void link_send(struct bc_etcd_call *call) {
-  struct bc_etcd_link *link = call->owner;
-  const struct link_endpoint *endpoint = &link->endpoints[call->endpoint];
-  struct bc_buf url;
-  struct bc_buf authorization;
-  bc_buf_init(&url, LINK_SMALL_BYTES);
-  bc_buf_init(&authorization, LINK_SMALL_BYTES);
-  /* 3.2 and 3.3 know this one path only below kv/. */
-  bool below_kv = strcmp(call->path, "/lease/revoke") == 0 && strcmp(endpoint->api, "/v3") != 0;
-  bc_buf_add_format(&url, "%s%s%s%s", endpoint->url, endpoint->api, below_kv ? "/kv" : "", call->path);
-  const char *headers[4] = {"Content-Type: application/json"};
-  size_t used = 1;
+/* v2: the server says at once where it stands; the body of a poll may come much later. */
+static void link_on_head(void *arg, int status, const struct bc_http_call *http) {
+  struct bc_etcd_call *call = arg;
+  enum bc_err err = bc_etcd2_answer_header(bc_http_header(http, "X-Etcd-Cluster-Id"),
+                                           bc_http_header(http, "X-Etcd-Index"), &call->header, NULL);
+  if (err == BC_ERR_OK && status == 200 && call->header.revision != 0 && call->on_head != NULL) {
+    call->on_head(call->arg, &call->header);
+  }
+}
+
+/* The headers of a call; `authorization` holds the text of one. */
+static void link_add_headers(const struct bc_etcd_call *call, const char *headers[static 4],
+                             struct bc_buf *authorization) {
+  const struct bc_etcd_link *link = call->owner;
+  size_t used = 0;
+  if (!link->is_v2) {
+    headers[used++] = "Content-Type: application/json";
+  }
   if (call->on_bytes != NULL) {
     /* Without it, a member that lost the majority goes on as if nothing ever changed. */
     headers[used++] = "Grpc-Metadata-hasleader: true";
   }
-  if (link->token.len > 0) {
-    bc_buf_add_format(&authorization, "Authorization: %s", link->token.data);
-    headers[used++] = authorization.data;
+  if (link->is_v2 && link->options.user != NULL) {
+    bc_etcd2_request_authorization(authorization, bc_str_of(link->options.user), bc_str_of(link->options.password));
+  } else if (link->token.len > 0) {
+    bc_buf_add_format(authorization, "Authorization: %s", link->token.data);
   }
+  if (authorization->len > 0) {
+    headers[used++] = authorization->data;
+  }
+}
+
+static void link_send(struct bc_etcd_call *call) {
+  struct bc_etcd_link *link = call->owner;
+  const struct link_endpoint *endpoint = &link->endpoints[call->endpoint];
+  const char *headers[4] = {NULL};
+  struct bc_buf url;
+  struct bc_buf authorization;
+  bc_buf_init(&url, LINK_SMALL_BYTES);
+  bc_buf_init(&authorization, LINK_SMALL_BYTES);
+  link_add_headers(call, headers, &authorization);
+  /* 3.2 and 3.3 know this one path only below kv/. */
+  bool below_kv = !link->is_v2 && strcmp(call->path, "/lease/revoke") == 0 && strcmp(endpoint->api, "/v3") != 0;
+  bc_buf_add_format(&url, "%s%s%s%s", link->options.urls[call->endpoint], endpoint->api, below_kv ? "/kv" : "",
+                    call->path);
   call->login = link->login_number;
   call->http = bc_http_start(
       link->http, &(struct bc_http_request){.url = url.data,
                                             .headers = headers,
-                                            .body = bc_buf_str(&call->body),
-                                            .timeout_ms = call->on_bytes != NULL ? 0 : link->tuning->unary_ms,
+                                            .method = call->method,
+                                            .body = call->has_body ? bc_buf_str(&call->body) : (struct bc_str){0},
+                                            .timeout_ms = call->has_deadline ? link->tuning->unary_ms : 0,
                                             .own_connection = call->on_bytes != NULL,
+                                            .on_head = link->is_v2 ? link_on_head : NULL,
                                             .on_body = link_on_body,
                                             .on_done = link_on_done,
                                             .arg = call});
@@ -322,38 +368,63 @@ static void link_advance(struct bc_etcd_call *call) {
   struct bc_etcd_link *link = call->owner;
   if (link->endpoints[call->endpoint].api == NULL) {
     link_start_probe(link, call->endpoint);
-  } else if (link->user != NULL && !link->auth_off && link->token.len == 0) {
+  } else if (!link->is_v2 && link->options.user != NULL && !link->auth_off && link->token.len == 0) {
     link_start_login(link);
   } else {
     link_send(call);
   }
 }
 
-static struct bc_etcd_call *link_start(struct bc_etcd_link *link, const char *path, struct bc_str body,
-                                       bc_etcd_bytes_fn *on_bytes, bc_etcd_reply_fn *fn, void *arg) {
+/* What is common to all calls; the caller sets the rest, then link_advance. */
+static struct bc_etcd_call *link_new_call(struct bc_etcd_link *link, const char *path, struct bc_str body,
+                                          bc_etcd_reply_fn *fn, void *arg) {
   struct bc_etcd_call *call = bc_mem_new(1, sizeof *call);
   call->owner = link;
-  call->path = path;
+  call->path = bc_mem_copy_string(path);
   call->endpoint = link->current;
-  call->on_bytes = on_bytes;
   call->fn = fn;
   call->arg = arg;
+  call->has_deadline = true;
+  call->has_body = body.at != NULL;
   bc_buf_init(&call->body, body.len);
   bc_buf_add_str(&call->body, body);
-  bc_buf_init(&call->answer, on_bytes == NULL ? BC_LIMIT_ETCD_OBJECT_BYTES : LINK_SMALL_BYTES);
+  bc_buf_init(&call->answer, BC_LIMIT_ETCD_OBJECT_BYTES);
   LIST_INSERT_HEAD(&link->calls, call, link);
-  link_advance(call);
   return call;
 }
 
 struct bc_etcd_call *bc_etcd_link_call(struct bc_etcd_link *link, const char *path, struct bc_str body,
                                        bc_etcd_reply_fn *fn, void *arg) {
-  return link_start(link, path, body, NULL, fn, arg);
+  struct bc_etcd_call *call = link_new_call(link, path, body, fn, arg);
+  link_advance(call);
+  return call;
 }
 
 struct bc_etcd_call *bc_etcd_link_stream(struct bc_etcd_link *link, const char *path, struct bc_str body,
                                          bc_etcd_bytes_fn *on_bytes, bc_etcd_reply_fn *fn, void *arg) {
-  return link_start(link, path, body, on_bytes, fn, arg);
+  struct bc_etcd_call *call = link_new_call(link, path, body, fn, arg);
+  call->on_bytes = on_bytes;
+  call->has_deadline = false;
+  bc_buf_init(&call->answer, LINK_SMALL_BYTES);
+  link_advance(call);
+  return call;
+}
+
+struct bc_etcd_call *bc_etcd_link_keys(struct bc_etcd_link *link, const char *method, const char *path,
+                                       struct bc_str form, bc_etcd_reply_fn *fn, void *arg) {
+  struct bc_etcd_call *call = link_new_call(link, path, form, fn, arg);
+  call->method = method;
+  link_advance(call);
+  return call;
+}
+
+struct bc_etcd_call *bc_etcd_link_poll(struct bc_etcd_link *link, const char *path, bc_etcd_head_fn *on_head,
+                                       bc_etcd_reply_fn *fn, void *arg) {
+  struct bc_etcd_call *call = link_new_call(link, path, (struct bc_str){0}, fn, arg);
+  call->on_head = on_head;
+  call->has_deadline = false;
+  link_advance(call);
+  return call;
 }
 
 bool bc_etcd_link_is_waiting(const struct bc_etcd_call *call) {
@@ -367,15 +438,19 @@ void bc_etcd_link_cancel(struct bc_etcd_call *call) {
 }
 
 void bc_etcd_link_next(struct bc_etcd_link *link) {
-  link->current = (link->current + 1) % link->count;
+  link->current = (link->current + 1) % link->options.count;
+}
+
+void bc_etcd_link_select(struct bc_etcd_link *link, size_t endpoint) {
+  link->current = endpoint;
 }
 
 size_t bc_etcd_link_count(const struct bc_etcd_link *link) {
-  return link->count;
+  return link->options.count;
 }
 
 const char *bc_etcd_link_endpoint(const struct bc_etcd_link *link) {
-  return link->endpoints[link->current].url;
+  return link->options.urls[link->current];
 }
 
 void bc_etcd_link_drop_token(struct bc_etcd_link *link) {
@@ -394,6 +469,7 @@ bool bc_etcd_reply_is_refusal(const struct bc_etcd_reply *reply) {
   case BC_ETCD_TROUBLE_COMMON_NAME:
   case BC_ETCD_TROUBLE_HOST:
   case BC_ETCD_TROUBLE_NO_API:
+  case BC_ETCD_TROUBLE_SHAPE:
     return true;
   default:
     return false;
@@ -416,81 +492,27 @@ void bc_etcd_reply_explain(const struct bc_etcd_reply *reply, struct bc_fault *t
   case BC_ETCD_TROUBLE_AUTH:
     bc_fault_set(text, 0, "etcd wants a valid user (%s): see the user file", words);
     break;
+  case BC_ETCD_TROUBLE_LOGIN:
+    bc_fault_set(text, 0, "etcd does not take our user and password (%s): see the user file", words);
+    break;
   default:
     bc_fault_set(text, 0, "%s", words);
   }
 }
 
-static enum bc_err link_read_user_file(struct bc_etcd_link *link, const char *path, struct bc_fault *fault) {
-  char line[LINK_USER_BYTES];
-  FILE *file = fopen(path, "re");
-  if (file == NULL) {
-    bc_fault_set(fault, 0, "cannot read the user file %s", path);
-    return BC_ERR_SYNTAX;
-  }
-  size_t len = fread(line, 1, sizeof line, file);
-  (void)fclose(file);
-  struct bc_str text = bc_str_trim((struct bc_str){.at = line, .len = len});
-  const char *colon = text.len == 0 ? NULL : memchr(text.at, ':', text.len);
-  if (len == sizeof line || colon == NULL || colon == text.at || memchr(text.at, '\n', text.len) != NULL) {
-    bc_fault_set(fault, 0, "the user file %s must hold one line: user:password", path);
-    return BC_ERR_SYNTAX;
-  }
-  size_t user_len = (size_t)(colon - text.at);
-  link->user = bc_mem_copy_text(text.at, user_len);
-  link->password = bc_mem_copy_text(colon + 1, text.len - user_len - 1);
-  struct bc_buf body;
-  bc_buf_init(&body, LINK_SMALL_BYTES);
-  enum bc_err err = bc_etcd_request_authenticate(&body, bc_str_of(link->user), bc_str_of(link->password));
-  bc_buf_free(&body);
-  explicit_bzero(line, sizeof line);
-  if (err != BC_ERR_OK) {
-    bc_fault_set(fault, 0, "the user file %s is not UTF-8", path);
-  }
-  return err;
-}
-
-static enum bc_err link_read_endpoints(struct bc_etcd_link *link, const char *endpoints, struct bc_fault *fault) {
-  struct bc_str rest = bc_str_of(endpoints);
-  struct bc_str field;
-  while (bc_str_next_field(&rest, ',', &field)) {
-    if (link->count == BC_LIMIT_ETCD_ENDPOINTS) {
-      bc_fault_set(fault, 0, "more than %d etcd endpoints", BC_LIMIT_ETCD_ENDPOINTS);
-      return BC_ERR_RANGE;
-    }
-    struct bc_buf url;
-    bc_buf_init(&url, LINK_USER_BYTES);
-    enum bc_err err = bc_http_check_endpoint(field, &url, fault);
-    if (err != BC_ERR_OK) {
-      bc_buf_free(&url);
-      return err;
-    }
-    link->endpoints[link->count++].url = bc_buf_take(&url);
-  }
-  if (link->count == 0) {
-    bc_fault_set(fault, 0, "no etcd endpoint is given");
-    return BC_ERR_SYNTAX;
-  }
-  return BC_ERR_OK;
-}
-
-static enum bc_err link_check_files(const struct bc_store_options *options, struct bc_fault *fault) {
-  const char *const files[] = {options->cacert, options->cert, options->key};
-  for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-    if (files[i] != NULL && access(files[i], R_OK) != 0) {
-      bc_fault_set(fault, 0, "cannot read %s", files[i]);
-      return BC_ERR_SYNTAX;
-    }
-  }
-  return BC_ERR_OK;
-}
-
-enum bc_err bc_etcd_link_open(struct bc_loop *loop, const struct bc_store_options *options,
+enum bc_err bc_etcd_link_open(struct bc_loop *loop, enum bc_store_type type, const struct bc_store_options *options,
                               const struct bc_etcd_tuning *tuning, struct bc_etcd_random *random,
                               struct bc_etcd_link **result, struct bc_fault *fault) {
+  struct bc_etcd_link_options read;
+  enum bc_err err = bc_etcd_link_read_options(options, &read, fault);
+  if (err != BC_ERR_OK) {
+    return err;
+  }
   struct bc_etcd_link *link = bc_mem_new(1, sizeof *link);
+  link->is_v2 = type == BC_STORE_TYPE_ETCD_V2;
   link->tuning = tuning;
   link->random = random;
+  link->options = read;
   LIST_INIT(&link->calls);
   bc_buf_init(&link->probe_answer, LINK_SMALL_BYTES);
   bc_buf_init(&link->login_answer, LINK_SMALL_BYTES);
@@ -498,19 +520,8 @@ enum bc_err bc_etcd_link_open(struct bc_loop *loop, const struct bc_store_option
   link->login_timer = bc_timer_new(loop, link_on_login_timer, link);
   link->http =
       bc_http_new(loop, &(struct bc_http_tls){.cacert = options->cacert, .cert = options->cert, .key = options->key});
-  enum bc_err err = link_read_endpoints(link, options->endpoints, fault);
-  if (err == BC_ERR_OK) {
-    err = link_check_files(options, fault);
-  }
-  if (err == BC_ERR_OK && options->user_file != NULL) {
-    err = link_read_user_file(link, options->user_file, fault);
-  }
-  if (err != BC_ERR_OK) {
-    bc_etcd_link_close(link);
-    return err;
-  }
   /* A thousand nodes with one list of endpoints must not all use the first. */
-  link->current = (size_t)bc_etcd_random(random, (int64_t)link->count - 1);
+  link->current = (size_t)bc_etcd_random(random, (int64_t)read.count - 1);
   *result = link;
   return BC_ERR_OK;
 }
@@ -524,16 +535,9 @@ void bc_etcd_link_close(struct bc_etcd_link *link) {
   }
   bc_http_free(link->http);
   bc_timer_free(link->login_timer);
-  for (size_t i = 0; i < link->count; i++) {
-    free(link->endpoints[i].url);
-  }
   bc_buf_free(&link->probe_answer);
   bc_buf_free(&link->login_answer);
   bc_buf_free(&link->token);
-  free(link->user);
-  if (link->password != NULL) {
-    explicit_bzero(link->password, strlen(link->password));
-  }
-  free(link->password);
+  bc_etcd_link_free_options(&link->options);
   free(link);
 }

@@ -2,7 +2,13 @@
 
 #include "proto/etcd_request.h"
 
-enum { LIST_KEY_BYTES = 65536 };
+enum {
+  LIST_KEY_BYTES = 2 * 1024 * 1024,
+  /* The first page is small so that something can begin; each asks etcd to count all that is left, so the others grow.
+   */
+  LIST_FIRST_KEYS = 1000,
+  LIST_GROWTH = 4
+};
 
 static void list_ask(struct bc_etcd_list *list);
 
@@ -96,6 +102,7 @@ static void list_take_page(struct bc_etcd_list *list, struct bc_str body) {
   } else if (list->foreign || (answer.more && !list->page_has_keys)) {
     list_fail_protocol(list, "etcd's list holds keys that were not asked for, or is not sorted");
   } else if (answer.more) {
+    list->limit = list->limit * LIST_GROWTH < list->most ? list->limit * LIST_GROWTH : list->most;
     list_ask(list);
   } else if (list->range + 1 < BC_ETCD_RANGES) {
     list->range++;
@@ -114,9 +121,14 @@ static void list_on_reply(void *arg, const struct bc_etcd_reply *reply) {
   list->call = NULL;
   if (reply->err == BC_ERR_LIMIT && list->limit > 1) {
     /* Few keys with huge values: the same page in smaller ones. */
-    list->limit = list->limit / 4 > 0 ? list->limit / 4 : 1;
+    list->most = list->limit / LIST_GROWTH > 0 ? list->limit / LIST_GROWTH : 1;
+    list->limit = list->most;
     list_ask(list);
   } else if (reply->err != BC_ERR_OK) {
+    if (reply->err == BC_ERR_TIMEOUT && reply->body.len > 0) {
+      /* A slow way: the next try asks for less at once. */
+      list->page_keys = list->limit / LIST_GROWTH > 0 ? list->limit / LIST_GROWTH : 1;
+    }
     list_fail(list, reply);
   } else {
     list_take_page(list, reply->body);
@@ -140,7 +152,8 @@ static void list_ask(struct bc_etcd_list *list) {
 
 void bc_etcd_list_start(struct bc_etcd_list *list) {
   list->range = 0;
-  list->limit = list->page_keys;
+  list->most = list->page_keys;
+  list->limit = list->most < LIST_FIRST_KEYS ? list->most : LIST_FIRST_KEYS;
   bc_buf_clear(&list->next);
   bc_buf_add_str(&list->next, list->prefixes[0]);
   list_ask(list);

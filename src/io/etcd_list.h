@@ -20,6 +20,7 @@ struct bc_etcd_list {
   struct bc_etcd_link *link;
   const struct bc_etcd_list_handler *handler;
   uint64_t page_keys;
+  uint64_t most; /* page_keys, or less: the answer to more was too long */
   struct bc_str prefixes[BC_ETCD_RANGES];
   size_t range;
   uint64_t limit;

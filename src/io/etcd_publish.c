@@ -1,125 +1,66 @@
 #include "io/etcd_publish.h"
 
-#include "base/intern.h"
-#include "base/limits.h"
 #include "base/mem.h"
-#include "base/tree.h"
-#include "proto/etcd_request.h"
+#include "io/etcd_writer.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-/* A transaction stays well below the server's 1.5 MB. */
-enum { PUBLISH_TXN_BYTES = 524288, PUBLISH_BODY_BYTES = 4 * 1048576, PUBLISH_RETRY_MS = 1000 };
+enum { PUBLISH_RETRY_MS = 1000 };
 
-enum publish_place { PLACE_CLEAN, PLACE_DIRTY, PLACE_IN_FLIGHT };
-
-struct publish_key {
-  RB_ENTRY(publish_key) link;
-  TAILQ_ENTRY(publish_key) queue; /* dirty or in_flight */
-  struct bc_str key;              /* behind this struct */
-  const char *want;  /* interned: most are one of two words. NULL: must not exist, or (stale) nobody has said yet */
-  uint64_t revision; /* of the newest that is known of it in the store */
-  uint64_t event_revision; /* of somebody's change while our write was in flight */
-  struct bc_mono written;
-  struct bc_mono not_before;
-  enum publish_place place;
-  bool changed; /* wanted otherwise while in flight */
-  bool stale;   /* there, and not wanted by anybody since the start */
-  bool listed;
-};
-RB_HEAD(publish_tree, publish_key);
-TAILQ_HEAD(publish_queue, publish_key);
-
-struct bc_etcd_publish {
-  struct bc_loop *loop;
-  struct bc_etcd_link *link;
-  const struct bc_etcd_tuning *tuning;
-  struct bc_etcd_random *random;
-  const struct bc_etcd_publish_handler *handler;
-  char *prefix;
-  struct publish_tree keys;
-  struct bc_intern *values;
-  struct publish_queue dirty;
-  struct publish_queue in_flight;
-  bool enabled;
-  bool ready;
-  bool listed;
-  uint64_t cluster_id;
-  uint64_t revision; /* highest known */
-  uint64_t lease;    /* 0: none */
-  int64_t lease_ttl_ms;
-  struct bc_etcd_call *write; /* a transaction or a grant */
-  struct bc_etcd_call *keepalive;
-  struct bc_timer *write_timer;
-  struct bc_timer *keepalive_timer;
-  struct bc_timer *stale_timer;
-  struct bc_mono not_before; /* no write before this */
-  uint64_t txn_ops;
-  unsigned failures;
-  char *problem;
-  bc_loop_fn *leave_done;
-  void *leave_arg;
-  struct bc_etcd_call *revoke; /* of the lease, when leaving */
-  struct bc_timer *leave_timer;
-};
-
-static void publish_pump(void *arg);
-static void publish_on_keepalive_timer(void *arg);
 static void publish_on_stale_timer(void *arg);
 static void publish_end_leave(void *arg);
 
-static int publish_compare(const struct publish_key *a, const struct publish_key *b) {
+static int publish_compare(const struct bc_etcd_own *a, const struct bc_etcd_own *b) {
   return bc_str_compare(a->key, b->key);
 }
-BC_TREE(publish_tree, publish_key, link, publish_compare)
+BC_TREE(bc_etcd_own_tree, bc_etcd_own, link, publish_compare)
 
-static struct publish_key *publish_find(struct bc_etcd_publish *publish, struct bc_str key) {
-  struct publish_key wanted = {.key = key};
-  return RB_FIND(publish_tree, &publish->keys, &wanted);
+static struct bc_etcd_own *publish_find(struct bc_etcd_publish *publish, struct bc_str key) {
+  struct bc_etcd_own wanted = {.key = key};
+  return RB_FIND(bc_etcd_own_tree, &publish->keys, &wanted);
 }
 
-static struct publish_key *publish_get(struct bc_etcd_publish *publish, struct bc_str key) {
-  struct publish_key *entry = publish_find(publish, key);
+static struct bc_etcd_own *publish_get(struct bc_etcd_publish *publish, struct bc_str key) {
+  struct bc_etcd_own *entry = publish_find(publish, key);
   if (entry == NULL) {
     entry = bc_mem_new(1, sizeof *entry + key.len);
     char *text = (char *)(entry + 1);
     memcpy(text, key.at, key.len);
     entry->key = (struct bc_str){.at = text, .len = key.len};
-    (void)RB_INSERT(publish_tree, &publish->keys, entry);
+    (void)RB_INSERT(bc_etcd_own_tree, &publish->keys, entry);
   }
   return entry;
 }
 
-static void publish_move(struct bc_etcd_publish *publish, struct publish_key *entry, enum publish_place place) {
-  if (entry->place == PLACE_DIRTY) {
+static void publish_move(struct bc_etcd_publish *publish, struct bc_etcd_own *entry, enum bc_etcd_place place) {
+  if (entry->place == BC_ETCD_PLACE_DIRTY) {
     TAILQ_REMOVE(&publish->dirty, entry, queue);
-  } else if (entry->place == PLACE_IN_FLIGHT) {
+  } else if (entry->place == BC_ETCD_PLACE_IN_FLIGHT) {
     TAILQ_REMOVE(&publish->in_flight, entry, queue);
   }
   entry->place = place;
-  if (place == PLACE_DIRTY) {
+  if (place == BC_ETCD_PLACE_DIRTY) {
     TAILQ_INSERT_TAIL(&publish->dirty, entry, queue);
-  } else if (place == PLACE_IN_FLIGHT) {
+  } else if (place == BC_ETCD_PLACE_IN_FLIGHT) {
     TAILQ_INSERT_TAIL(&publish->in_flight, entry, queue);
   }
 }
 
-static void publish_drop(struct bc_etcd_publish *publish, struct publish_key *entry) {
-  publish_move(publish, entry, PLACE_CLEAN);
-  RB_REMOVE(publish_tree, &publish->keys, entry);
+static void publish_drop(struct bc_etcd_publish *publish, struct bc_etcd_own *entry) {
+  publish_move(publish, entry, BC_ETCD_PLACE_CLEAN);
+  RB_REMOVE(bc_etcd_own_tree, &publish->keys, entry);
   bc_intern_put(publish->values, entry->want);
   free(entry);
 }
 
-static void publish_mark(struct bc_etcd_publish *publish, struct publish_key *entry) {
-  if (entry->place == PLACE_IN_FLIGHT) {
+static void publish_mark(struct bc_etcd_publish *publish, struct bc_etcd_own *entry) {
+  if (entry->place == BC_ETCD_PLACE_IN_FLIGHT) {
     entry->changed = true;
-  } else if (entry->place == PLACE_CLEAN) {
-    publish_move(publish, entry, PLACE_DIRTY);
+  } else if (entry->place == BC_ETCD_PLACE_CLEAN) {
+    publish_move(publish, entry, BC_ETCD_PLACE_DIRTY);
   }
-  if (publish->enabled && publish->ready && publish->write == NULL && !bc_timer_is_armed(publish->write_timer)) {
+  if (publish->enabled && publish->ready && !publish->is_writing && !bc_timer_is_armed(publish->write_timer)) {
     bc_timer_start(publish->write_timer, 0);
   }
 }
@@ -128,7 +69,7 @@ static void publish_wake_at(struct bc_etcd_publish *publish, struct bc_mono when
   bc_timer_start_at(publish->write_timer, when);
 }
 
-static void publish_tell(struct bc_etcd_publish *publish, const char *problem) {
+void bc_etcd_publish_tell(struct bc_etcd_publish *publish, const char *problem) {
   bool same =
       problem == NULL ? publish->problem == NULL : publish->problem != NULL && strcmp(problem, publish->problem) == 0;
   if (!same) {
@@ -138,85 +79,70 @@ static void publish_tell(struct bc_etcd_publish *publish, const char *problem) {
   }
 }
 
-static void publish_lose_lease(struct bc_etcd_publish *publish) {
-  publish->lease = 0;
-  bc_timer_stop(publish->keepalive_timer);
-  bc_etcd_link_cancel(publish->keepalive);
-  publish->keepalive = NULL;
-  struct publish_key *entry;
-  RB_FOREACH(entry, publish_tree, &publish->keys) {
+static void publish_on_write_timer(void *arg) {
+  bc_etcd_publish_pump(arg);
+}
+
+void bc_etcd_publish_write_all(struct bc_etcd_publish *publish) {
+  struct bc_etcd_own *entry;
+  RB_FOREACH(entry, bc_etcd_own_tree, &publish->keys) {
     if (entry->want != NULL) {
       entry->not_before = (struct bc_mono){0};
       publish_mark(publish, entry);
     }
   }
-  /* When a thousand leases ended together, their nodes must not all write at once. */
-  publish->not_before =
-      bc_mono_add_ms(bc_loop_now(publish->loop), bc_etcd_random(publish->random, publish->tuning->lease_spread_ms));
-  publish_wake_at(publish, publish->not_before);
+  /* When what held the keys of a thousand nodes ended together, they must not all write at once. */
+  bc_etcd_publish_pause(publish, bc_etcd_random(publish->random, publish->tuning->lease_spread_ms));
 }
 
-/* A write did not happen, or nobody knows: all of it again, later. */
-static void publish_requeue(struct bc_etcd_publish *publish) {
-  struct publish_key *entry;
+void bc_etcd_publish_put_back(struct bc_etcd_publish *publish) {
+  struct bc_etcd_own *entry;
   while ((entry = TAILQ_FIRST(&publish->in_flight)) != NULL) {
     entry->changed = false;
-    publish_move(publish, entry, PLACE_DIRTY);
+    publish_move(publish, entry, BC_ETCD_PLACE_DIRTY);
   }
 }
 
-static void publish_pause(struct bc_etcd_publish *publish, int64_t ms) {
-  publish->not_before = bc_mono_add_ms(bc_loop_now(publish->loop), ms);
+void bc_etcd_publish_pause(struct bc_etcd_publish *publish, int64_t ms) {
+  struct bc_mono end = bc_mono_add_ms(bc_loop_now(publish->loop), ms);
+  /* A short one does not end a long one: the minute after a lost lease. */
+  publish->not_before = end.us > publish->not_before.us ? end : publish->not_before;
   publish_wake_at(publish, publish->not_before);
 }
 
-static void publish_take_too_large(struct bc_etcd_publish *publish, const struct bc_fault *text,
-                                   struct publish_key *only) {
-  publish_pause(publish, publish->tuning->txn_gap_ms);
-  if (only == NULL) {
-    publish->txn_ops = publish->txn_ops > 1 ? publish->txn_ops / 2 : 1;
-  } else {
-    /* Alone too large: left out until it changes. */
-    publish_move(publish, only, PLACE_CLEAN);
-    publish_tell(publish, text->text);
+void bc_etcd_publish_set_aside(struct bc_etcd_publish *publish, int64_t ms) {
+  struct bc_etcd_own *entry;
+  while ((entry = TAILQ_FIRST(&publish->in_flight)) != NULL) {
+    bool again = entry->changed || ms > 0;
+    entry->not_before = ms > 0 ? bc_mono_add_ms(bc_loop_now(publish->loop), ms) : (struct bc_mono){0};
+    entry->changed = false;
+    publish_move(publish, entry, again ? BC_ETCD_PLACE_DIRTY : BC_ETCD_PLACE_CLEAN);
   }
 }
 
-/* `only`: the write was of this key alone. A handler may close the store: nothing is touched after
- * publish_tell. */
-static void publish_take_error(struct bc_etcd_publish *publish, const struct bc_etcd_reply *reply,
-                               struct publish_key *only) {
+void bc_etcd_publish_take_error(struct bc_etcd_publish *publish, const struct bc_etcd_reply *reply) {
   struct bc_fault text = {.column = 0};
   bc_etcd_reply_explain(reply, &text);
-  switch (reply->error.trouble) {
-  case BC_ETCD_TROUBLE_LEASE_GONE:
-    publish_lose_lease(publish);
+  if (reply->error.trouble == BC_ETCD_TROUBLE_NO_SPACE || reply->error.trouble == BC_ETCD_TROUBLE_DENIED) {
+    bc_etcd_publish_pause(publish, publish->tuning->pause_ms);
+    bc_etcd_publish_tell(publish, text.text);
     return;
-  case BC_ETCD_TROUBLE_TOO_LARGE:
-    publish_take_too_large(publish, &text, only);
-    return;
-  case BC_ETCD_TROUBLE_NO_SPACE:
-  case BC_ETCD_TROUBLE_DENIED:
-    publish_pause(publish, publish->tuning->pause_ms);
-    publish_tell(publish, text.text);
-    return;
-  default:
-    break;
   }
   unsigned shift = publish->failures < 5 ? publish->failures : 5;
   publish->failures++;
-  publish_pause(publish, PUBLISH_RETRY_MS / 2 + bc_etcd_random(publish->random, (int64_t)PUBLISH_RETRY_MS << shift));
+  bc_etcd_publish_pause(publish,
+                        PUBLISH_RETRY_MS / 2 + bc_etcd_random(publish->random, (int64_t)PUBLISH_RETRY_MS << shift));
   if (publish->failures >= 2) {
-    publish_tell(publish, text.text);
+    bc_etcd_publish_tell(publish, text.text);
   }
 }
 
-static void publish_confirm(struct bc_etcd_publish *publish, uint64_t revision) {
+void bc_etcd_publish_confirm(struct bc_etcd_publish *publish, uint64_t revision) {
   publish->revision = revision > publish->revision ? revision : publish->revision;
   struct bc_mono now = bc_loop_now(publish->loop);
-  struct publish_key *entry;
+  struct bc_etcd_own *entry;
   while ((entry = TAILQ_FIRST(&publish->in_flight)) != NULL) {
-    publish_move(publish, entry, PLACE_CLEAN);
+    publish_move(publish, entry, BC_ETCD_PLACE_CLEAN);
     bool overtaken = entry->event_revision > revision;
     entry->written = now;
     entry->stale = false;
@@ -227,147 +153,58 @@ static void publish_confirm(struct bc_etcd_publish *publish, uint64_t revision) 
     }
     if (entry->changed || overtaken) {
       entry->changed = false;
-      publish_move(publish, entry, PLACE_DIRTY);
+      publish_move(publish, entry, BC_ETCD_PLACE_DIRTY);
     } else if (entry->want == NULL) {
       publish_drop(publish, entry);
     }
   }
 }
 
-static void publish_on_txn(void *arg, const struct bc_etcd_reply *reply) {
-  struct bc_etcd_publish *publish = arg;
-  struct bc_etcd_header header = {.revision = 0};
-  struct bc_etcd_reply bad = *reply;
-  publish->write = NULL;
-  if (bad.err == BC_ERR_OK) {
-    bad.err = bc_etcd_answer_write(reply->body, &header, &bad.error.fault);
-  }
-  if (bad.err != BC_ERR_OK) {
-    struct publish_key *only = TAILQ_FIRST(&publish->in_flight);
-    only = only != NULL && TAILQ_NEXT(only, queue) == NULL ? only : NULL;
-    publish_requeue(publish);
-    publish_take_error(publish, &bad, only);
-    return;
-  }
-  publish->failures = 0;
-  publish->txn_ops += publish->txn_ops < publish->tuning->txn_ops ? 1 : 0;
-  publish_confirm(publish, header.revision);
-  publish_pause(publish, publish->tuning->txn_gap_ms);
-  publish_tell(publish, NULL);
+static bool publish_is_due(const struct bc_etcd_own *entry, struct bc_mono now) {
+  return !bc_mono_is_set(entry->not_before) || bc_mono_reached(entry->not_before, now);
 }
 
-static void publish_on_grant(void *arg, const struct bc_etcd_reply *reply) {
-  struct bc_etcd_publish *publish = arg;
-  struct bc_etcd_lease_answer answer;
-  struct bc_etcd_reply bad = *reply;
-  publish->write = NULL;
-  if (bad.err == BC_ERR_OK) {
-    bad.err = bc_etcd_answer_lease(reply->body, &answer, &bad.error.fault);
+bool bc_etcd_publish_has_due(const struct bc_etcd_publish *publish) {
+  struct bc_mono now = bc_loop_now(publish->loop);
+  const struct bc_etcd_own *entry;
+  TAILQ_FOREACH(entry, &publish->dirty, queue) {
+    if (publish_is_due(entry, now)) {
+      return true;
+    }
   }
-  if (bad.err != BC_ERR_OK) {
-    publish_take_error(publish, &bad, NULL);
-    return;
-  }
-  publish->lease = answer.lease;
-  publish->lease_ttl_ms = (int64_t)(answer.ttl_s == 0 || answer.ttl_s > 86400 ? 60 : answer.ttl_s) * 1000;
-  bc_timer_start(publish->keepalive_timer, publish->lease_ttl_ms / 3);
-  publish_pump(publish);
+  return false;
 }
 
-static void publish_grant(struct bc_etcd_publish *publish) {
-  struct bc_buf body;
-  bc_buf_init(&body, 256);
-  bc_etcd_request_lease_grant(&body, (unsigned)publish->tuning->lease_ttl_s);
-  publish->write = bc_etcd_link_call(publish->link, "/lease/grant", bc_buf_str(&body), publish_on_grant, publish);
-  bc_buf_free(&body);
-}
-
-static void publish_add_op(const struct bc_etcd_publish *publish, const struct publish_key *entry,
-                           struct bc_buf *body) {
-  struct bc_buf key;
-  bc_buf_init(&key, (size_t)4 * BC_LIMIT_KEY_BYTES);
-  bc_buf_add_text(&key, publish->prefix);
-  bc_buf_add_str(&key, entry->key);
-  if (entry->want == NULL) {
-    bc_etcd_request_txn_delete(body, bc_buf_str(&key));
-  } else {
-    bc_etcd_request_txn_put(body, bc_buf_str(&key), bc_str_of(entry->want), publish->lease);
-  }
-  bc_buf_free(&key);
-}
-
-/* Writes what is dirty and due. When nothing is due, wakes up for the first that will be. */
-static void publish_write(struct bc_etcd_publish *publish) {
+struct bc_etcd_own *bc_etcd_publish_take_due(struct bc_etcd_publish *publish) {
   struct bc_mono now = bc_loop_now(publish->loop);
   struct bc_mono next = {0};
-  struct bc_buf body;
-  bc_buf_init(&body, PUBLISH_BODY_BYTES);
-  bc_etcd_request_txn_begin(&body);
-  uint64_t ops = 0;
-  struct publish_key *entry = TAILQ_FIRST(&publish->dirty);
-  while (entry != NULL && ops < publish->txn_ops && body.len < PUBLISH_TXN_BYTES) {
-    struct publish_key *following = TAILQ_NEXT(entry, queue);
-    if (bc_mono_is_set(entry->not_before) && !bc_mono_reached(entry->not_before, now)) {
-      next = bc_mono_earlier(next, entry->not_before);
-    } else {
-      publish_add_op(publish, entry, &body);
-      publish_move(publish, entry, PLACE_IN_FLIGHT);
-      ops++;
+  struct bc_etcd_own *entry;
+  TAILQ_FOREACH(entry, &publish->dirty, queue) {
+    if (publish_is_due(entry, now)) {
+      publish_move(publish, entry, BC_ETCD_PLACE_IN_FLIGHT);
+      return entry;
     }
-    entry = following;
+    next = bc_mono_earlier(next, entry->not_before);
   }
-  bc_etcd_request_txn_end(&body);
-  if (ops > 0) {
-    publish->write = bc_etcd_link_call(publish->link, "/kv/txn", bc_buf_str(&body), publish_on_txn, publish);
-  } else {
-    publish_wake_at(publish, next);
-  }
-  bc_buf_free(&body);
+  publish_wake_at(publish, next);
+  return NULL;
 }
 
-static void publish_pump(void *arg) {
-  struct bc_etcd_publish *publish = arg;
-  if (!publish->enabled || !publish->ready || publish->write != NULL || TAILQ_EMPTY(&publish->dirty)) {
+void bc_etcd_publish_pump(struct bc_etcd_publish *publish) {
+  if (!publish->enabled || !publish->ready || publish->is_writing || TAILQ_EMPTY(&publish->dirty)) {
     return;
   }
   if (!bc_mono_reached(publish->not_before, bc_loop_now(publish->loop))) {
     publish_wake_at(publish, publish->not_before);
-  } else if (publish->lease == 0) {
-    publish_grant(publish);
   } else {
-    publish_write(publish);
+    publish->kind->write(publish->writer);
   }
-}
-
-static void publish_on_keepalive(void *arg, const struct bc_etcd_reply *reply) {
-  struct bc_etcd_publish *publish = arg;
-  struct bc_etcd_lease_answer answer;
-  publish->keepalive = NULL;
-  bool answered = reply->err == BC_ERR_OK && bc_etcd_answer_lease(reply->body, &answer, NULL) == BC_ERR_OK;
-  if (answered && answer.ttl_s == 0) {
-    publish_lose_lease(publish);
-  } else {
-    bc_timer_start(publish->keepalive_timer, publish->lease_ttl_ms / (answered ? 3 : 12));
-  }
-}
-
-static void publish_on_keepalive_timer(void *arg) {
-  struct bc_etcd_publish *publish = arg;
-  if (publish->lease == 0 || !publish->enabled || publish->keepalive != NULL) {
-    return;
-  }
-  struct bc_buf body;
-  bc_buf_init(&body, 256);
-  bc_etcd_request_lease(&body, publish->lease);
-  publish->keepalive =
-      bc_etcd_link_call(publish->link, "/lease/keepalive", bc_buf_str(&body), publish_on_keepalive, publish);
-  bc_buf_free(&body);
 }
 
 static void publish_on_stale_timer(void *arg) {
   struct bc_etcd_publish *publish = arg;
-  struct publish_key *entry;
-  RB_FOREACH(entry, publish_tree, &publish->keys) {
+  struct bc_etcd_own *entry;
+  RB_FOREACH(entry, bc_etcd_own_tree, &publish->keys) {
     if (entry->stale && entry->want == NULL) {
       publish_mark(publish, entry);
     }
@@ -381,33 +218,33 @@ static void publish_await_stale(struct bc_etcd_publish *publish) {
 }
 
 struct bc_etcd_publish *bc_etcd_publish_new(struct bc_loop *loop, struct bc_etcd_link *link,
-                                            const struct bc_etcd_tuning *tuning, struct bc_etcd_random *random,
-                                            const char *prefix, const struct bc_etcd_publish_handler *handler) {
+                                            const struct bc_etcd_writer *writer, const struct bc_etcd_tuning *tuning,
+                                            struct bc_etcd_random *random, const struct bc_etcd_names *names,
+                                            const struct bc_etcd_publish_handler *handler) {
   struct bc_etcd_publish *publish = bc_mem_new(1, sizeof *publish);
+  publish->kind = writer;
   publish->loop = loop;
   publish->link = link;
   publish->tuning = tuning;
   publish->random = random;
+  publish->names = names;
   publish->handler = handler;
-  publish->txn_ops = tuning->txn_ops;
-  publish->prefix = bc_mem_copy_string(prefix);
   publish->values = bc_intern_new();
+  RB_INIT(&publish->keys);
   TAILQ_INIT(&publish->dirty);
   TAILQ_INIT(&publish->in_flight);
-  publish->write_timer = bc_timer_new(loop, publish_pump, publish);
-  publish->keepalive_timer = bc_timer_new(loop, publish_on_keepalive_timer, publish);
+  publish->write_timer = bc_timer_new(loop, publish_on_write_timer, publish);
   publish->stale_timer = bc_timer_new(loop, publish_on_stale_timer, publish);
   publish->leave_timer = bc_timer_new(loop, publish_end_leave, publish);
+  publish->writer = writer->new_writer(publish);
   return publish;
 }
 
 static void publish_stop(struct bc_etcd_publish *publish) {
-  bc_etcd_link_cancel(publish->write);
-  bc_etcd_link_cancel(publish->keepalive);
-  publish->write = NULL;
-  publish->keepalive = NULL;
+  publish->kind->turn(publish->writer, false);
+  publish->kind->cancel(publish->writer);
+  publish->is_writing = false;
   bc_timer_stop(publish->write_timer);
-  bc_timer_stop(publish->keepalive_timer);
   bc_timer_stop(publish->stale_timer);
 }
 
@@ -416,22 +253,20 @@ void bc_etcd_publish_free(struct bc_etcd_publish *publish) {
     return;
   }
   publish_stop(publish);
-  bc_etcd_link_cancel(publish->revoke);
+  publish->kind->free_writer(publish->writer);
   while (!RB_EMPTY(&publish->keys)) {
     publish_drop(publish, RB_ROOT(&publish->keys));
   }
   bc_intern_free(publish->values);
   bc_timer_free(publish->write_timer);
-  bc_timer_free(publish->keepalive_timer);
   bc_timer_free(publish->stale_timer);
   bc_timer_free(publish->leave_timer);
-  free(publish->prefix);
   free(publish->problem);
   free(publish);
 }
 
 void bc_etcd_publish_set(struct bc_etcd_publish *publish, const char *key, const char *value) {
-  struct publish_key *entry = publish_find(publish, bc_str_of(key));
+  struct bc_etcd_own *entry = publish_find(publish, bc_str_of(key));
   bool is_same = entry != NULL && value != NULL && entry->want != NULL && strcmp(value, entry->want) == 0;
   if (is_same || (entry == NULL && value == NULL && publish->listed)) {
     return;
@@ -451,14 +286,12 @@ void bc_etcd_publish_enable(struct bc_etcd_publish *publish, bool on) {
   publish->enabled = on;
   if (!on) {
     publish_stop(publish);
-    publish_requeue(publish);
+    bc_etcd_publish_put_back(publish);
     return;
   }
   bc_timer_start(publish->stale_timer, publish->tuning->stale_ms);
   bc_timer_start(publish->write_timer, 0);
-  if (publish->lease != 0) {
-    bc_timer_start(publish->keepalive_timer, 0);
-  }
+  publish->kind->turn(publish->writer, true);
 }
 
 void bc_etcd_publish_ready(struct bc_etcd_publish *publish, bool ready) {
@@ -469,68 +302,71 @@ void bc_etcd_publish_ready(struct bc_etcd_publish *publish, bool ready) {
   if (ready) {
     bc_timer_start(publish->write_timer, 0);
   } else {
-    bc_etcd_link_cancel(publish->write);
-    publish->write = NULL;
-    publish_requeue(publish);
+    publish->kind->cancel(publish->writer);
+    publish->is_writing = false;
+    bc_etcd_publish_put_back(publish);
   }
 }
 
 void bc_etcd_publish_list_begin(struct bc_etcd_publish *publish, const struct bc_etcd_header *header) {
-  struct publish_key *entry;
+  struct bc_etcd_own *entry;
   bool moved = publish->cluster_id != 0 && publish->cluster_id != header->cluster_id;
   bool other_history = moved || header->revision < publish->revision;
   publish->cluster_id = header->cluster_id;
   publish->revision = header->revision;
-  RB_FOREACH(entry, publish_tree, &publish->keys) {
+  RB_FOREACH(entry, bc_etcd_own_tree, &publish->keys) {
     entry->listed = false;
     entry->revision = other_history ? 0 : entry->revision;
   }
   if (moved) {
-    publish_lose_lease(publish);
+    publish->kind->move(publish->writer);
+  }
+}
+
+static void publish_lose(struct bc_etcd_publish *publish) {
+  if (publish->kind->lose != NULL) {
+    publish->kind->lose(publish->writer);
   }
 }
 
 /* The store holds an own key otherwise than we want: put it right, but not in a race with somebody. */
-static void publish_repair(struct bc_etcd_publish *publish, struct publish_key *entry) {
-  if (entry->place == PLACE_CLEAN) {
+static void publish_repair(struct bc_etcd_publish *publish, struct bc_etcd_own *entry) {
+  if (entry->place == BC_ETCD_PLACE_CLEAN) {
     bool was_written = bc_mono_is_set(entry->written);
     entry->not_before = was_written ? bc_mono_add_ms(entry->written, publish->tuning->reput_ms) : entry->written;
     publish_mark(publish, entry);
   }
 }
 
-static bool publish_is_right(const struct bc_etcd_publish *publish, const struct publish_key *entry,
-                             const struct bc_etcd_kv *kv) {
-  return kv->lease == publish->lease && bc_str_equal(kv->value, bc_str_of(entry->want));
-}
-
 void bc_etcd_publish_list_key(struct bc_etcd_publish *publish, struct bc_str key, const struct bc_etcd_kv *kv) {
-  struct publish_key *entry = publish_find(publish, key);
+  struct bc_etcd_own *entry = publish_find(publish, key);
   if (entry == NULL) {
     entry = publish_get(publish, key);
     entry->stale = true;
   }
   entry->listed = true;
-  if (entry->want != NULL && kv->mod_revision >= entry->revision && !publish_is_right(publish, entry, kv)) {
+  if (entry->want != NULL && kv->mod_revision >= entry->revision &&
+      !publish->kind->is_right(publish->writer, entry, kv)) {
     publish_repair(publish, entry);
   }
-  if (entry->place != PLACE_IN_FLIGHT) {
+  if (entry->place != BC_ETCD_PLACE_IN_FLIGHT) {
     entry->revision = kv->mod_revision;
   }
 }
 
 void bc_etcd_publish_list_end(struct bc_etcd_publish *publish, uint64_t revision) {
   publish->listed = true;
-  struct publish_key *entry;
-  struct publish_key *following;
-  for (entry = RB_MIN(publish_tree, &publish->keys); entry != NULL; entry = following) {
-    following = RB_NEXT(publish_tree, &publish->keys, entry);
+  struct bc_etcd_own *entry;
+  struct bc_etcd_own *following;
+  for (entry = RB_MIN(bc_etcd_own_tree, &publish->keys); entry != NULL; entry = following) {
+    following = RB_NEXT(bc_etcd_own_tree, &publish->keys, entry);
     if (entry->listed) {
       continue;
     }
-    if (entry->want == NULL && entry->stale && entry->place != PLACE_IN_FLIGHT) {
+    if (entry->want == NULL && entry->stale && entry->place != BC_ETCD_PLACE_IN_FLIGHT) {
       publish_drop(publish, entry);
-    } else if (entry->want != NULL && (entry->revision <= revision || entry->place != PLACE_CLEAN)) {
+    } else if (entry->want != NULL && (entry->revision <= revision || entry->place != BC_ETCD_PLACE_CLEAN)) {
+      publish_lose(publish);
       publish_repair(publish, entry);
     }
   }
@@ -538,7 +374,7 @@ void bc_etcd_publish_list_end(struct bc_etcd_publish *publish, uint64_t revision
 }
 
 void bc_etcd_publish_event(struct bc_etcd_publish *publish, struct bc_str key, const struct bc_etcd_kv *kv) {
-  struct publish_key *entry = publish_find(publish, key);
+  struct bc_etcd_own *entry = publish_find(publish, key);
   if (entry == NULL) {
     if (!kv->deleted) {
       entry = publish_get(publish, key);
@@ -551,22 +387,22 @@ void bc_etcd_publish_event(struct bc_etcd_publish *publish, struct bc_str key, c
   if (kv->mod_revision <= entry->revision) {
     return;
   }
-  if (entry->place == PLACE_IN_FLIGHT) {
+  if (entry->place == BC_ETCD_PLACE_IN_FLIGHT) {
     entry->event_revision = kv->mod_revision;
     return;
   }
   entry->revision = kv->mod_revision;
-  if (entry->want != NULL && (kv->deleted || !publish_is_right(publish, entry, kv))) {
+  if (kv->deleted) {
+    publish_lose(publish);
+  }
+  if (entry->want != NULL && (kv->deleted || !publish->kind->is_right(publish->writer, entry, kv))) {
     publish_repair(publish, entry);
   } else if (entry->want == NULL && kv->deleted) {
     publish_drop(publish, entry);
   }
 }
 
-static void publish_end_leave(void *arg) {
-  struct bc_etcd_publish *publish = arg;
-  bc_etcd_link_cancel(publish->revoke);
-  publish->revoke = NULL;
+void bc_etcd_publish_end_leave(struct bc_etcd_publish *publish) {
   bc_timer_stop(publish->leave_timer);
   bc_loop_fn *done = publish->leave_done;
   publish->leave_done = NULL;
@@ -575,26 +411,15 @@ static void publish_end_leave(void *arg) {
   }
 }
 
-static void publish_on_revoke(void *arg, const struct bc_etcd_reply *reply) {
-  struct bc_etcd_publish *publish = arg;
-  (void)reply; /* revoked or not, we leave */
-  publish->revoke = NULL;
-  publish_end_leave(publish);
+static void publish_end_leave(void *arg) {
+  bc_etcd_publish_end_leave(arg);
 }
 
 void bc_etcd_publish_leave(struct bc_etcd_publish *publish, int64_t timeout_ms, bc_loop_fn *done, void *arg) {
   publish_stop(publish);
-  publish->enabled = false;
   publish->leave_done = done;
   publish->leave_arg = arg;
-  if (publish->lease == 0) {
-    bc_timer_start(publish->leave_timer, 0);
-    return;
-  }
-  bc_timer_start(publish->leave_timer, timeout_ms);
-  struct bc_buf body;
-  bc_buf_init(&body, 256);
-  bc_etcd_request_lease(&body, publish->lease);
-  publish->revoke = bc_etcd_link_call(publish->link, "/lease/revoke", bc_buf_str(&body), publish_on_revoke, publish);
-  bc_buf_free(&body);
+  bool is_busy = publish->kind->leave(publish->writer);
+  publish->enabled = false;
+  bc_timer_start(publish->leave_timer, is_busy ? timeout_ms : 0);
 }

@@ -1,7 +1,9 @@
-/* This node's own keys in etcd: what is wanted, what is there, the lease that holds them. */
+/* This node's own keys in etcd: what is wanted, what is there, what waits to be written (io/etcd_writer.h writes it).
+ */
 #ifndef BC_IO_ETCD_PUBLISH_H
 #define BC_IO_ETCD_PUBLISH_H
 
+#include "io/etcd_common.h"
 #include "io/etcd_link.h"
 
 struct bc_etcd_publish;
@@ -12,10 +14,13 @@ struct bc_etcd_publish_handler {
   void (*problem)(void *arg, const char *problem);
 };
 
-/* Keys are relative to `prefix` ("/bgp/"), which is copied. */
+struct bc_etcd_writer;
+
+/* Keys are relative to names->prefix. All but the result stays the caller's. */
 struct bc_etcd_publish *bc_etcd_publish_new(struct bc_loop *loop, struct bc_etcd_link *link,
-                                            const struct bc_etcd_tuning *tuning, struct bc_etcd_random *random,
-                                            const char *prefix, const struct bc_etcd_publish_handler *handler);
+                                            const struct bc_etcd_writer *writer, const struct bc_etcd_tuning *tuning,
+                                            struct bc_etcd_random *random, const struct bc_etcd_names *names,
+                                            const struct bc_etcd_publish_handler *handler);
 /* NULL is allowed. */
 void bc_etcd_publish_free(struct bc_etcd_publish *publish);
 

@@ -27,9 +27,8 @@ struct bc_exabgp_pipe {
   struct bc_buf in;              /* lines not handed out, the last one mostly incomplete */
   size_t scanned;                /* bytes of `in` that are known to hold no line break */
   bool is_skipping;              /* inside a line that was too long */
-  uint64_t skipped;
-  struct bc_buf out; /* the rest of a line that was begun */
-  bool wants_room;   /* a write returned AGAIN */
+  struct bc_buf out;             /* the rest of a line that was begun */
+  bool wants_room;               /* a write returned AGAIN */
   bool is_closed;
   unsigned calls; /* of the handler, under way */
   bool is_freed;
@@ -84,9 +83,7 @@ static bool pipe_hand_out(struct bc_exabgp_pipe *pipe) {
     pipe->scanned = start;
     if (pipe->is_skipping) {
       pipe->is_skipping = false;
-    } else if (line.len > BC_LIMIT_EXABGP_LINE_BYTES) {
-      pipe->skipped++;
-    } else {
+    } else if (line.len <= BC_LIMIT_EXABGP_LINE_BYTES) {
       pipe->handler.line(pipe->handler.arg, line);
       if (pipe->is_freed) {
         return false;
@@ -96,7 +93,6 @@ static bool pipe_hand_out(struct bc_exabgp_pipe *pipe) {
   bc_buf_consume(&pipe->in, start);
   pipe->scanned = pipe->in.len;
   if (pipe->is_skipping || pipe->in.len > BC_LIMIT_EXABGP_LINE_BYTES) {
-    pipe->skipped += pipe->is_skipping ? 0 : 1;
     pipe->is_skipping = true;
     bc_buf_clear(&pipe->in);
     pipe->scanned = 0;
@@ -242,8 +238,4 @@ enum bc_err bc_exabgp_pipe_write(struct bc_exabgp_pipe *pipe, struct bc_str line
 
 size_t bc_exabgp_pipe_pending_bytes(const struct bc_exabgp_pipe *pipe) {
   return pipe->out.len;
-}
-
-uint64_t bc_exabgp_pipe_skipped(const struct bc_exabgp_pipe *pipe) {
-  return pipe->skipped;
 }

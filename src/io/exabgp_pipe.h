@@ -63,7 +63,4 @@ BC_MUST_CHECK enum bc_err bc_exabgp_pipe_write(struct bc_exabgp_pipe *pipe, stru
 /* Bytes of a line that was begun and not ended: end the process only when this is 0. */
 size_t bc_exabgp_pipe_pending_bytes(const struct bc_exabgp_pipe *pipe);
 
-/* Lines longer than BC_LIMIT_EXABGP_LINE_BYTES that were skipped. */
-uint64_t bc_exabgp_pipe_skipped(const struct bc_exabgp_pipe *pipe);
-
 #endif

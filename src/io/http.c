@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
@@ -26,6 +27,8 @@ struct bc_http_call {
   CURL *easy;
   struct curl_slist *headers;
   struct bc_buf pending;
+  bool has_head; /* that nobody was told of yet */
+  bc_http_head_fn *on_head;
   bc_http_body_fn *on_body;
   bc_http_done_fn *on_done;
   void *arg;
@@ -106,6 +109,14 @@ static int http_status(const struct bc_http_call *call) {
   return (int)status;
 }
 
+static void http_deliver_head(struct bc_http_call *call) {
+  bool is_due = call->has_head && !call->cancelled;
+  call->has_head = false;
+  if (is_due && call->on_head != NULL) {
+    call->on_head(call->arg, http_status(call), call);
+  }
+}
+
 /* Gives what came of the body to its owner. */
 static void http_deliver_body(struct bc_http_call *call) {
   if (call->pending.len == 0 || call->cancelled) {
@@ -145,7 +156,7 @@ static void http_collect_finished(struct bc_http *http) {
 static struct bc_http_call *http_next_ready(struct bc_http *http) {
   struct bc_http_call *call;
   LIST_FOREACH(call, &http->calls, link) {
-    if (call->pending.len > 0 || call->finished || call->cancelled) {
+    if (call->has_head || call->pending.len > 0 || call->finished || call->cancelled) {
       return call;
     }
   }
@@ -161,6 +172,7 @@ static void http_deliver_all(struct bc_http *http) {
   http_collect_finished(http);
   struct bc_http_call *call;
   while (!http->dead && (call = http_next_ready(http)) != NULL) {
+    http_deliver_head(call);
     http_deliver_body(call);
     if (!call->cancelled && call->finished) {
       http_deliver_end(call);
@@ -249,6 +261,14 @@ static size_t http_take_body(char *bytes, size_t size, size_t count, void *arg) 
   return bc_buf_status(&call->pending) == BC_ERR_OK ? size * count : 0;
 }
 
+/* The empty line ends a head; that of an interim answer (1xx) is not the one that is waited for. */
+static size_t http_take_head(char *bytes, size_t size, size_t count, void *arg) {
+  struct bc_http_call *call = arg;
+  bool is_end = size * count == 2 && memcmp(bytes, "\r\n", 2) == 0;
+  call->has_head = call->has_head || (is_end && http_status(call) >= 200);
+  return size * count;
+}
+
 struct bc_http *bc_http_new(struct bc_loop *loop, const struct bc_http_tls *tls) {
   struct bc_http *http = bc_mem_new(1, sizeof *http);
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (http->multi = curl_multi_init()) == NULL) {
@@ -323,6 +343,7 @@ static void http_set_transport(const struct bc_http *http, CURL *easy) {
 struct bc_http_call *bc_http_start(struct bc_http *http, const struct bc_http_request *request) {
   struct bc_http_call *call = bc_mem_new(1, sizeof *call);
   call->http = http;
+  call->on_head = request->on_head;
   call->on_body = request->on_body;
   call->on_done = request->on_done;
   call->arg = request->arg;
@@ -343,6 +364,9 @@ struct bc_http_call *bc_http_start(struct bc_http *http, const struct bc_http_re
   (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
   (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_take_body);
   (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+  (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, http_take_head);
+  (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+  (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
   (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
   (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->own_connection ? 1L : 0L);
   (void)curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, request->own_connection ? 1L : 0L);
@@ -359,6 +383,12 @@ struct bc_http_call *bc_http_start(struct bc_http *http, const struct bc_http_re
     bc_timer_start(http->deliver, 0);
   }
   return call;
+}
+
+const char *bc_http_header(const struct bc_http_call *call, const char *name) {
+  struct curl_header *header;
+  CURLHcode code = curl_easy_header(call->easy, name, 0, CURLH_HEADER, -1, &header);
+  return code == CURLHE_OK ? header->value : NULL;
 }
 
 void bc_http_cancel(struct bc_http_call *call) {

@@ -32,6 +32,8 @@ struct bc_http_result {
   struct bc_fault fault; /* why, when not OK */
 };
 
+/* The answer's head is there; comes before its body, once. bc_http_header may be asked until it returns. */
+typedef void bc_http_head_fn(void *arg, int status, const struct bc_http_call *call);
 /* A piece of the answer's body. */
 typedef void bc_http_body_fn(void *arg, int status, struct bc_str bytes);
 /* The end; the call is gone afterwards. */
@@ -40,9 +42,11 @@ typedef void bc_http_done_fn(void *arg, const struct bc_http_result *result);
 struct bc_http_request {
   const char *url;
   const char *const *headers; /* "Name: value", NULL at the end; may be NULL */
-  struct bc_str body;         /* sent by POST; `at` NULL: GET */
+  const char *method;         /* "PUT", "DELETE"; NULL: POST with a body, else GET */
+  struct bc_str body;         /* `at` NULL: none. A form unless a header says otherwise */
   int64_t timeout_ms;         /* for all of it; 0: none */
   bool own_connection;        /* neither takes nor leaves a connection that others use */
+  bc_http_head_fn *on_head;   /* may be NULL */
   bc_http_body_fn *on_body;
   bc_http_done_fn *on_done;
   void *arg;
@@ -56,6 +60,8 @@ void bc_http_free(struct bc_http *http);
 /* Everything in the request is copied. The call is valid until on_done or bc_http_cancel. Never fails:
  * what cannot be started ends in on_done, later. */
 struct bc_http_call *bc_http_start(struct bc_http *http, const struct bc_http_request *request);
+/* A header of the answer, NULL when there is none; valid during bc_http_head_fn. */
+const char *bc_http_header(const struct bc_http_call *call, const char *name);
 /* No callback afterwards. NULL is allowed. */
 void bc_http_cancel(struct bc_http_call *call);
 

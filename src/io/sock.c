@@ -29,9 +29,11 @@ struct sock_client {
   struct bc_watch *watch;
   struct bc_timer *timer; /* for the whole request, then for each piece of the answer */
   struct bc_buf request;
-  struct bc_buf answer;
-  size_t sent;
+  struct bc_sock_answer answer;
+  size_t sent; /* of the answer's text */
   bool is_answering;
+  bool is_waiting; /* in sock->waiting */
+  TAILQ_ENTRY(sock_client) waiting;
 };
 
 struct bc_sock {
@@ -45,6 +47,8 @@ struct bc_sock {
   dev_t device; /* of the socket's file, so that only our own is removed */
   ino_t inode;
   TAILQ_HEAD(, sock_client) clients;
+  TAILQ_HEAD(, sock_client) waiting; /* for the next piece of their answer */
+  struct bc_timer *turn;             /* makes one of them */
   unsigned client_count;
   struct bc_sock_counts counts;
   struct sock_client *handled; /* its request is with the handler: closing waits for it */
@@ -56,26 +60,48 @@ static void sock_release(struct bc_sock *sock) {
   free(sock);
 }
 
+static void sock_end_answer(struct bc_sock_answer *answer) {
+  if (answer->end != NULL) {
+    answer->end(answer->arg);
+  }
+  *answer = (struct bc_sock_answer){.text = answer->text};
+}
+
 static void sock_drop_client(struct sock_client *client) {
   TAILQ_REMOVE(&client->sock->clients, client, link);
+  if (client->is_waiting) {
+    TAILQ_REMOVE(&client->sock->waiting, client, waiting);
+  }
   client->sock->client_count--;
   bc_watch_free(client->watch);
   bc_timer_free(client->timer);
   (void)close(client->fd);
   bc_buf_free(&client->request);
-  bc_buf_free(&client->answer);
+  sock_end_answer(&client->answer);
+  bc_buf_free(&client->answer.text);
   free(client);
+}
+
+static void sock_want_piece(struct sock_client *client) {
+  struct bc_sock *sock = client->sock;
+  bc_watch_set(client->watch, 0);
+  client->is_waiting = true;
+  TAILQ_INSERT_TAIL(&sock->waiting, client, waiting);
+  if (!bc_timer_is_armed(sock->turn)) {
+    bc_timer_start(sock->turn, 0);
+  }
 }
 
 static void sock_write(struct sock_client *client) {
   struct bc_sock *sock = client->sock;
   size_t turn_end = client->sent + SOCK_TURN_BYTES;
-  while (client->sent < client->answer.len) {
+  const struct bc_buf *text = &client->answer.text;
+  while (client->sent < text->len) {
     if (client->sent >= turn_end) {
       bc_watch_set(client->watch, BC_WATCH_WRITE);
       return;
     }
-    ssize_t put = send(client->fd, client->answer.data + client->sent, client->answer.len - client->sent, MSG_NOSIGNAL);
+    ssize_t put = send(client->fd, text->data + client->sent, text->len - client->sent, MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) {
       continue;
     }
@@ -91,29 +117,67 @@ static void sock_write(struct sock_client *client) {
     client->sent += (size_t)put;
     bc_timer_start(client->timer, SOCK_PATIENCE_MS);
   }
+  if (client->answer.more != NULL) {
+    sock_want_piece(client);
+    return;
+  }
   sock->counts.answered++;
   sock_drop_client(client);
 }
 
-static void sock_begin_answer(struct sock_client *client) {
-  if (bc_buf_status(&client->answer) != BC_ERR_OK) {
-    bc_buf_clear(&client->answer);
-    bc_buf_add_format(&client->answer, "{\"error\":\"the answer is longer than %d bytes\"}",
-                      BC_LIMIT_SOCKET_ANSWER_BYTES);
+static void sock_end_line(struct sock_client *client) {
+  client->answer.text.max++; /* the line break comes on top of the handler's limit */
+  bc_buf_add_char(&client->answer.text, '\n');
+}
+
+static void sock_on_turn(void *arg) {
+  struct bc_sock *sock = arg;
+  struct sock_client *client = TAILQ_FIRST(&sock->waiting);
+  if (client == NULL) {
+    return;
   }
-  client->answer.max++; /* the line break comes on top of the handler's limit */
-  bc_buf_add_char(&client->answer, '\n');
+  TAILQ_REMOVE(&sock->waiting, client, waiting);
+  client->is_waiting = false;
+  bc_buf_clear(&client->answer.text);
+  client->sent = 0;
+  bool has_more = client->answer.more(client->answer.arg, &client->answer.text);
+  if (!TAILQ_EMPTY(&sock->waiting)) {
+    bc_timer_start(sock->turn, 0);
+  }
+  if (bc_buf_status(&client->answer.text) != BC_ERR_OK) {
+    sock->counts.lost++; /* what is sent already cannot become an error any more */
+    sock_drop_client(client);
+    return;
+  }
+  if (!has_more) {
+    sock_end_answer(&client->answer);
+    sock_end_line(client);
+  }
+  sock_write(client);
+}
+
+static void sock_begin_answer(struct sock_client *client) {
+  struct bc_buf *text = &client->answer.text;
+  if (bc_buf_status(text) != BC_ERR_OK) {
+    sock_end_answer(&client->answer);
+    bc_buf_clear(text);
+    bc_buf_add_format(text, "{\"error\":\"the answer is longer than %d bytes\"}", BC_LIMIT_SOCKET_PIECE_BYTES);
+  }
+  if (client->answer.more == NULL) {
+    sock_end_line(client);
+  }
   client->is_answering = true;
   bc_timer_start(client->timer, SOCK_PATIENCE_MS);
   sock_write(client);
 }
 
 static void sock_fail(struct sock_client *client, uint64_t *count, const char *text) {
+  struct bc_buf *answer = &client->answer.text;
   (*count)++;
-  bc_buf_clear(&client->answer);
-  bc_buf_add_format(&client->answer, "{\"error\":\"%s\"}\n", text);
+  bc_buf_clear(answer);
+  bc_buf_add_format(answer, "{\"error\":\"%s\"}\n", text);
   /* One attempt: a client that did not behave gets no more time. */
-  (void)!send(client->fd, client->answer.data, client->answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)!send(client->fd, answer->data, answer->len, MSG_NOSIGNAL | MSG_DONTWAIT);
   sock_drop_client(client);
 }
 
@@ -125,8 +189,8 @@ static void sock_handle(struct sock_client *client, struct bc_str request) {
   sock->handled = NULL;
   if (sock->is_closed) {
     /* The handler closed the server: this client still gets what fits at once. */
-    bc_buf_add_char(&client->answer, '\n');
-    (void)!send(client->fd, client->answer.data, client->answer.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sock_end_line(client);
+    (void)!send(client->fd, client->answer.text.data, client->answer.text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     sock_drop_client(client);
     sock_release(sock);
     return;
@@ -190,20 +254,29 @@ static bool sock_read_peer(int fd, struct bc_sock_peer *peer) {
   return true;
 }
 
+static void sock_refuse(struct bc_sock *sock, int fd) {
+  static const char text[] = "{\"error\":\"too many clients at once, try again\"}\n";
+  sock->counts.refused++;
+  (void)!send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  (void)close(fd);
+}
+
 static void sock_add_client(struct bc_sock *sock, int fd) {
   struct bc_sock_peer peer;
   if (sock->client_count >= BC_LIMIT_SOCKET_CLIENTS || !sock_read_peer(fd, &peer)) {
-    static const char text[] = "{\"error\":\"too many clients at once, try again\"}\n";
-    sock->counts.refused++;
-    (void)!send(fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)close(fd);
+    sock_refuse(sock, fd);
     return;
   }
   struct sock_client *client = bc_mem_new(1, sizeof *client);
-  *client = (struct sock_client){.sock = sock, .peer = peer, .fd = fd};
+  struct bc_watch *watch = bc_watch_new(sock->loop, fd, sock_on_client, client);
+  if (watch == NULL) { /* the user's limit of watched descriptors */
+    free(client);
+    sock_refuse(sock, fd);
+    return;
+  }
+  *client = (struct sock_client){.sock = sock, .peer = peer, .fd = fd, .watch = watch};
   bc_buf_init(&client->request, BC_LIMIT_SOCKET_REQUEST_BYTES + 2 * SOCK_READ_BYTES);
-  bc_buf_init(&client->answer, BC_LIMIT_SOCKET_ANSWER_BYTES);
-  client->watch = bc_watch_new(sock->loop, fd, sock_on_client, client);
+  bc_buf_init(&client->answer.text, BC_LIMIT_SOCKET_PIECE_BYTES);
   client->timer = bc_timer_new(sock->loop, sock_on_timeout, client);
   bc_watch_set(client->watch, BC_WATCH_READ);
   bc_timer_start(client->timer, SOCK_PATIENCE_MS);
@@ -307,8 +380,17 @@ enum bc_err bc_sock_open(struct bc_loop *loop, const char *path, bc_sock_fn *fn,
                            .device = status.st_dev,
                            .inode = status.st_ino};
   TAILQ_INIT(&sock->clients);
+  TAILQ_INIT(&sock->waiting);
   sock->watch = bc_watch_new(loop, fd, sock_on_connect, sock);
+  if (sock->watch == NULL) {
+    bc_fault_set(fault, 0, "cannot watch %s: this user watches too many descriptors (fs.epoll.max_user_watches)", path);
+    (void)unlink(path);
+    (void)close(fd);
+    sock_release(sock);
+    return BC_ERR_IO;
+  }
   sock->retry = bc_timer_new(loop, sock_on_retry, sock);
+  sock->turn = bc_timer_new(loop, sock_on_turn, sock);
   bc_watch_set(sock->watch, BC_WATCH_READ);
   *out = sock;
   return BC_ERR_OK;
@@ -320,6 +402,7 @@ void bc_sock_close(struct bc_sock *sock) {
   }
   bc_watch_free(sock->watch);
   bc_timer_free(sock->retry);
+  bc_timer_free(sock->turn);
   struct stat status;
   if (lstat(sock->path, &status) == 0 && status.st_dev == sock->device && status.st_ino == sock->inode) {
     (void)unlink(sock->path);
@@ -336,10 +419,6 @@ void bc_sock_close(struct bc_sock *sock) {
   if (sock->handled == NULL) {
     sock_release(sock);
   }
-}
-
-const char *bc_sock_path(const struct bc_sock *sock) {
-  return sock->path;
 }
 
 struct bc_sock_counts bc_sock_counts(const struct bc_sock *sock) {

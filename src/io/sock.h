@@ -2,7 +2,8 @@
  *
  * A client that is slow, silent or floods harms nobody: at most BC_LIMIT_SOCKET_CLIENTS at once, 5 s
  * for the request, 5 s without progress for the answer. A request that cannot be read gets
- * {"error":"…"}. */
+ * {"error":"…"}. A long answer is made in pieces, one in a turn of the loop whoever asks, and the next of a client only
+ * when it has read the one before: neither time nor memory grows with the answer or the clients. */
 #ifndef BC_IO_SOCK_H
 #define BC_IO_SOCK_H
 
@@ -11,6 +12,7 @@
 #include "base/str.h"
 #include "io/loop.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -23,10 +25,19 @@ struct bc_sock_peer {
   gid_t gid;
 };
 
-/* Called once per request line (without its line break; any bytes, valid during the call). Add the
- * answer to `answer` (at most BC_LIMIT_SOCKET_ANSWER_BYTES); the line break is added. May close the
- * server. */
-typedef void bc_sock_fn(void *arg, const struct bc_sock_peer *peer, struct bc_str request, struct bc_buf *answer);
+struct bc_sock_answer {
+  struct bc_buf text; /* what the handler adds is the answer, or its beginning: at most BC_LIMIT_SOCKET_PIECE_BYTES */
+  /* Set for an answer in pieces. `more` adds the next one to the empty `text` (at most so much again) and returns false
+   * when it was the last; `end` comes once, when all is written or the client is gone. Neither may close the server. */
+  bool (*more)(void *arg, struct bc_buf *text);
+  void (*end)(void *arg);
+  void *arg;
+};
+
+/* Called once per request line (without its line break; any bytes, valid during the call). Fill in
+ * `answer`; the line break is added. May close the server. */
+typedef void bc_sock_fn(void *arg, const struct bc_sock_peer *peer, struct bc_str request,
+                        struct bc_sock_answer *answer);
 
 /* Listens at `path`, mode 0660. A socket that nobody answers is removed first.
  * BC_ERR_EXISTS  another process listens there
@@ -37,8 +48,6 @@ BC_MUST_CHECK enum bc_err bc_sock_open(struct bc_loop *loop, const char *path, b
                                        struct bc_sock **out, struct bc_fault *fault);
 /* Closes the clients too and removes the socket's file if it is still ours. NULL is allowed. */
 void bc_sock_close(struct bc_sock *sock);
-
-const char *bc_sock_path(const struct bc_sock *sock);
 
 /* How clients fared; one list for the struct and for what shows it. */
 #define BC_SOCK_COUNT_LIST(X)                                                                                          \

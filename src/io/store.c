@@ -1,11 +1,23 @@
 #include "io/store.h"
 
-#include "io/etcd.h"
+#include "io/dir.h"
+#include "io/store_auto.h"
 #include "io/store_kind.h"
+#include "proto/dir_key.h"
 
 enum bc_err bc_store_open(struct bc_loop *loop, const struct bc_store_options *options,
                           const struct bc_store_handler *handler, struct bc_store **store, struct bc_fault *fault) {
-  return bc_etcd_open(loop, options, &bc_etcd_tuning_default, handler, store, fault);
+  if (bc_dir_endpoint_is(bc_str_of(options->endpoints))) {
+    return bc_dir_open(loop, options, &bc_dir_tuning_default, handler, store, fault);
+  }
+  return bc_store_auto_open(loop, options, &bc_etcd_tuning_default, handler, store, fault);
+}
+
+bool bc_store_has_transactions(const struct bc_store *store, struct bc_fault *why) {
+  if (!store->kind->has_transactions) {
+    bc_fault_set(why, 0, "a store of the kind \"%s\" has no transactions: this needs etcd v3", store->kind->name);
+  }
+  return store->kind->has_transactions;
 }
 
 void bc_store_close(struct bc_store *store) {
@@ -42,11 +54,6 @@ int64_t bc_store_age_ms(const struct bc_store *store) {
   return store->kind->age_ms(store);
 }
 
-const char *bc_store_state_text(enum bc_store_state state) {
-  static const char *const texts[] = {
-#define STORE_STATE_TEXT(name, text) [BC_STORE_STATE_##name] = (text),
-      BC_STORE_STATE_LIST(STORE_STATE_TEXT)
-#undef STORE_STATE_TEXT
-  };
-  return texts[state];
-}
+BC_ENUM_TEXT_FUNCTION(bc_store_state_text, enum bc_store_state, BC_STORE_STATE_LIST, "unknown")
+BC_ENUM_TEXT_FUNCTION(bc_store_type_text, enum bc_store_type, BC_STORE_TYPE_LIST, "none")
+BC_ENUM_TEXT_FUNCTION(bc_store_api_text, enum bc_store_api, BC_STORE_API_LIST, "auto")

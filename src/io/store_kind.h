@@ -6,6 +6,7 @@
 
 struct bc_store_kind {
   const char *name;
+  bool has_transactions;
   void (*close)(struct bc_store *store);
   void (*relist)(struct bc_store *store);
   void (*publish)(struct bc_store *store, const char *key, const char *value);

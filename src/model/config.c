@@ -37,7 +37,7 @@ void bc_config_free(struct bc_config *config) {
 
 /* ---- admin state ---- */
 
-static const char *const admin_texts[] = {"up", "down", "drain"};
+static const char *const admin_texts[] = {BC_ADMIN_STATE_LIST(BC_ENUM_TEXT)};
 
 static void admin_set(struct bc_config *config, enum bc_admin_state state) {
   config->admin_changed = config->admin_changed || config->admin != state;
@@ -48,7 +48,7 @@ static void admin_set(struct bc_config *config, enum bc_admin_state state) {
 static void admin_put(struct bc_config *config, struct bc_str value) {
   value = bc_str_trim(value);
   config->admin_seen = true;
-  for (int i = 0; i < 3; i++) {
+  for (size_t i = 0; i < sizeof admin_texts / sizeof admin_texts[0]; i++) {
     if (bc_str_is(value, admin_texts[i])) {
       config->has_admin = true;
       admin_set(config, (enum bc_admin_state)i);
@@ -90,6 +90,28 @@ void bc_config_put(struct bc_config *config, struct bc_str key, struct bc_str va
     break;
   case BC_CONFIG_ADMIN:
     admin_put(config, value);
+    break;
+  case BC_CONFIG_BAD_NAME:
+  case BC_CONFIG_BAD_KEY:
+    bc_config_stray_put(config, key, parts.kind == BC_CONFIG_BAD_NAME);
+    break;
+  case BC_CONFIG_IGNORED:
+    break;
+  }
+}
+
+void bc_config_put_unreadable(struct bc_config *config, struct bc_str key, const char *why, struct bc_mono now) {
+  struct bc_config_key_parts parts = bc_config_key_parse(config, key);
+  switch (parts.kind) {
+  case BC_CONFIG_ROUTE_KEY:
+    bc_config_entry_put_unreadable(config, &parts, why, now);
+    break;
+  case BC_CONFIG_SUBSCRIPTION:
+    bc_config_subscription_put_unreadable(config, why);
+    break;
+  case BC_CONFIG_ADMIN:
+    config->admin_seen = true;
+    bc_config_node_fault_set(config, &config->admin_fault, bc_config_text("node/%s/adminState: %s", config->node, why));
     break;
   case BC_CONFIG_BAD_NAME:
   case BC_CONFIG_BAD_KEY:
@@ -148,6 +170,8 @@ void bc_config_set_standing(struct bc_config *config, const char *name, bool sta
 void bc_config_list_begin(struct bc_config *config) {
   config->in_list = true;
   config->listed = 0;
+  config->listing = NULL;
+  config->passed = NULL;
   config->subscription.is_seen = false;
   config->admin_seen = false;
   for (struct bc_config_entry *at = bc_config_entry_after(config, NULL); at != NULL; at = bc_config_entry_next(at)) {
@@ -159,6 +183,7 @@ void bc_config_list_begin(struct bc_config *config) {
 
 void bc_config_list_abort(struct bc_config *config) {
   config->in_list = false;
+  config->listing = NULL;
 }
 
 void bc_config_list_end(struct bc_config *config, struct bc_mono now) {
@@ -166,6 +191,7 @@ void bc_config_list_end(struct bc_config *config, struct bc_mono now) {
     return;
   }
   config->in_list = false;
+  config->listing = NULL;
   struct bc_config_entry *next;
   for (struct bc_config_entry *at = bc_config_entry_after(config, NULL); at != NULL; at = next) {
     next = bc_config_entry_next(at);

@@ -11,13 +11,15 @@
 #ifndef BC_MODEL_CONFIG_H
 #define BC_MODEL_CONFIG_H
 
+#include "base/enum_text.h"
 #include "base/mono.h"
 #include "model/options.h"
 #include "model/route.h"
 
 struct bc_config;
 
-enum bc_admin_state { BC_ADMIN_UP, BC_ADMIN_DOWN, BC_ADMIN_DRAIN };
+#define BC_ADMIN_STATE_LIST(X) X(BC_ADMIN_UP, "up") X(BC_ADMIN_DOWN, "down") X(BC_ADMIN_DRAIN, "drain")
+enum bc_admin_state { BC_ADMIN_STATE_LIST(BC_ENUM_MEMBER) };
 
 struct bc_config *bc_config_new(struct bc_intern *intern, const char *node);
 void bc_config_free(struct bc_config *config);
@@ -29,8 +31,13 @@ void bc_config_free(struct bc_config *config);
 void bc_config_put(struct bc_config *config, struct bc_str key, struct bc_str value, struct bc_mono now);
 void bc_config_delete(struct bc_config *config, struct bc_str key, struct bc_mono now);
 
-/* A complete list: begin, bc_config_put for every key, end: what was not put is deleted. `abort`
- * undoes nothing but the marking: nothing is deleted. */
+/* The key is there, but its value cannot be had now. `why` is one line that says the reason and the place; it becomes
+ * the key's fault. What is in force stays so; a key that never had a value is unknown, which is not the same as absent:
+ * a new route waits for it. For a key that has no meaning this is bc_config_put. */
+void bc_config_put_unreadable(struct bc_config *config, struct bc_str key, const char *why, struct bc_mono now);
+
+/* A complete list: begin, bc_config_put or bc_config_put_unreadable for every key, end: what was not put is deleted.
+ * `abort` undoes nothing but the marking: nothing is deleted. */
 void bc_config_list_begin(struct bc_config *config);
 void bc_config_list_end(struct bc_config *config, struct bc_mono now);
 void bc_config_list_abort(struct bc_config *config);
@@ -66,8 +73,11 @@ struct bc_config_route {
 /* Takes one route whose view changed (also: removed: `found` false, only `name` is set; text valid
  * until the next call). False when none is left. */
 BC_MUST_CHECK bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *view, bool *found);
+/* In a list whose keys come in their order (bytes of the whole key): the next route that it has told
+ * completely, settled like those of a first list. False when it must go on first. */
+BC_MUST_CHECK bool bc_config_next_passed(struct bc_config *config, struct bc_config_route *view);
 bool bc_config_find(const struct bc_config *config, const char *name, struct bc_config_route *view);
-/* In the order of names: *cursor NULL at first, then the last view's name. False after the last. */
+/* In the order of their keys: *cursor NULL at first, then the last view's name. False after the last. */
 bool bc_config_each(const struct bc_config *config, const char *after, struct bc_config_route *view);
 
 /* The route stands in ExaBGP as ours (core tells, from the rib): decides identity conflicts. */

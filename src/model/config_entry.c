@@ -5,8 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+int bc_config_name_compare(const char *a, const char *b) {
+  while (*a == *b) {
+    if (*a == '\0') {
+      return 0;
+    }
+    a++;
+    b++;
+  }
+  unsigned char left = *a == '\0' ? '/' : (unsigned char)*a;
+  unsigned char right = *b == '\0' ? '/' : (unsigned char)*b;
+  return left - right;
+}
+
 static int entry_compare(const struct bc_config_entry *a, const struct bc_config_entry *b) {
-  return strcmp(a->name, b->name);
+  return bc_config_name_compare(a->name, b->name);
 }
 
 BC_TREE(bc_config_entry_tree, bc_config_entry, by_name, entry_compare)
@@ -70,6 +83,9 @@ void bc_config_entry_free(struct bc_config *config, struct bc_config_entry *entr
   }
   bc_config_value_free(config, entry);
   bc_config_view_gone(config, entry);
+  if (config->listing == entry || config->passed == entry) {
+    config->listing = NULL;
+  }
   config->counts.routes--;
   config->counts.subscribed -= entry->is_subscribed ? 1 : 0;
   RB_REMOVE(bc_config_entry_tree, &config->entries, entry);
@@ -89,32 +105,55 @@ static void entry_after_change(struct bc_config *config, struct bc_config_entry 
   bc_config_identity_claim(config, entry);
 }
 
-void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
-                         struct bc_mono now) {
+/* The entry whose key is there now, made when it is new; NULL when there is no room for it. */
+static struct bc_config_entry *entry_note_key(struct bc_config *config, const struct bc_config_key_parts *parts,
+                                              bool *is_new_key) {
   char name[BC_LIMIT_NAME_BYTES + 1];
   memcpy(name, parts->name.at, parts->name.len);
   name[parts->name.len] = '\0';
-  struct bc_config_entry *entry = bc_config_entry_find(config, name);
+  /* A list tells the keys of a route together. */
+  bool is_same = config->in_list && config->listing != NULL && strcmp(config->listing->name, name) == 0;
+  struct bc_config_entry *entry = is_same ? config->listing : bc_config_entry_find(config, name);
   if (entry == NULL) {
     if (!entry_has_room(config)) {
       bc_config_surplus_put(config, parts->name);
-      return;
+      return NULL;
     }
     entry = entry_new(config, name);
   }
   unsigned bit = 1U << parts->key;
-  if (config->in_list && entry->seen == 0) {
-    config->listed++;
+  if (config->in_list) {
+    config->listed += entry->seen == 0 ? 1 : 0;
+    config->listing = entry;
   }
   entry->seen = (uint8_t)(entry->seen | bit);
-  bool is_new_key = (entry->present & bit) == 0;
-  if (is_new_key) {
+  *is_new_key = (entry->present & bit) == 0;
+  if (*is_new_key) {
     config->route_keys++;
     entry->present = (uint8_t)(entry->present | bit);
     bc_config_view_mark(config, entry);
   }
-  bool is_changed = bc_config_value_put(config, entry, parts->key, value);
-  entry_after_change(config, entry, is_changed || is_new_key, now);
+  return entry;
+}
+
+void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
+                         struct bc_mono now) {
+  bool is_new_key = false;
+  struct bc_config_entry *entry = entry_note_key(config, parts, &is_new_key);
+  if (entry != NULL) {
+    bool is_changed = bc_config_value_put(config, entry, parts->key, value);
+    entry_after_change(config, entry, is_changed || is_new_key, now);
+  }
+}
+
+void bc_config_entry_put_unreadable(struct bc_config *config, const struct bc_config_key_parts *parts, const char *why,
+                                    struct bc_mono now) {
+  bool is_new_key = false;
+  struct bc_config_entry *entry = entry_note_key(config, parts, &is_new_key);
+  if (entry != NULL) {
+    bool is_changed = bc_config_value_put_unreadable(config, entry, parts->key, why);
+    entry_after_change(config, entry, is_changed || is_new_key, now);
+  }
 }
 
 void bc_config_entry_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,

@@ -7,7 +7,7 @@
 
 static int claim_compare(const struct bc_config_entry *a, const struct bc_config_entry *b) {
   int order = bc_nlri_compare(&a->route.nlri, &b->route.nlri);
-  return order != 0 ? order : strcmp(a->name, b->name);
+  return order != 0 ? order : bc_config_name_compare(a->name, b->name);
 }
 
 BC_TREE(bc_config_claim_tree, bc_config_entry, by_claim, claim_compare)

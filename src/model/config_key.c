@@ -2,15 +2,7 @@
 
 #include <string.h>
 
-static const char *const key_texts[] = {
-#define KEY_TEXT(name, text) text,
-    BC_CONFIG_KEY_LIST(KEY_TEXT)
-#undef KEY_TEXT
-};
-
-const char *bc_config_key_text(enum bc_config_key key) {
-  return key_texts[key];
-}
+BC_ENUM_TEXT_FUNCTION(bc_config_key_text, enum bc_config_key, BC_CONFIG_KEY_LIST, "unknown")
 
 static bool key_is_name_byte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
@@ -40,7 +32,7 @@ static struct bc_config_key_parts key_parse_route(struct bc_str rest) {
     return parts;
   }
   for (int i = 0; i < BC_CONFIG_KEY_COUNT; i++) {
-    if (bc_str_is(key, key_texts[i])) {
+    if (bc_str_is(key, bc_config_key_text((enum bc_config_key)i))) {
       parts.kind = BC_CONFIG_ROUTE_KEY;
       parts.key = (enum bc_config_key)i;
     }

@@ -9,6 +9,7 @@
 #define BC_MODEL_CONFIG_PRIVATE_H
 
 #include "base/buf.h"
+#include "base/enum_text.h"
 #include "base/intern.h"
 #include "base/limits.h"
 #include "base/tree.h"
@@ -18,13 +19,14 @@
 
 /* The keys of a route; their order is the order in which its faults are told. */
 #define BC_CONFIG_KEY_LIST(X)                                                                                          \
-  X(CONFIG, "config") X(PREFIX, "prefix") X(HEALTHCHECK, "healthcheck") X(OPTIONS, "options") X(POLICY, "policy")
+  X(BC_CONFIG_KEY_CONFIG, "config")                                                                                    \
+  X(BC_CONFIG_KEY_PREFIX, "prefix")                                                                                    \
+  X(BC_CONFIG_KEY_HEALTHCHECK, "healthcheck")                                                                          \
+  X(BC_CONFIG_KEY_OPTIONS, "options")                                                                                  \
+  X(BC_CONFIG_KEY_POLICY, "policy")
 
 enum bc_config_key {
-#define BC_CONFIG_KEY_ENUM(name, text) BC_CONFIG_KEY_##name,
-  BC_CONFIG_KEY_LIST(BC_CONFIG_KEY_ENUM)
-#undef BC_CONFIG_KEY_ENUM
-      BC_CONFIG_KEY_COUNT,
+  BC_CONFIG_KEY_LIST(BC_ENUM_MEMBER) BC_CONFIG_KEY_COUNT,
   /* A fault of the route as a whole stands behind those of its keys. */
   BC_CONFIG_KEY_IDENTITY = BC_CONFIG_KEY_COUNT,
   BC_CONFIG_FAULT_COUNT
@@ -80,6 +82,7 @@ struct bc_config_entry {
   const char *good[2];
   const char *options_text;   /* in force */
   struct bc_options *options; /* in force; NULL = the defaults */
+  const char *options_unfit;  /* interned; good by themselves, but not for the route that is in force; NULL = none */
   struct bc_config_script *script;
   struct bc_config_faults *faults;
   struct bc_config_settling *settling;
@@ -165,7 +168,9 @@ struct bc_config {
   size_t route_keys;
 
   bool in_list, has_listed;
-  size_t listed; /* routes seen in the list that is being read */
+  size_t listed;                   /* routes seen in the list that is being read */
+  struct bc_config_entry *listing; /* the route whose keys it tells now … */
+  struct bc_config_entry *passed;  /* … and the last one that bc_config_next_passed gave; NULL = none */
 
   struct bc_config_subscription subscription;
 
@@ -185,7 +190,7 @@ struct bc_config {
 
 /* ---- config_key.c ---- */
 struct bc_config_key_parts bc_config_key_parse(const struct bc_config *config, struct bc_str key);
-const char *bc_config_key_text(enum bc_config_key key);
+const char *bc_config_key_text(enum bc_config_key value);
 /* [A-Za-z0-9][A-Za-z0-9._-]{0,127}; with `globs` also '*' and '?', anywhere. */
 bool bc_config_name_is_valid(struct bc_str name, bool globs);
 
@@ -214,11 +219,15 @@ void bc_config_node_fault_set(struct bc_config *config, char **fault, char *text
 char *bc_config_text(const char *format, ...) BC_PRINTF(1, 2);
 
 /* ---- config_entry.c ---- */
+/* As their keys are ordered in the store: "a-b" before "a", because '-' comes before '/'. */
+int bc_config_name_compare(const char *a, const char *b);
 struct bc_config_entry *bc_config_entry_find(const struct bc_config *config, const char *name);
 struct bc_config_entry *bc_config_entry_after(const struct bc_config *config, const char *name);
 struct bc_config_entry *bc_config_entry_next(struct bc_config_entry *entry);
 void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
                          struct bc_mono now);
+void bc_config_entry_put_unreadable(struct bc_config *config, const struct bc_config_key_parts *parts, const char *why,
+                                    struct bc_mono now);
 void bc_config_entry_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
                             struct bc_mono now);
 /* Deletes what the list that ends did not hold. The entry may be gone afterwards. */
@@ -247,6 +256,9 @@ void bc_config_view_free(struct bc_config *config);
  * present. */
 bool bc_config_value_put(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
                          struct bc_str value);
+/* The same for a key whose value cannot be had now. */
+bool bc_config_value_put_unreadable(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
+                                    const char *why);
 void bc_config_value_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key);
 void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entry);
 
@@ -259,6 +271,7 @@ void bc_config_script_put(struct bc_config *config, struct bc_config_script *scr
 
 /* ---- config_subscription.c ---- */
 void bc_config_subscription_put(struct bc_config *config, struct bc_str value);
+void bc_config_subscription_put_unreadable(struct bc_config *config, const char *why);
 void bc_config_subscription_delete(struct bc_config *config);
 void bc_config_subscription_free(struct bc_config *config);
 /* A route of this name came (true) or went: whether it is subscribed. */

@@ -237,6 +237,11 @@ void bc_config_subscription_put(struct bc_config *config, struct bc_str value) {
   subscription_apply(config);
 }
 
+void bc_config_subscription_put_unreadable(struct bc_config *config, const char *why) {
+  config->subscription.is_seen = true;
+  subscription_refuse(config, bc_config_text("node/%s/subscribedRoutes: %s", config->node, why));
+}
+
 void bc_config_subscription_delete(struct bc_config *config) {
   if (config->subscription.text == NULL && !config->subscription.is_refused) {
     return;

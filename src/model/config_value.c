@@ -1,6 +1,7 @@
 #include "model/config_private.h"
 
 #include "base/mem.h"
+#include "model/service_address.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,11 @@ static void route_install(struct bc_config *config, struct bc_config_entry *entr
     return;
   }
   bc_config_identity_drop(config, entry);
+  /* What stands is the old prefix: it gives no right to a new one, which may be another route's that is announced. */
+  if (entry->has_route &&
+      (entry->route.selector != route->selector || bc_nlri_compare(&entry->route.nlri, &route->nlri) != 0)) {
+    entry->stands = false;
+  }
   bc_route_release(config->intern, &entry->route);
   entry->route = *route;
   entry->has_route = true;
@@ -108,13 +114,27 @@ static bool route_parse(struct bc_config *config, const struct bc_config_entry *
 }
 
 static bool route_refuse_internal(const struct bc_route *route, struct bc_fault *fault) {
+  if (route->more != NULL || !bc_family_has_prefix((enum bc_family)route->nlri.family)) {
+    bc_fault_set(fault, 0, "%s: not announced yet, only single prefixes are",
+                 bc_family_text((enum bc_family)route->nlri.family));
+    return true;
+  }
   if (route->internal == 0) {
     return false;
   }
-  const char *word = (route->internal & BC_ROUTE_SPLIT) != 0      ? "split"
-                     : (route->internal & BC_ROUTE_WATCHDOG) != 0 ? "watchdog"
-                                                                  : "withdraw";
+  const char *word = (route->internal & BC_ROUTE_WATCHDOG) != 0 ? "watchdog" : "withdraw";
   bc_fault_set(fault, 0, "%s: this word steers ExaBGP behind our back and is not supported", word);
+  return true;
+}
+
+/* The options in force ask for something that it cannot have. */
+static bool route_refuse_unfit(const struct bc_config_entry *entry, const struct bc_route *route,
+                               struct bc_fault *fault) {
+  struct bc_fault why = {0};
+  if (entry->options == NULL || bc_service_address_check(route, entry->options->address, &why) == BC_ERR_OK) {
+    return false;
+  }
+  bc_fault_set(fault, 0, "does not fit the options: %s", why.text);
   return true;
 }
 
@@ -131,7 +151,7 @@ static void route_judge(struct bc_config *config, struct bc_config_entry *entry)
   struct bc_fault fault = {0};
   bool in_prefix = false;
   bool is_good = route_parse(config, entry, &route, &fault, &in_prefix);
-  if (is_good && route_refuse_internal(&route, &fault)) {
+  if (is_good && (route_refuse_internal(&route, &fault) || route_refuse_unfit(entry, &route, &fault))) {
     bc_route_release(config->intern, &route);
     is_good = false;
   }
@@ -192,6 +212,7 @@ static bool text_put(struct bc_config *config, struct bc_config_entry *entry, en
     return true;
   }
   *now = bc_intern_get(config->intern, value);
+  value_unblock(entry, key);
   bc_config_fault_clear(config, entry, key);
   route_judge(config, entry);
   return true;
@@ -203,7 +224,7 @@ static bool options_equal(const struct bc_options *a, const struct bc_options *b
   return a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
          a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall &&
          a->jitter_percent == b->jitter_percent && a->unchecked_is_fail == b->unchecked_is_fail &&
-         a->on_exit == b->on_exit && a->check_is_none == b->check_is_none &&
+         a->on_exit == b->on_exit && a->check_is_none == b->check_is_none && a->address == b->address &&
          bc_str_equal((struct bc_str){a->environment, a->environment_len},
                       (struct bc_str){b->environment, b->environment_len});
 }
@@ -239,6 +260,29 @@ static void check_forget_lost(struct bc_config *config, struct bc_config_entry *
   }
 }
 
+static bool options_fit(struct bc_config *config, struct bc_config_entry *entry, struct bc_str value,
+                        struct bc_options *options, struct bc_fault *fault) {
+  if (!entry->has_route || bc_service_address_check(&entry->route, options->address, fault) == BC_ERR_OK) {
+    return true;
+  }
+  entry->options_unfit = bc_intern_get(config->intern, value);
+  bc_options_release(options);
+  return false;
+}
+
+/* A route that did not fit the options before may fit these. */
+static void options_judge_route(struct bc_config *config, struct bc_config_entry *entry) {
+  if (entry->now[BC_CONFIG_KEY_CONFIG] != NULL &&
+      (bc_config_fault_is_set(entry, BC_CONFIG_KEY_CONFIG) || bc_config_fault_is_set(entry, BC_CONFIG_KEY_PREFIX))) {
+    route_judge(config, entry);
+  }
+}
+
+static void options_forget_unfit(struct bc_config *config, struct bc_config_entry *entry) {
+  bc_intern_put(config->intern, entry->options_unfit);
+  entry->options_unfit = NULL;
+}
+
 static bool options_put(struct bc_config *config, struct bc_config_entry *entry, struct bc_str value) {
   value = bc_str_trim(value);
   struct bc_options options;
@@ -247,7 +291,8 @@ static bool options_put(struct bc_config *config, struct bc_config_entry *entry,
   if (is_held && !bc_config_fault_is_set(entry, BC_CONFIG_KEY_OPTIONS)) {
     return false;
   }
-  if (bc_options_parse(value, &options, &fault) != BC_ERR_OK) {
+  options_forget_unfit(config, entry);
+  if (bc_options_parse(value, &options, &fault) != BC_ERR_OK || !options_fit(config, entry, value, &options, &fault)) {
     value_block(entry, BC_CONFIG_KEY_OPTIONS, entry->options_text != NULL);
     bc_config_fault_set(config, entry, BC_CONFIG_KEY_OPTIONS, &fault);
     return true;
@@ -258,16 +303,29 @@ static bool options_put(struct bc_config *config, struct bc_config_entry *entry,
   value_unblock(entry, BC_CONFIG_KEY_OPTIONS);
   bc_config_fault_clear(config, entry, BC_CONFIG_KEY_OPTIONS);
   check_forget_lost(config, entry);
+  options_judge_route(config, entry);
   return true;
 }
 
 static void options_delete(struct bc_config *config, struct bc_config_entry *entry) {
   struct bc_options defaults = bc_options_default();
+  options_forget_unfit(config, entry);
   options_install(config, entry, &defaults);
   bc_intern_put(config->intern, entry->options_text);
   entry->options_text = NULL;
   value_unblock(entry, BC_CONFIG_KEY_OPTIONS);
   bc_config_fault_clear(config, entry, BC_CONFIG_KEY_OPTIONS);
+  options_judge_route(config, entry);
+}
+
+/* Options that did not fit the route before may fit this one. */
+static void options_judge(struct bc_config *config, struct bc_config_entry *entry) {
+  const char *text = entry->options_unfit;
+  if (text != NULL) {
+    entry->options_unfit = NULL;
+    (void)options_put(config, entry, bc_str_of(text));
+    bc_intern_put(config->intern, text);
+  }
 }
 
 /* ---- healthcheck ---- */
@@ -314,8 +372,11 @@ bool bc_config_value_put(struct bc_config *config, struct bc_config_entry *entry
                          struct bc_str value) {
   switch (key) {
   case BC_CONFIG_KEY_CONFIG:
-  case BC_CONFIG_KEY_PREFIX:
-    return text_put(config, entry, key, value);
+  case BC_CONFIG_KEY_PREFIX: {
+    bool is_changed = text_put(config, entry, key, value);
+    options_judge(config, entry);
+    return is_changed;
+  }
   case BC_CONFIG_KEY_HEALTHCHECK:
     return check_put(config, entry, value);
   case BC_CONFIG_KEY_OPTIONS:
@@ -333,14 +394,48 @@ bool bc_config_value_put(struct bc_config *config, struct bc_config_entry *entry
   return false;
 }
 
+static bool value_has_good(const struct bc_config_entry *entry, enum bc_config_key key) {
+  switch (key) {
+  case BC_CONFIG_KEY_CONFIG:
+  case BC_CONFIG_KEY_PREFIX:
+    return entry->good[key] != NULL;
+  case BC_CONFIG_KEY_HEALTHCHECK:
+    return entry->script != NULL;
+  case BC_CONFIG_KEY_OPTIONS:
+    return entry->options_text != NULL;
+  default:
+    return true;
+  }
+}
+
+bool bc_config_value_put_unreadable(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
+                                    const char *why) {
+  bool is_text = key == BC_CONFIG_KEY_CONFIG || key == BC_CONFIG_KEY_PREFIX;
+  bool is_news = !bc_config_fault_is_set(entry, key) || (is_text && entry->now[key] != NULL);
+  struct bc_fault fault;
+  bc_fault_set(&fault, 0, "%s", why);
+  if (is_text) {
+    text_clear_partner(config, entry, key);
+    value_hold(config, &entry->now[key], NULL);
+  }
+  if (key == BC_CONFIG_KEY_OPTIONS) {
+    options_forget_unfit(config, entry);
+  }
+  value_block(entry, key, value_has_good(entry, key));
+  bc_config_fault_set(config, entry, key, &fault);
+  return is_news;
+}
+
 void bc_config_value_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key) {
   switch (key) {
   case BC_CONFIG_KEY_CONFIG:
   case BC_CONFIG_KEY_PREFIX:
+    value_unblock(entry, key);
     value_hold(config, &entry->now[key], NULL);
     bc_config_fault_clear(config, entry, key);
     text_clear_partner(config, entry, key);
     route_judge(config, entry);
+    options_judge(config, entry);
     break;
   case BC_CONFIG_KEY_HEALTHCHECK:
     check_delete(config, entry);
@@ -364,6 +459,7 @@ void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entr
   }
   bc_route_release(config->intern, &entry->route);
   bc_intern_put(config->intern, entry->options_text);
+  options_forget_unfit(config, entry);
   if (entry->options != NULL) {
     bc_options_release(entry->options);
     free(entry->options);

@@ -103,9 +103,30 @@ bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *vi
   return true;
 }
 
-bool bc_config_find(const struct bc_config *config, const char *name, struct bc_config_route *view) {
+bool bc_config_next_passed(struct bc_config *config, struct bc_config_route *view) {
+  if (config->listing == NULL) {
+    return false;
+  }
+  struct bc_config_entry *entry =
+      config->passed == NULL ? bc_config_entry_after(config, NULL) : bc_config_entry_next(config->passed);
+  while (entry != NULL && entry->seen == 0) {
+    entry = bc_config_entry_next(entry);
+  }
+  if (entry == NULL || bc_config_name_compare(entry->name, config->listing->name) >= 0) {
+    return false;
+  }
+  config->passed = entry;
+  if (bc_config_entry_has_version(entry)) {
+    bc_config_settle_end(config, entry);
+  }
   view_refresh(config);
-  const struct bc_config_entry *entry = bc_config_entry_find(config, name);
+  view_unmark(config, entry);
+  view_fill(config, entry, view);
+  return true;
+}
+
+static bool view_give(const struct bc_config *config, const struct bc_config_entry *entry,
+                      struct bc_config_route *view) {
   if (entry == NULL) {
     return false;
   }
@@ -113,14 +134,14 @@ bool bc_config_find(const struct bc_config *config, const char *name, struct bc_
   return true;
 }
 
+bool bc_config_find(const struct bc_config *config, const char *name, struct bc_config_route *view) {
+  view_refresh(config);
+  return view_give(config, bc_config_entry_find(config, name), view);
+}
+
 bool bc_config_each(const struct bc_config *config, const char *after, struct bc_config_route *view) {
   view_refresh(config);
-  const struct bc_config_entry *entry = bc_config_entry_after(config, after);
-  if (entry == NULL) {
-    return false;
-  }
-  view_fill(config, entry, view);
-  return true;
+  return view_give(config, bc_config_entry_after(config, after), view);
 }
 
 struct bc_config_counts bc_config_counts(const struct bc_config *config) {

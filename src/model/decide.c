@@ -1,26 +1,8 @@
 #include "model/decide.h"
 
-const char *bc_verdict_text(enum bc_verdict verdict) {
-  switch (verdict) {
-#define VERDICT_CASE(name, text)                                                                                       \
-  case BC_VERDICT_##name:                                                                                              \
-    return text;
-    BC_VERDICT_LIST(VERDICT_CASE)
-#undef VERDICT_CASE
-  }
-  return "keep";
-}
+BC_ENUM_TEXT_FUNCTION(bc_verdict_text, enum bc_verdict, BC_VERDICT_LIST, "keep")
 
-const char *bc_layer_text(enum bc_layer layer) {
-  switch (layer) {
-#define LAYER_CASE(name, text)                                                                                         \
-  case BC_LAYER_##name:                                                                                                \
-    return text;
-    BC_LAYER_LIST(LAYER_CASE)
-#undef LAYER_CASE
-  }
-  return "health";
-}
+BC_ENUM_TEXT_FUNCTION(bc_layer_text, enum bc_layer, BC_LAYER_LIST, "health")
 
 static struct bc_decision decide_announce(enum bc_layer layer, const char *reason) {
   return (struct bc_decision){.verdict = BC_VERDICT_ANNOUNCE, .layer = layer, .reason = reason};
@@ -52,8 +34,21 @@ static struct bc_decision decide_by_health(enum bc_health_state health, bool sta
                      "no result of the health check yet");
 }
 
+/* A service that is not healthy leaves, wherever its address is. */
+static struct bc_decision decide_by_address(enum bc_address_state address, struct bc_decision below, bool stands) {
+  if (below.verdict != BC_VERDICT_ANNOUNCE || address == BC_ADDRESS_FINE) {
+    return below;
+  }
+  if (address == BC_ADDRESS_COMING) {
+    return decide_keep(BC_LAYER_ADDRESS, stands, "the service address is being set: stays announced",
+                       "the service address is being set");
+  }
+  return decide_keep(BC_LAYER_ADDRESS, stands, "the addresses of this host are not known: stays announced",
+                     "the addresses of this host are not known: stays withdrawn");
+}
+
 struct bc_decision bc_decide(const struct bc_config_route *route, enum bc_admin_state admin,
-                             enum bc_health_state health, bool stands) {
+                             enum bc_health_state health, enum bc_address_state address, bool stands) {
   if (route == NULL) {
     return decide_withdraw(BC_LAYER_CONFIG, "not in the store any more");
   }
@@ -80,9 +75,12 @@ struct bc_decision bc_decide(const struct bc_config_route *route, enum bc_admin_
     return decide_keep(BC_LAYER_SETTLING, stands, "new: waits for the last change of its keys, stays announced",
                        "new: waits for the last change of its keys");
   }
+  if (address == BC_ADDRESS_MISSING) {
+    return decide_withdraw(BC_LAYER_ADDRESS, "the service address is not on this host");
+  }
   if (route->has_lost_check) {
     return decide_keep(BC_LAYER_CONFIG, stands, "its health check was removed: stays announced",
                        "its health check was removed: stays withdrawn");
   }
-  return decide_by_health(health, stands);
+  return decide_by_address(address, decide_by_health(health, stands), stands);
 }

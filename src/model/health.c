@@ -2,42 +2,16 @@
 
 enum { HEALTH_UNCHECKED_LEAST_MS = 30000, HEALTH_UNCHECKED_INTERVALS = 10 };
 
-const char *bc_health_state_text(enum bc_health_state state) {
-  switch (state) {
-#define HEALTH_CASE(name, text)                                                                                        \
-  case BC_HEALTH_##name:                                                                                               \
-    return text;
-    BC_HEALTH_LIST(HEALTH_CASE)
-#undef HEALTH_CASE
-  }
-  return "unknown";
-}
+BC_ENUM_TEXT_FUNCTION(bc_health_state_text, enum bc_health_state, BC_HEALTH_LIST, "unknown")
 
-const char *bc_check_status_text(enum bc_check_status status) {
-  switch (status) {
-#define STATUS_CASE(name, text, meaning)                                                                               \
-  case BC_CHECK_##name:                                                                                                \
-    return text;
-    BC_CHECK_STATUS_LIST(STATUS_CASE)
-#undef STATUS_CASE
-  case BC_CHECK_STATUS_COUNT:
-    break;
-  }
-  return "no status";
-}
+BC_ENUM_TEXT_FUNCTION(bc_check_status_text, enum bc_check_status, BC_CHECK_STATUS_LIST, "no status")
 
 enum bc_check_meaning bc_check_status_meaning(enum bc_check_status status) {
-  switch (status) {
-#define MEANING_CASE(name, text, meaning)                                                                              \
-  case BC_CHECK_##name:                                                                                                \
-    return BC_CHECK_##meaning;
-    BC_CHECK_STATUS_LIST(MEANING_CASE)
-#undef MEANING_CASE
-  case BC_CHECK_STATUS_COUNT:
-    break;
-  }
+#define STATUS_MEANING(name, text, meaning) meaning,
+  static const enum bc_check_meaning meanings[] = {BC_CHECK_STATUS_LIST(STATUS_MEANING)};
+#undef STATUS_MEANING
   /* A status of another version of the worker proves nothing. */
-  return BC_CHECK_NEUTRAL;
+  return (size_t)status < BC_CHECK_STATUS_COUNT ? meanings[status] : BC_CHECK_NEUTRAL;
 }
 
 void bc_health_start(struct bc_health *health, enum bc_health_state presumed, struct bc_mono now) {
@@ -84,7 +58,8 @@ static bool health_fail(struct bc_health *health, const struct bc_health_options
   }
   unsigned fails = health->streak + 1;
   bool is_down = fails >= options->fall;
-  bool moved = health_move(health, is_down ? BC_HEALTH_DOWN : base);
+  /* A first failure of an unchecked one proves nothing: it would announce what is withdrawn. */
+  bool moved = is_down && health_move(health, BC_HEALTH_DOWN);
   health->streak = is_down ? 0 : fails;
   if (is_down) {
     health->proven = BC_HEALTH_DOWN;

@@ -6,24 +6,21 @@
 #define BC_MODEL_HEALTH_H
 
 #include "base/check_status.h"
+#include "base/enum_text.h"
 #include "base/mono.h"
 
 #include <stdbool.h>
 
 #define BC_HEALTH_LIST(X)                                                                                              \
-  X(UNKNOWN, "unknown") /* no result that counts yet */                                                                \
-  X(UP, "up")                                                                                                          \
-  X(DOWN, "down")                                                                                                      \
-  X(UNCHECKED, "unchecked") /* neutral for longer than max(30 s, 10 intervals) */                                      \
-  X(NONE, "none")           /* no check: always healthy */
+  X(BC_HEALTH_UNKNOWN, "unknown") /* no result that counts yet */                                                      \
+  X(BC_HEALTH_UP, "up")                                                                                                \
+  X(BC_HEALTH_DOWN, "down")                                                                                            \
+  X(BC_HEALTH_UNCHECKED, "unchecked") /* neutral for longer than max(30 s, 10 intervals) */                            \
+  X(BC_HEALTH_NONE, "none")           /* no check: always healthy */
 
-enum bc_health_state {
-#define BC_HEALTH_ENUM(name, text) BC_HEALTH_##name,
-  BC_HEALTH_LIST(BC_HEALTH_ENUM)
-#undef BC_HEALTH_ENUM
-};
-const char *bc_health_state_text(enum bc_health_state state);
-const char *bc_check_status_text(enum bc_check_status status);
+enum bc_health_state { BC_HEALTH_LIST(BC_ENUM_MEMBER) };
+const char *bc_health_state_text(enum bc_health_state value);
+const char *bc_check_status_text(enum bc_check_status value);
 enum bc_check_meaning bc_check_status_meaning(enum bc_check_status status);
 
 struct bc_health_options {

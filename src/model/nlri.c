@@ -5,19 +5,22 @@
 
 #include <string.h>
 
-static const char *const nlri_family_texts[] = {
-#define BC_FAMILY_TEXT(name, text) text,
-    BC_FAMILY_LIST(BC_FAMILY_TEXT)
-#undef BC_FAMILY_TEXT
+struct nlri_family {
+  bool is_ipv6;
+  enum bc_nlri_kind kind;
 };
 
-const char *bc_family_text(enum bc_family family) {
-  return nlri_family_texts[family];
-}
+static const struct nlri_family nlri_families[] = {
+#define NLRI_FAMILY(member, text, is_ipv6, kind) {is_ipv6, kind},
+    BC_FAMILY_LIST(NLRI_FAMILY)
+#undef NLRI_FAMILY
+};
+
+BC_ENUM_TEXT_FUNCTION(bc_family_text, enum bc_family, BC_FAMILY_LIST, "no family")
 
 enum bc_err bc_family_parse(struct bc_str text, enum bc_family *family) {
   for (unsigned i = 0; i < BC_FAMILY_COUNT; i++) {
-    if (bc_str_is(text, nlri_family_texts[i])) {
+    if (bc_str_is(text, bc_family_text((enum bc_family)i))) {
       *family = (enum bc_family)i;
       return BC_ERR_OK;
     }
@@ -26,18 +29,50 @@ enum bc_err bc_family_parse(struct bc_str text, enum bc_family *family) {
 }
 
 bool bc_family_is_ipv6(enum bc_family family) {
-  return family >= BC_FAMILY_IPV6_UNICAST;
+  return nlri_families[family].is_ipv6;
+}
+
+enum bc_nlri_kind bc_family_kind(enum bc_family family) {
+  return nlri_families[family].kind;
+}
+
+bool bc_family_has_prefix(enum bc_family family) {
+  return nlri_families[family].kind == BC_NLRI_PREFIX;
+}
+
+static bool nlri_has_rule(const struct bc_nlri *nlri) {
+  return !bc_family_has_prefix((enum bc_family)nlri->family);
+}
+
+struct bc_nlri bc_nlri_ref(const struct bc_nlri *nlri) {
+  if (nlri_has_rule(nlri)) {
+    (void)bc_intern_ref(nlri->rule);
+  }
+  return *nlri;
+}
+
+void bc_nlri_put(struct bc_intern *intern, struct bc_nlri *nlri) {
+  if (nlri_has_rule(nlri)) {
+    bc_intern_put(intern, nlri->rule);
+  }
+  *nlri = (struct bc_nlri){0};
 }
 
 static bool nlri_family_is_vpn(enum bc_family family) {
   return family == BC_FAMILY_IPV4_MPLS_VPN || family == BC_FAMILY_IPV6_MPLS_VPN;
 }
 
+/* Equal rules are one text; different ones must not be ordered by where they happen to lie. */
+static int nlri_compare_rules(const char *a, const char *b) {
+  return a == b ? 0 : strcmp(a, b);
+}
+
 int bc_nlri_compare(const struct bc_nlri *a, const struct bc_nlri *b) {
   if (a->family != b->family) {
     return a->family < b->family ? -1 : 1;
   }
-  int order = memcmp(a->address, b->address, sizeof a->address);
+  int order =
+      nlri_has_rule(a) ? nlri_compare_rules(a->rule, b->rule) : memcmp(a->address, b->address, sizeof a->address);
   if (order != 0) {
     return order;
   }
@@ -165,6 +200,9 @@ enum bc_err bc_nlri_from_text(enum bc_family family, struct bc_str prefix, struc
                               struct bc_nlri *out) {
   struct bc_nlri made;
   const char *expected;
+  if (!bc_family_has_prefix(family)) {
+    return BC_ERR_SYNTAX;
+  }
   enum bc_err err = bc_nlri_read_prefix(prefix, &made, &expected);
   if (err != BC_ERR_OK) {
     return err == BC_ERR_CONFLICT ? BC_ERR_RANGE : err;
@@ -203,6 +241,11 @@ void bc_nlri_print_number(uint64_t number, struct bc_buf *to) {
 }
 
 void bc_nlri_print_prefix(const struct bc_nlri *nlri, struct bc_buf *to) {
+  if (nlri_has_rule(nlri)) {
+    bc_buf_add_text(to, bc_family_kind((enum bc_family)nlri->family) == BC_NLRI_VPLS ? "vpls " : "flow ");
+    bc_buf_add_text(to, nlri->rule);
+    return;
+  }
   bc_address_print(nlri->address, bc_family_is_ipv6((enum bc_family)nlri->family), to);
   bc_buf_add_char(to, '/');
   bc_nlri_print_number(nlri->length, to);

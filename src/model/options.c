@@ -61,7 +61,7 @@ static uint64_t duration_unit_ms(struct bc_str unit) {
   return 0;
 }
 
-static enum bc_err duration_parse(struct bc_str text, bool needs_unit, unsigned *out_ms) {
+static enum bc_err duration_parse(struct bc_str text, unsigned *out_ms) {
   uint64_t whole = 0;
   uint64_t fraction = 0;
   uint64_t scale = 1;
@@ -76,7 +76,7 @@ static enum bc_err duration_parse(struct bc_str text, bool needs_unit, unsigned 
       return BC_ERR_SYNTAX;
     }
   }
-  uint64_t unit_ms = text.len == 0 && !needs_unit ? 1000 : duration_unit_ms(text);
+  uint64_t unit_ms = duration_unit_ms(text);
   if (unit_ms == 0) {
     return BC_ERR_SYNTAX;
   }
@@ -86,10 +86,6 @@ static enum bc_err duration_parse(struct bc_str text, bool needs_unit, unsigned 
   }
   *out_ms = (unsigned)ms;
   return BC_ERR_OK;
-}
-
-enum bc_err bc_duration_parse(struct bc_str text, unsigned *out_ms) {
-  return duration_parse(text, false, out_ms);
 }
 
 /* ---- members ---- */
@@ -122,7 +118,7 @@ static enum bc_err option_parse_duration(const struct option_rule *rule, const j
   unsigned ms = 0;
   enum bc_err err = BC_ERR_SYNTAX;
   if (json_is_string(value)) {
-    err = duration_parse((struct bc_str){json_string_value(value), json_string_length(value)}, true, &ms);
+    err = duration_parse((struct bc_str){json_string_value(value), json_string_length(value)}, &ms);
     if (err == BC_ERR_OK && (ms < rule->min || ms > rule->max)) {
       err = BC_ERR_RANGE;
     }
@@ -197,6 +193,14 @@ static enum bc_err option_parse_check(const struct option_rule *rule, const json
   unsigned chosen = 0;
   enum bc_err err = option_choose(rule, value, &chosen, fault);
   out->check_is_none = err == BC_ERR_OK;
+  return err;
+}
+
+static enum bc_err option_parse_address(const struct option_rule *rule, const json_t *value, struct bc_options *out,
+                                        struct bc_fault *fault) {
+  unsigned chosen = 0;
+  enum bc_err err = option_choose(rule, value, &chosen, fault);
+  out->address = (enum bc_address_mode)chosen;
   return err;
 }
 
@@ -335,6 +339,7 @@ static const struct option_rule option_rules[] = {
     {"on_unchecked", option_parse_on_unchecked, 0, 0, 0, "hold|fail"},
     {"on_exit", option_parse_on_exit, 0, 0, 0, "keep|withdraw"},
     {"check", option_parse_check, 0, 0, 0, "none"},
+    {"address", option_parse_address, 0, 0, 0, "ignore|require|manage"},
     {"env", option_parse_env, 0, 0, 0, "an object of texts"},
     {"threshold", option_parse_fixed, 0, 0, 0, "50"},
     {"checks", option_parse_fixed, 0, 0, 0, "[]"},
@@ -342,7 +347,6 @@ static const struct option_rule option_rules[] = {
     {"down", option_parse_fixed, 0, 0, 0, "\"withdraw\""},
     {"on_store_loss", option_parse_fixed, 0, 0, 0, "\"keep\""},
     {"min_announcing", option_parse_fixed, 0, 0, 0, "null"},
-    {"address", option_parse_fixed, 0, 0, 0, "\"ignore\""},
 };
 
 static const struct option_rule *option_rule_find(const char *name) {

@@ -21,13 +21,8 @@ static int rib_selector_compare(const struct rib_selector *a, const struct rib_s
   return strcmp(a->text, b->text);
 }
 
-static int rib_foreign_compare(const struct rib_foreign *a, const struct rib_foreign *b) {
-  return bc_nlri_compare(&a->nlri, &b->nlri);
-}
-
 BC_TREE(rib_entry_tree, rib_entry, link, rib_entry_compare)
 BC_TREE(rib_selector_tree, rib_selector, link, rib_selector_compare)
-BC_TREE(rib_foreign_tree, rib_foreign, link, rib_foreign_compare)
 
 /* ---- forms ---- */
 
@@ -108,12 +103,12 @@ void bc_rib_selector_put(struct bc_rib *rib, struct rib_selector *selector) {
   }
 }
 
-void bc_rib_selector_add_neighbor(struct bc_rib *rib, unsigned number) {
+void bc_rib_selector_set_neighbor(struct bc_rib *rib, unsigned number) {
+  uint64_t bit = UINT64_C(1) << number;
   struct rib_selector *selector;
   RB_FOREACH(selector, rib_selector_tree, &rib->selectors) {
-    if (bc_selector_selects(selector->text, &rib->neighbors[number].is.name)) {
-      selector->mask |= UINT64_C(1) << number;
-    }
+    bool is_selected = bc_selector_selects(selector->text, &rib->neighbors[number].is.name);
+    selector->mask = is_selected ? selector->mask | bit : selector->mask & ~bit;
   }
 }
 
@@ -156,7 +151,7 @@ struct rib_entry *bc_rib_entry_make(struct bc_rib *rib, const char *selector, co
   }
   entry = bc_mem_new(1, sizeof *entry);
   entry->selector = bc_rib_selector_get(rib, selector);
-  entry->nlri = *nlri;
+  entry->nlri = bc_nlri_ref(nlri);
   entry->is_foreign = bc_rib_foreign_covers(rib, entry);
   RB_INSERT(rib_entry_tree, &rib->entries, entry);
   rib->counts.entries++;
@@ -212,6 +207,7 @@ static void rib_entry_free(struct bc_rib *rib, struct rib_entry *entry) {
   bc_intern_put(rib->intern, entry->owner);
   bc_intern_put(rib->intern, entry->journal);
   bc_rib_selector_put(rib, entry->selector);
+  bc_nlri_put(rib->intern, &entry->nlri);
   free(entry);
 }
 
@@ -282,46 +278,12 @@ void bc_rib_reap(struct bc_rib *rib) {
   }
 }
 
-/* ---- foreign ---- */
-
-struct rib_foreign *bc_rib_foreign_find(const struct bc_rib *rib, const struct bc_nlri *nlri) {
-  struct rib_foreign key = {.nlri = *nlri};
-  struct rib_foreign_tree *tree = (struct rib_foreign_tree *)(uintptr_t)&rib->foreign;
-  return RB_FIND(rib_foreign_tree, tree, &key);
-}
-
-struct rib_foreign *bc_rib_foreign_make(struct bc_rib *rib, const struct bc_nlri *nlri) {
-  struct rib_foreign *foreign = bc_rib_foreign_find(rib, nlri);
-  if (foreign == NULL) {
-    foreign = bc_mem_new(1, sizeof *foreign);
-    foreign->nlri = *nlri;
-    RB_INSERT(rib_foreign_tree, &rib->foreign, foreign);
-  }
-  return foreign;
-}
-
-bool bc_rib_foreign_covers(const struct bc_rib *rib, const struct rib_entry *entry) {
-  const struct rib_foreign *foreign = bc_rib_foreign_find(rib, &entry->nlri);
-  return foreign != NULL && (foreign->mask & entry->selector->mask & rib->ours) != 0;
-}
-
-void bc_rib_foreign_free_all(struct bc_rib *rib) {
-  struct rib_foreign *foreign;
-  while ((foreign = RB_MIN(rib_foreign_tree, &rib->foreign)) != NULL) {
-    RB_REMOVE(rib_foreign_tree, &rib->foreign, foreign);
-    free(foreign);
-  }
-  for (size_t i = 0; i < rib->foreign_texts_count; i++) {
-    free(rib->foreign_texts[i].text);
-  }
-  free(rib->foreign_texts);
-}
-
 /* ---- life and wants ---- */
 
 struct bc_rib *bc_rib_new(struct bc_intern *intern) {
   struct bc_rib *rib = bc_mem_new(1, sizeof *rib);
   rib->intern = intern;
+  rib->work_slab = bc_slab_new(sizeof(struct rib_work));
   rib->has_acks = true;
   rib->epoch = 1;
   for (int i = 0; i < RIB_PLACE_COUNT; i++) {
@@ -350,11 +312,22 @@ void bc_rib_free(struct bc_rib *rib) {
   while (bc_rib_next_changed(rib) != NULL) {
   }
   bc_rib_foreign_free_all(rib);
-  for (size_t i = 0; i < rib->standing_count; i++) {
-    bc_rib_form_release(rib, &rib->standing[i].form);
-  }
-  free(rib->standing);
+  bc_rib_standing_forget(rib);
+  bc_slab_free(rib->work_slab);
   free(rib);
+}
+
+static void rib_want_changed(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
+  if (entry->work != NULL) {
+    entry->work->tries = 0;
+    entry->work->is_alarmed = false;
+  }
+  bc_rib_update(rib, entry, now);
+  bc_rib_update_siblings(rib, entry, now);
+  if (entry->work != NULL && entry->work->place == RIB_PLACE_WAIT) {
+    bc_rib_flight_check(rib, entry->work, now);
+  }
+  bc_rib_reap(rib);
 }
 
 void bc_rib_want(struct bc_rib *rib, const char *owner, const struct bc_route *route, struct bc_mono now) {
@@ -367,13 +340,7 @@ void bc_rib_want(struct bc_rib *rib, const char *owner, const struct bc_route *r
     return;
   }
   bc_rib_form_set(rib, &entry->wanted, &form);
-  if (entry->work != NULL) {
-    entry->work->tries = 0;
-    entry->work->is_alarmed = false;
-  }
-  bc_rib_update(rib, entry, now);
-  bc_rib_update_siblings(rib, entry, now);
-  bc_rib_reap(rib);
+  rib_want_changed(rib, entry, now);
 }
 
 void bc_rib_unwant(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, struct bc_mono now) {
@@ -382,11 +349,5 @@ void bc_rib_unwant(struct bc_rib *rib, const char *selector, const struct bc_nlr
     return;
   }
   bc_rib_form_release(rib, &entry->wanted);
-  if (entry->work != NULL) {
-    entry->work->tries = 0;
-    entry->work->is_alarmed = false;
-  }
-  bc_rib_update(rib, entry, now);
-  bc_rib_update_siblings(rib, entry, now);
-  bc_rib_reap(rib);
+  rib_want_changed(rib, entry, now);
 }

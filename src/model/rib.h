@@ -37,6 +37,8 @@
 #ifndef BC_MODEL_RIB_H
 #define BC_MODEL_RIB_H
 
+#include "base/enum_text.h"
+#include "base/limits.h"
 #include "base/mono.h"
 #include "model/route.h"
 
@@ -44,25 +46,21 @@ struct bc_rib;
 
 /* What a person reads of an entry; name, text */
 #define BC_RIB_STATE_LIST(X)                                                                                           \
-  X(NONE, "none")               /* not wanted, not standing */                                                         \
-  X(PENDING, "pending")         /* wanted, not sent yet (queue, journal, window, held) */                              \
-  X(SENT, "sent")               /* written, no ack yet */                                                              \
-  X(ACKED, "acked")             /* in ExaBGP's RIB, waiting for the wire or the drain */                               \
-  X(ANNOUNCED, "announced")     /* confirmed on the wire, or drained */                                                \
-  X(STANDBY, "standby")         /* acknowledged; no neighbor that would get it is established */                       \
-  X(WITHDRAWING, "withdrawing") /* withdraw pending, sent or acked */                                                  \
-  X(UNCONFIRMED, "unconfirmed") /* the wire did not show it in time; being repaired */                                 \
-  X(REFUSED, "refused")         /* ExaBGP refused it or never answered */                                              \
-  X(FOREIGN, "foreign")         /* stands, but not ours */
+  X(BC_RIB_NONE, "none")               /* not wanted, not standing */                                                  \
+  X(BC_RIB_PENDING, "pending")         /* wanted, not sent yet (queue, journal, window, held) */                       \
+  X(BC_RIB_SENT, "sent")               /* written, no ack yet */                                                       \
+  X(BC_RIB_ACKED, "acked")             /* in ExaBGP's RIB, waiting for the wire or the drain */                        \
+  X(BC_RIB_ANNOUNCED, "announced")     /* confirmed on the wire, or drained */                                         \
+  X(BC_RIB_STANDBY, "standby")         /* acknowledged; no neighbor that would get it is established */                \
+  X(BC_RIB_WITHDRAWING, "withdrawing") /* withdraw pending, sent or acked */                                           \
+  X(BC_RIB_UNCONFIRMED, "unconfirmed") /* the wire did not show it in time; being repaired */                          \
+  X(BC_RIB_REFUSED, "refused")         /* ExaBGP refused it or never answered */                                       \
+  X(BC_RIB_FOREIGN, "foreign")         /* stands, but not ours */
 
-enum bc_rib_state {
-#define BC_RIB_STATE_ENUM(name, text) BC_RIB_##name,
-  BC_RIB_STATE_LIST(BC_RIB_STATE_ENUM)
-#undef BC_RIB_STATE_ENUM
-};
-const char *bc_rib_state_text(enum bc_rib_state state);
+enum bc_rib_state { BC_RIB_STATE_LIST(BC_ENUM_MEMBER) };
+const char *bc_rib_state_text(enum bc_rib_state value);
 
-/* Neighbors have small numbers, 0 … BC_LIMIT_NEIGHBORS-1, which are never re-used. */
+/* Neighbors have small numbers, 0 … BC_LIMIT_NEIGHBORS-1. */
 struct bc_rib_neighbor {
   struct bc_neighbor_name name;
   uint32_t configured; /* set of 1 << enum bc_family */
@@ -89,12 +87,16 @@ void bc_rib_unwant(struct bc_rib *rib, const char *selector, const struct bc_nlr
  * count. Returns how many bytes were good: the caller cuts the file to that length before anything is
  * appended, else the new records are never read. Call at most once, before bc_rib_start. */
 size_t bc_rib_journal_load(struct bc_rib *rib, struct bc_str content);
-/* One line of `show adj-rib out extensive`. `route` NULL when its text could not be parsed: then the
+/* Before the first line of each answer to `show adj-rib out extensive`: what the one before told is forgotten. */
+void bc_rib_standing_begin(struct bc_rib *rib);
+/* One line of it. `route` NULL when its text could not be parsed: then the
  * raw line is listed as foreign. */
 void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_route *route, struct bc_str raw);
 /* Before bc_rib_start: whether that identity stands somewhere and the journal says that it is ours (or
  * there is no journal): such a route is presumed healthy until its check says otherwise. */
 bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, bool journal_is_lost);
+/* Before bc_rib_start: whether there is any such route. */
+bool bc_rib_stood_any(struct bc_rib *rib, bool journal_is_lost);
 /* All of the above is complete and the wants are the true ones: adopt, then let commands flow.
  * `journal_is_lost`: there was no journal although there may have been announcements. */
 void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now);
@@ -121,7 +123,9 @@ size_t bc_rib_journal_live(const struct bc_rib *rib);
 
 /* A new number; BC_LIMIT_NEIGHBORS when there are too many (such a neighbor is not followed). */
 unsigned bc_rib_neighbor_add(struct bc_rib *rib, const struct bc_rib_neighbor *neighbor);
-/* Everything but the name may change; is_established false→true is `up`, true→false is `down`. */
+/* is_established false→true is `up`, true→false is `down`. With another name the neighbor of before is gone, with all
+ * that ExaBGP held for it, and a new one has its number. What ExaBGP refused is tried again at once where it may have
+ * become good: one of those that it selects comes up, becomes ours or has another family. */
 void bc_rib_neighbor_set(struct bc_rib *rib, unsigned number, const struct bc_rib_neighbor *neighbor,
                          struct bc_mono now);
 const struct bc_rib_neighbor *bc_rib_neighbor_get(const struct bc_rib *rib, unsigned number);
@@ -175,12 +179,18 @@ bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc
  * stays valid until the next call. Entries without owner are not told. */
 const char *bc_rib_next_changed(struct bc_rib *rib);
 
-/* Foreign standing routes, in the order listed; false after the last. At most 10,000 texts are kept,
- * bc_rib_counts tells how many there are. */
-bool bc_rib_foreign(const struct bc_rib *rib, size_t index, unsigned *neighbor, const char **text);
+/* Foreign routes that stand since the start, in the order listed, while no withdraw of them was seen on the wire: the
+ * next one from *index (0 = the first) on, which then is behind it; false after the last. At most 10,000 texts are
+ * kept, bc_rib_counts tells how many there are. */
+bool bc_rib_foreign(const struct bc_rib *rib, size_t *index, unsigned *neighbor, const char **text);
 
-/* How many NLRI of ours `neighbor` has as told; a pass over all entries. */
-size_t bc_rib_on_wire_count(const struct bc_rib *rib, unsigned neighbor);
+/* How many NLRI of ours each neighbor has as told; one pass over all entries. */
+void bc_rib_count_on_wire(const struct bc_rib *rib, size_t counts[static BC_LIMIT_NEIGHBORS]);
+
+/* Calls fn for each NLRI that is announced or wanted, or whose withdraw is not confirmed, or that is foreign and
+ * stands; a pass over all entries. */
+typedef void bc_rib_nlri_fn(void *arg, const struct bc_nlri *nlri);
+void bc_rib_each_standing(const struct bc_rib *rib, bc_rib_nlri_fn *fn, void *arg);
 
 struct bc_rib_counts {
   size_t entries;
@@ -192,7 +202,7 @@ struct bc_rib_counts {
   size_t outstanding_lines;
   size_t outstanding_barriers;
   size_t journal_waiting; /* announces that wait for the journal */
-  uint64_t lines_written, acks, errors, acks_missing, nudges;
+  uint64_t lines_written, acks, acks_missing, nudges;
 };
 struct bc_rib_counts bc_rib_counts(const struct bc_rib *rib);
 

@@ -114,7 +114,6 @@ void bc_rib_on_done(struct bc_rib *rib, struct bc_mono now) {
 
 void bc_rib_on_error(struct bc_rib *rib, struct bc_mono now) {
   rib->last_now = now;
-  rib->counts.errors++;
   if (TAILQ_EMPTY(&rib->lines)) {
     return;
   }

@@ -114,10 +114,17 @@ static void rib_flight_end(struct bc_rib *rib, struct rib_work *work, struct bc_
   bc_rib_update_siblings(rib, entry, now);
 }
 
+/* An announce that nobody wants any more holds its withdraw up for no longer than the ordinary wait: it carries the
+ * same attributes, and ExaBGP keeps the order of two such commands. */
+static bool rib_flight_is_unwanted(const struct rib_work *work) {
+  return work->verb == BC_VERB_ANNOUNCE && work->entry->wanted.attributes == NULL;
+}
+
 /* Gives up neighbors whose time is over; returns when the next one's is. */
 static struct bc_mono rib_flight_give_up(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
   struct bc_mono next = {0};
-  struct bc_mono last = bc_mono_add_ms(work->acked_at, RIB_CONFIRM_MAX_MS);
+  struct bc_mono last =
+      bc_mono_add_ms(work->acked_at, rib_flight_is_unwanted(work) ? RIB_CONFIRM_MS : RIB_CONFIRM_MAX_MS);
   for (unsigned i = 0; i < rib->neighbors_count; i++) {
     uint64_t bit = UINT64_C(1) << i;
     if ((work->waiting & bit) != 0) {
@@ -137,6 +144,9 @@ static struct bc_mono rib_flight_give_up(struct bc_rib *rib, struct rib_work *wo
 void bc_rib_flight_check(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
   struct rib_entry *entry = work->entry;
   struct bc_mono next = rib_flight_give_up(rib, work, now);
+  if (rib_flight_is_unwanted(work)) {
+    work->drain_at = bc_mono_earlier(work->drain_at, bc_mono_add_ms(work->acked_at, RIB_CONFIRM_MS));
+  }
   if (work->draining != 0 && bc_mono_reached(work->drain_at, now)) {
     bool is_announce = work->verb == BC_VERB_ANNOUNCE;
     entry->on_wire = is_announce ? entry->on_wire | work->draining : entry->on_wire & ~work->draining;

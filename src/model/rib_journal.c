@@ -64,6 +64,7 @@ static void rib_journal_take_one(struct bc_rib *rib, struct rib_work *work) {
   struct rib_entry *entry = work->entry;
   bool is_announce = entry->wanted.attributes != NULL;
   rib_journal_set(rib, entry, entry->wanted.attributes);
+  work->is_in_batch = false;
   bc_rib_work_place(rib, work, is_announce ? RIB_PLACE_BATCH : RIB_PLACE_GONE);
 }
 

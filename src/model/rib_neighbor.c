@@ -1,6 +1,8 @@
 /* Neighbors: who is reached, who is up, and what that ends. */
 #include "model/rib_private.h"
 
+#include <string.h>
+
 static void rib_mask_set(uint64_t *mask, unsigned number, bool is_in) {
   uint64_t bit = UINT64_C(1) << number;
   *mask = is_in ? *mask | bit : *mask & ~bit;
@@ -39,7 +41,7 @@ unsigned bc_rib_neighbor_add(struct bc_rib *rib, const struct bc_rib_neighbor *n
   rib->neighbors[number].is = *neighbor;
   rib->neighbors[number].is.is_established = false;
   rib_masks_set(rib, number);
-  bc_rib_selector_add_neighbor(rib, number);
+  bc_rib_selector_set_neighbor(rib, number);
   if (neighbor->is_established) {
     bc_rib_neighbor_set(rib, number, neighbor, rib->last_now);
   }
@@ -48,7 +50,8 @@ unsigned bc_rib_neighbor_add(struct bc_rib *rib, const struct bc_rib_neighbor *n
 
 struct rib_change {
   uint64_t bit;
-  bool is_turn; /* it went up or down */
+  bool is_turn;    /* it went up or down */
+  bool is_opening; /* ExaBGP may take for it what it refused before */
   struct bc_mono now;
 };
 
@@ -85,6 +88,8 @@ static void rib_change_entry(struct bc_rib *rib, struct rib_entry *entry, const 
   }
   if (bc_rib_work_is_flying(work)) {
     rib_change_flight(rib, work, change);
+  } else if (work != NULL && work->is_refused && change->is_opening) {
+    work->retry_at = change->now;
   }
   if (work != NULL && work->place == RIB_PLACE_WAIT) {
     bc_rib_flight_check(rib, work, change->now);
@@ -95,12 +100,9 @@ static void rib_change_entry(struct bc_rib *rib, struct rib_entry *entry, const 
   }
 }
 
-void bc_rib_neighbor_set(struct bc_rib *rib, unsigned number, const struct bc_rib_neighbor *neighbor,
-                         struct bc_mono now) {
-  rib->last_now = now;
-  if (number >= rib->neighbors_count) {
-    return;
-  }
+/* All but its name. */
+static void rib_neighbor_change(struct bc_rib *rib, unsigned number, const struct bc_rib_neighbor *neighbor,
+                                struct bc_mono now) {
   struct rib_neighbor *own = &rib->neighbors[number];
   struct bc_rib_neighbor old = own->is;
   own->is = *neighbor;
@@ -110,6 +112,8 @@ void bc_rib_neighbor_set(struct bc_rib *rib, unsigned number, const struct bc_ri
   uint32_t added = families & ~rib_families(&old);
   struct rib_change change = {
       .bit = UINT64_C(1) << number, .is_turn = old.is_established != neighbor->is_established, .now = now};
+  change.is_opening = neighbor->is_ours && ((change.is_turn && neighbor->is_established) || !old.is_ours ||
+                                            (neighbor->configured & ~old.configured) != 0 || added != 0);
   bool is_same = !change.is_turn && old.is_ours == neighbor->is_ours && old.configured == neighbor->configured &&
                  old.negotiated == neighbor->negotiated && old.reports_updates == neighbor->reports_updates;
   if (is_same) {
@@ -127,6 +131,58 @@ void bc_rib_neighbor_set(struct bc_rib *rib, unsigned number, const struct bc_ri
     }
   }
   bc_rib_reap(rib);
+}
+
+static bool rib_name_is(const struct bc_neighbor_name *a, const struct bc_neighbor_name *b) {
+  return strcmp(a->ip, b->ip) == 0 && strcmp(a->local_ip, b->local_ip) == 0 && strcmp(a->local_as, b->local_as) == 0 &&
+         strcmp(a->peer_as, b->peer_as) == 0 && strcmp(a->router_id, b->router_id) == 0;
+}
+
+static void rib_erase_neighbor(struct rib_entry *entry, uint64_t bit) {
+  struct rib_work *work = entry->work;
+  entry->on_wire &= ~bit;
+  entry->missing &= ~bit;
+  if (work != NULL) {
+    work->seen &= ~bit;
+    work->waiting &= ~bit;
+    work->draining &= ~bit;
+    work->late &= ~bit;
+    work->twins &= ~bit;
+    work->on_wire_before &= ~bit;
+  }
+}
+
+/* The one of before leaves nothing behind. */
+static void rib_neighbor_rename(struct bc_rib *rib, unsigned number, const struct bc_neighbor_name *name,
+                                struct bc_mono now) {
+  struct rib_neighbor *own = &rib->neighbors[number];
+  rib_neighbor_change(rib, number, &(struct bc_rib_neighbor){0}, now);
+  bc_rib_foreign_drop_neighbor(rib, number);
+  *own = (struct rib_neighbor){.is = {.name = *name}};
+  bc_rib_selector_set_neighbor(rib, number);
+  for (struct rib_entry *entry = bc_rib_entry_min(rib); entry != NULL; entry = bc_rib_entry_after(entry)) {
+    bool was_foreign = entry->is_foreign;
+    rib_erase_neighbor(entry, UINT64_C(1) << number);
+    entry->is_foreign = was_foreign && bc_rib_foreign_covers(rib, entry);
+    if (entry->work != NULL || entry->is_foreign != was_foreign) {
+      bc_rib_update(rib, entry, now);
+    } else {
+      bc_rib_refresh_state(rib, entry);
+    }
+  }
+  bc_rib_reap(rib);
+}
+
+void bc_rib_neighbor_set(struct bc_rib *rib, unsigned number, const struct bc_rib_neighbor *neighbor,
+                         struct bc_mono now) {
+  rib->last_now = now;
+  if (number >= rib->neighbors_count) {
+    return;
+  }
+  if (!rib_name_is(&rib->neighbors[number].is.name, &neighbor->name)) {
+    rib_neighbor_rename(rib, number, &neighbor->name, now);
+  }
+  rib_neighbor_change(rib, number, neighbor, now);
 }
 
 const struct bc_rib_neighbor *bc_rib_neighbor_get(const struct bc_rib *rib, unsigned number) {

@@ -120,7 +120,8 @@ static void rib_command_place(struct bc_rib *rib, struct rib_entry *entry, const
   struct rib_work *work = bc_rib_work_get(rib, entry);
   struct bc_mono at = rib_command_time(rib, work, command, now);
   enum rib_place place = work->is_suspect ? RIB_PLACE_SOLO : RIB_PLACE_READY;
-  if (command->verb == BC_VERB_ANNOUNCE && !command->is_nudge && entry->journal != command->form.attributes) {
+  bool is_recorded = entry->journal == command->form.attributes && !(work->is_in_batch && rib->is_batch_out);
+  if (command->verb == BC_VERB_ANNOUNCE && !command->is_nudge && !is_recorded) {
     place = RIB_PLACE_JOURNAL;
   } else if (bc_mono_is_set(at)) {
     place = RIB_PLACE_LATER;
@@ -238,7 +239,14 @@ static void rib_plan_unwanted(struct bc_rib *rib, struct rib_entry *entry, struc
 }
 
 void bc_rib_update(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
-  if (rib->is_started && !bc_rib_work_is_busy(entry->work)) {
+  struct rib_work *work = entry->work;
+  /* A withdraw waits for no disk, not even for the record of the announce that it overtakes. */
+  bool leaves_batch = work != NULL && work->place == RIB_PLACE_BATCH && entry->wanted.attributes == NULL &&
+                      entry->holds != RIB_HOLDS_NONE;
+  if (leaves_batch) {
+    work->is_in_batch = true;
+  }
+  if (rib->is_started && (leaves_batch || !bc_rib_work_is_busy(work))) {
     if (entry->wanted.attributes == NULL) {
       rib_plan_unwanted(rib, entry, now);
     } else if (!entry->is_foreign) {

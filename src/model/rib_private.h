@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/slab.h"
 #include "base/tree.h"
 #include "model/rib.h"
 
@@ -136,7 +137,8 @@ struct rib_work {
   bool is_suspect; /* its answer must not be mistaken for another's: SOLO */
   bool is_refused;
   bool is_alarmed;
-  bool is_bare; /* its withdraw was refused: without attributes then */
+  bool is_in_batch; /* its record is in the batch taken last: an announce must wait for that */
+  bool is_bare;     /* its withdraw was refused: without attributes then */
 };
 
 /* What was written to ExaBGP and not answered yet, in order */
@@ -156,16 +158,18 @@ struct rib_note {
   const char *owner;
 };
 
-/* NLRI that stood at the start and is not ours */
+/* NLRI that stands since the start and is not ours */
 struct rib_foreign {
   RB_ENTRY(rib_foreign) link;
   struct bc_nlri nlri;
   uint64_t mask;
+  size_t text; /* its last one: place in foreign_texts + 1; 0 = none is kept */
 };
 
 struct rib_foreign_text {
   unsigned neighbor;
-  char *text;
+  size_t before; /* the one before of the same NLRI; 0 = none */
+  char *text;    /* NULL: it is gone */
 };
 
 struct rib_standing {
@@ -193,6 +197,7 @@ STAILQ_HEAD(rib_notes, rib_note);
 
 struct bc_rib {
   struct bc_intern *intern;
+  struct bc_slab *work_slab;
   bool is_started;
   bool keeps_unnamed;
   bool has_acks;
@@ -260,7 +265,8 @@ struct bc_route bc_rib_route_of(const struct rib_entry *entry, const struct rib_
 struct rib_selector *bc_rib_selector_get(struct bc_rib *rib, const char *text);
 struct rib_selector *bc_rib_selector_ref(struct rib_selector *selector);
 void bc_rib_selector_put(struct bc_rib *rib, struct rib_selector *selector);
-void bc_rib_selector_add_neighbor(struct bc_rib *rib, unsigned number);
+/* Sets anew which of them select this neighbor. */
+void bc_rib_selector_set_neighbor(struct bc_rib *rib, unsigned number);
 
 struct rib_entry *bc_rib_entry_find(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
 struct rib_entry *bc_rib_entry_make(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
@@ -285,8 +291,19 @@ void bc_rib_reap(struct bc_rib *rib);
 
 struct rib_foreign *bc_rib_foreign_find(const struct bc_rib *rib, const struct bc_nlri *nlri);
 struct rib_foreign *bc_rib_foreign_make(struct bc_rib *rib, const struct bc_nlri *nlri);
+void bc_rib_foreign_each(const struct bc_rib *rib, bc_rib_nlri_fn *fn, void *arg);
 bool bc_rib_foreign_covers(const struct bc_rib *rib, const struct rib_entry *entry);
+/* It stands at this neighbor, listed with this text. `foreign` NULL = nothing else is known of it. */
+void bc_rib_foreign_add(struct bc_rib *rib, struct rib_foreign *foreign, unsigned neighbor, struct bc_str text);
+/* It stands there no more; frees `foreign` when it stands nowhere. */
+void bc_rib_foreign_drop(struct bc_rib *rib, struct rib_foreign *foreign, unsigned neighbor);
+/* Whatever stood there. */
+void bc_rib_foreign_drop_neighbor(struct bc_rib *rib, unsigned neighbor);
 void bc_rib_foreign_free_all(struct bc_rib *rib);
+
+/* ---- rib_start.c ---- */
+
+void bc_rib_standing_forget(struct bc_rib *rib);
 
 /* ---- rib_plan.c: what is due ---- */
 

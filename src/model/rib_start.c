@@ -5,18 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void rib_foreign_add_text(struct bc_rib *rib, unsigned neighbor, struct bc_str text) {
-  rib->counts.foreign++;
-  if (rib->foreign_texts_count >= RIB_FOREIGN_TEXTS) {
-    return;
+void bc_rib_standing_forget(struct bc_rib *rib) {
+  for (size_t i = 0; i < rib->standing_count; i++) {
+    bc_nlri_put(rib->intern, &rib->standing[i].nlri);
+    bc_rib_form_release(rib, &rib->standing[i].form);
   }
-  size_t count = rib->foreign_texts_count;
-  if ((count & (count - 1)) == 0) {
-    rib->foreign_texts = bc_mem_resize(rib->foreign_texts, count == 0 ? 1 : count * 2, sizeof rib->foreign_texts[0]);
+  free(rib->standing);
+  rib->standing = NULL;
+  rib->standing_count = 0;
+  rib->standing_cap = 0;
+  rib->standing_sorted = 0;
+}
+
+void bc_rib_standing_begin(struct bc_rib *rib) {
+  if (!rib->is_started) {
+    bc_rib_standing_forget(rib);
+    bc_rib_foreign_free_all(rib);
+    rib->is_standing_cut = false;
   }
-  rib->foreign_texts[count] =
-      (struct rib_foreign_text){.neighbor = neighbor, .text = bc_mem_copy_text(text.at, text.len)};
-  rib->foreign_texts_count++;
 }
 
 void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_route *route, struct bc_str raw) {
@@ -24,7 +30,7 @@ void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_rout
     return;
   }
   if (route == NULL || neighbor >= rib->neighbors_count) {
-    rib_foreign_add_text(rib, neighbor, raw);
+    bc_rib_foreign_add(rib, NULL, neighbor, raw);
     return;
   }
   if (rib->standing_count == BC_LIMIT_STANDING) {
@@ -37,11 +43,19 @@ void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_rout
   }
   struct rib_form form = bc_rib_form_of(route);
   rib->standing[rib->standing_count++] =
-      (struct rib_standing){.nlri = route->nlri, .neighbor = neighbor, .form = bc_rib_form_copy(&form)};
+      (struct rib_standing){.nlri = bc_nlri_ref(&route->nlri), .neighbor = neighbor, .form = bc_rib_form_copy(&form)};
 }
 
-/* ExaBGP 5.0 lists `next-hop self` as the address that it stands for. */
-static bool rib_differs_in_self_only(const struct rib_form *wanted, const struct rib_form *standing) {
+/* What `self` means to a neighbor: our address in its session, or our router-id where that is one of IPv6. */
+static bool rib_is_self(const struct bc_neighbor_name *name, struct bc_str address) {
+  bool is_known = strpbrk(name->local_ip, ".:") != NULL; /* else `auto` */
+  return !is_known || bc_str_is(address, name->local_ip) ||
+         (strchr(name->local_ip, ':') != NULL && bc_str_is(address, name->router_id));
+}
+
+/* Later ExaBGPs than 4.2.21 list `next-hop self` as the address that it stands for. */
+static bool rib_differs_in_self_only(const struct rib_form *wanted, const struct rib_form *standing,
+                                     const struct bc_neighbor_name *name) {
   const char *self = strstr(wanted->attributes, "next-hop self");
   const char *resolved = strstr(standing->attributes, "next-hop ");
   size_t before = self == NULL ? 0 : (size_t)(self - wanted->attributes);
@@ -51,16 +65,17 @@ static bool rib_differs_in_self_only(const struct rib_form *wanted, const struct
   }
   self += strlen("next-hop self");
   resolved += strlen("next-hop ");
-  resolved += strcspn(resolved, " ");
-  return strcmp(self, resolved) == 0;
+  struct bc_str address = {.at = resolved, .len = strcspn(resolved, " ")};
+  return strcmp(self, resolved + address.len) == 0 && rib_is_self(name, address);
 }
 
-static bool rib_stands_as_wanted(const struct rib_entry *entry, const struct rib_form *standing) {
+static bool rib_stands_as_wanted(const struct rib_entry *entry, const struct rib_form *standing,
+                                 const struct bc_neighbor_name *name) {
   if (bc_rib_form_equal(&entry->wanted, standing)) {
     return true;
   }
   bool is_said = entry->journal == NULL || entry->journal == entry->wanted.attributes;
-  return is_said && rib_differs_in_self_only(&entry->wanted, standing);
+  return is_said && rib_differs_in_self_only(&entry->wanted, standing, name);
 }
 
 static bool rib_is_reached(const struct bc_rib *rib, const struct rib_entry *entry, unsigned neighbor) {
@@ -77,6 +92,7 @@ static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *st
     is_ours = is_ours || (is_known && rib_is_reached(rib, entry, standing->neighbor));
   }
   uint64_t bit = UINT64_C(1) << standing->neighbor;
+  const struct bc_neighbor_name *name = &rib->neighbors[standing->neighbor].is.name;
   if (!is_ours) {
     struct rib_selector all = {.text = NULL};
     struct rib_entry as_entry = {.nlri = standing->nlri};
@@ -84,9 +100,8 @@ static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *st
     struct bc_buf text;
     bc_buf_init(&text, BC_LIMIT_COMMAND_BYTES);
     bc_route_print(&route, BC_VERB_NONE, &text);
-    rib_foreign_add_text(rib, standing->neighbor, bc_buf_str(&text));
+    bc_rib_foreign_add(rib, bc_rib_foreign_make(rib, &standing->nlri), standing->neighbor, bc_buf_str(&text));
     bc_buf_free(&text);
-    bc_rib_foreign_make(rib, &standing->nlri)->mask |= bit;
     return;
   }
   for (struct rib_entry *entry = first; entry != NULL; entry = bc_rib_entry_next(entry)) {
@@ -95,7 +110,7 @@ static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *st
       continue;
     }
     entry->on_wire |= bit;
-    if (entry->wanted.attributes != NULL && rib_stands_as_wanted(entry, &standing->form)) {
+    if (entry->wanted.attributes != NULL && rib_stands_as_wanted(entry, &standing->form, name)) {
       continue;
     }
     entry->missing |= bit;
@@ -136,14 +151,11 @@ void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now) 
   rib->last_now = now;
   for (size_t i = 0; i < rib->standing_count; i++) {
     rib_standing_match(rib, &rib->standing[i], journal_is_lost);
-    bc_rib_form_release(rib, &rib->standing[i].form);
   }
   bool is_cut = rib->is_standing_cut;
   /* Where nothing stands there was no core before this one, or nothing that it said is left. */
   bool is_unsure = journal_is_lost && rib->standing_count > 0;
-  free(rib->standing);
-  rib->standing = NULL;
-  rib->standing_count = 0;
+  bc_rib_standing_forget(rib);
   for (unsigned i = 0; i < rib->neighbors_count; i++) {
     rib->neighbors[i].initial = 0;
   }

@@ -31,14 +31,14 @@ bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri
   return bsearch(&wanted, rib->standing, rib->standing_count, sizeof rib->standing[0], rib_standing_compare) != NULL;
 }
 
-size_t bc_rib_on_wire_count(const struct bc_rib *rib, unsigned neighbor) {
-  if (neighbor >= BC_LIMIT_NEIGHBORS) {
-    return 0;
+bool bc_rib_stood_any(struct bc_rib *rib, bool journal_is_lost) {
+  for (size_t i = 0; i < rib->standing_count; i++) {
+    struct rib_entry *entry = bc_rib_entry_first(rib, &rib->standing[i].nlri);
+    for (; entry != NULL; entry = bc_rib_entry_next(entry)) {
+      if (entry->journal != NULL) {
+        return true;
+      }
+    }
   }
-  size_t count = 0;
-  struct rib_entry *entry = bc_rib_entry_min((struct bc_rib *)(uintptr_t)rib);
-  for (; entry != NULL; entry = bc_rib_entry_after(entry)) {
-    count += entry->on_wire >> neighbor & 1;
-  }
-  return count;
+  return journal_is_lost && rib->standing_count > 0;
 }

@@ -2,17 +2,11 @@
 #include "model/rib_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define RIB_FOREIGN_ERROR "stands in ExaBGP, but was not announced by this program: it is left alone"
 
-const char *bc_rib_state_text(enum bc_rib_state state) {
-  static const char *const texts[] = {
-#define RIB_STATE_TEXT(name, text) text,
-      BC_RIB_STATE_LIST(RIB_STATE_TEXT)
-#undef RIB_STATE_TEXT
-  };
-  return texts[state];
-}
+BC_ENUM_TEXT_FUNCTION(bc_rib_state_text, enum bc_rib_state, BC_RIB_STATE_LIST, "unknown")
 
 bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, struct bc_rib_view *view) {
   const struct rib_entry *entry = bc_rib_entry_find(rib, selector, nlri);
@@ -54,13 +48,27 @@ const char *bc_rib_next_changed(struct bc_rib *rib) {
   return rib->taken_owner;
 }
 
-bool bc_rib_foreign(const struct bc_rib *rib, size_t index, unsigned *neighbor, const char **text) {
-  if (index >= rib->foreign_texts_count) {
+bool bc_rib_foreign(const struct bc_rib *rib, size_t *index, unsigned *neighbor, const char **text) {
+  while (*index < rib->foreign_texts_count && rib->foreign_texts[*index].text == NULL) {
+    (*index)++;
+  }
+  if (*index >= rib->foreign_texts_count) {
     return false;
   }
-  *neighbor = rib->foreign_texts[index].neighbor;
-  *text = rib->foreign_texts[index].text;
+  *neighbor = rib->foreign_texts[*index].neighbor;
+  *text = rib->foreign_texts[*index].text;
+  (*index)++;
   return true;
+}
+
+void bc_rib_count_on_wire(const struct bc_rib *rib, size_t counts[static BC_LIMIT_NEIGHBORS]) {
+  memset(counts, 0, BC_LIMIT_NEIGHBORS * sizeof counts[0]);
+  struct rib_entry *entry = bc_rib_entry_min((struct bc_rib *)(uintptr_t)rib);
+  for (; entry != NULL; entry = bc_rib_entry_after(entry)) {
+    for (uint64_t left = entry->on_wire; left != 0; left &= left - 1) {
+      counts[__builtin_ctzll(left)]++;
+    }
+  }
 }
 
 struct bc_rib_counts bc_rib_counts(const struct bc_rib *rib) {

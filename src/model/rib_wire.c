@@ -74,7 +74,7 @@ static void rib_show_foreign(struct bc_rib *rib, const struct bc_nlri *nlri, con
   if (foreign == NULL || shown->verb != BC_VERB_WITHDRAW || (foreign->mask & shown->bit) == 0) {
     return;
   }
-  foreign->mask &= ~shown->bit;
+  bc_rib_foreign_drop(rib, foreign, shown->neighbor);
   for (struct rib_entry *entry = bc_rib_entry_first(rib, nlri); entry != NULL; entry = bc_rib_entry_next(entry)) {
     if (entry->is_foreign) {
       entry->is_foreign = bc_rib_foreign_covers(rib, entry);

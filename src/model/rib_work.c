@@ -28,7 +28,7 @@ BC_TREE(rib_timer_tree, rib_work, timer, rib_timer_compare)
 
 struct rib_work *bc_rib_work_get(struct bc_rib *rib, struct rib_entry *entry) {
   if (entry->work == NULL) {
-    struct rib_work *work = bc_mem_new(1, sizeof *work);
+    struct rib_work *work = bc_slab_get(rib->work_slab);
     work->entry = entry;
     work->place = RIB_PLACE_IDLE;
     TAILQ_INSERT_TAIL(&rib->works[RIB_PLACE_IDLE], work, list);
@@ -109,7 +109,7 @@ void bc_rib_work_free(struct bc_rib *rib, struct rib_work *work) {
   bc_rib_selector_put(rib, work->selector);
   bc_intern_put(rib->intern, work->error);
   work->entry->work = NULL;
-  free(work);
+  bc_slab_put(rib->work_slab, work);
 }
 
 bool bc_rib_work_is_flying(const struct rib_work *work) {

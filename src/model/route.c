@@ -1,202 +1,167 @@
 #include "model/route.h"
 
 #include "base/limits.h"
-#include "model/nlri_text.h"
-#include "model/route_fields.h"
+#include "base/mem.h"
+#include "model/route_flow.h"
+#include "model/route_parse.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { SELECTOR_BYTES = 32768 };
-
-/* Words that start other lines of the API (ExaBGP 4.2 and 5.0 reactor/api/command/) and what they are. */
-struct route_other {
-  const char *word;
-  const char *what;
-};
-
-static const struct route_other route_others[] = {
-    {"flow", "flow routes are not supported yet"},
-    {"attributes", "'attributes ... nlri ...' is not supported yet, write one route a prefix"},
-    {"attribute", "'attribute ... nlri ...' is not supported yet, write one route a prefix"},
-    {"vpls", "vpls is not supported yet"},
-    {"l2vpn", "l2vpn is not supported yet"},
-    {"evpn", "evpn is not supported yet"},
-    {"ipv4", "'ipv4 ...' is not supported (ExaBGP 4.2 does not know it), write 'route PREFIX ...'"},
-    {"ipv6", "'ipv6 ...' is not supported (ExaBGP 4.2 does not know it), write 'route PREFIX ...'"},
-    {"unicast", "'unicast ...' is not supported, write 'route PREFIX ...'"},
-    {"eor", "eor is not supported"},
-    {"operational", "operational messages are not supported"},
-    {"route-refresh", "route-refresh is not supported"},
-    {"watchdog", "watchdog commands are not supported"},
-    {"clear", "clear is a command to ExaBGP and not a route"},
-    {"crash", "crash is a command to ExaBGP and not a route"},
-    {"flush", "flush is a command to ExaBGP and not a route"},
-    {"help", "help is a command to ExaBGP and not a route"},
-    {"reload", "reload is a command to ExaBGP and not a route"},
-    {"reset", "reset is a command to ExaBGP and not a route"},
-    {"restart", "restart is a command to ExaBGP and not a route"},
-    {"show", "show is a command to ExaBGP and not a route"},
-    {"shutdown", "shutdown is a command to ExaBGP and not a route"},
-    {"system", "system is a command to ExaBGP and not a route"},
-    {"teardown", "teardown is a command to ExaBGP and not a route"},
-    {"version", "version is a command to ExaBGP and not a route"},
-};
-
-/* Everything that one parse needs; on the stack, released at once. */
-struct route_parse {
-  struct bc_route_fields fields;
-  struct bc_buf selector;
-  struct bc_buf text;
-};
-
-static void route_parse_init(struct route_parse *parse) {
-  bc_route_fields_init(&parse->fields);
-  bc_buf_init(&parse->selector, SELECTOR_BYTES);
-  bc_buf_init(&parse->text, BC_LIMIT_CONFIG_BYTES);
+static const char *route_ref_or_null(const char *text) {
+  return text == NULL ? NULL : bc_intern_ref(text);
 }
 
-static void route_parse_fini(struct route_parse *parse) {
-  bc_route_fields_free(&parse->fields);
-  bc_buf_free(&parse->selector);
-  bc_buf_free(&parse->text);
+/* ---- the list behind the first NLRI ---- */
+
+static struct bc_nlri_list *route_list_new(const struct bc_nlri *nlri, size_t count) {
+  struct bc_nlri_list *list = bc_mem_new(1, sizeof *list + count * sizeof *nlri);
+  list->refs = 1;
+  list->count = (unsigned)count;
+  for (size_t i = 0; i < count; i++) {
+    list->nlri[i] = bc_nlri_ref(&nlri[i]);
+  }
+  return list;
 }
+
+static struct bc_nlri_list *route_list_ref(struct bc_nlri_list *list) {
+  if (list != NULL) {
+    list->refs++;
+  }
+  return list;
+}
+
+static void route_list_put(struct bc_intern *intern, struct bc_nlri_list *list) {
+  if (list == NULL || --list->refs > 0) {
+    return;
+  }
+  for (unsigned i = 0; i < list->count; i++) {
+    bc_nlri_put(intern, &list->nlri[i]);
+  }
+  free(list);
+}
+
+/* ---- from texts ---- */
 
 static uint8_t route_internal_words(const struct bc_route_fields *fields) {
   unsigned words = 0;
-  words |= bc_route_fields_has(fields, BC_ROUTE_KEYWORD_SPLIT) ? BC_ROUTE_SPLIT : 0U;
   words |= bc_route_fields_has(fields, BC_ROUTE_KEYWORD_WATCHDOG) ? BC_ROUTE_WATCHDOG : 0U;
   words |= bc_route_fields_has(fields, BC_ROUTE_KEYWORD_WITHDRAW) ? BC_ROUTE_WITHDRAW : 0U;
   return (uint8_t)words;
 }
 
-/* What is kept of a parsed route; `selector` and `name` are already references. */
-static struct bc_route route_make(struct bc_intern *intern, struct route_parse *parse, const char *selector,
-                                  const char *name) {
+/* What is kept of a parsed text; `nlri`, `more`, `selector` and `name` are already references. */
+struct route_kept {
+  struct bc_nlri nlri;
+  struct bc_nlri_list *more;
+  const char *selector;
+  const char *name;
+};
+
+static struct bc_route route_make(struct bc_intern *intern, struct bc_route_parse *parse,
+                                  const struct route_kept *kept) {
   struct bc_route_fields *fields = &parse->fields;
   bc_buf_clear(&parse->text);
   (void)bc_buf_reserve(&parse->text, 255);
-  bc_route_text_print(fields, &parse->text);
-  bool is_unicast = fields->nlri.family == BC_FAMILY_IPV4_UNICAST || fields->nlri.family == BC_FAMILY_IPV6_UNICAST;
+  if (fields->flow != NULL) {
+    bc_flow_then_print(fields, &parse->text);
+  } else {
+    bc_route_text_print(fields, &parse->text);
+  }
+  bool is_unicast = kept->nlri.family == BC_FAMILY_IPV4_UNICAST || kept->nlri.family == BC_FAMILY_IPV6_UNICAST;
   uint8_t internal = route_internal_words(fields);
   return (struct bc_route){
-      .nlri = fields->nlri,
+      .nlri = kept->nlri,
+      .more = kept->more,
       .med = fields->med,
       .has_med = bc_route_fields_has(fields, BC_ROUTE_KEYWORD_MED),
       .has_next_hop = bc_route_fields_has(fields, BC_ROUTE_KEYWORD_NEXT_HOP),
-      .is_groupable = is_unicast && !fields->nlri.has_path_id && internal == 0,
+      .is_groupable = is_unicast && !kept->nlri.has_path_id && internal == 0,
+      .is_split = parse->is_split,
       .internal = internal,
-      .selector = selector,
+      .selector = kept->selector,
       .attributes = bc_intern_get(intern, bc_buf_str(&parse->text)),
-      .name = name,
+      .name = kept->name,
   };
 }
 
-static struct bc_route route_keep(struct bc_intern *intern, struct route_parse *parse) {
-  const char *selector = parse->selector.len > 0 ? bc_intern_get(intern, bc_buf_str(&parse->selector)) : NULL;
+static struct bc_route route_keep(struct bc_intern *intern, struct bc_route_parse *parse) {
   struct bc_str name = parse->fields.name;
-  return route_make(intern, parse, selector, name.len > 0 ? bc_intern_get(intern, name) : NULL);
+  struct route_kept kept = {
+      .nlri = bc_route_parse_nlri(intern, parse),
+      .more = parse->list_count > 1 ? route_list_new(parse->list + 1, parse->list_count - 1) : NULL,
+      .selector = parse->selector.len > 0 ? bc_intern_get(intern, bc_buf_str(&parse->selector)) : NULL,
+      .name = name.len > 0 ? bc_intern_get(intern, name) : NULL,
+  };
+  return route_make(intern, parse, &kept);
 }
 
-static enum bc_err route_parse_prefix(struct bc_route_lex *lex, struct bc_nlri *nlri) {
-  const char *expected = "";
-  enum bc_err err = bc_nlri_read_prefix(lex->token, nlri, &expected);
-  if (err == BC_ERR_CONFLICT) {
-    struct bc_buf network;
-    bc_buf_init(&network, 64);
-    bc_nlri_print_prefix(nlri, &network);
-    err = bc_route_lex_fail(lex, BC_ERR_RANGE, "prefix: '" BC_STR_FMT "' has bits set behind its length, expected %s",
-                            BC_STR_ARG(lex->token), network.data);
-    bc_buf_free(&network);
-    return err;
-  }
-  if (err == BC_ERR_RANGE) {
-    return bc_route_lex_fail(lex, err, "prefix: '" BC_STR_FMT "' is out of range, expected %s", BC_STR_ARG(lex->token),
-                             expected);
-  }
-  if (err != BC_ERR_OK) {
-    return bc_route_lex_expected(lex, "prefix", expected);
-  }
-  bc_route_lex_advance(lex);
-  return BC_ERR_OK;
+/* How a text is to be read; what reads it fills the parse. */
+struct route_reading {
+  enum bc_err (*read)(struct bc_route_lex *lex, struct bc_route_parse *parse, const struct route_reading *reading);
+  enum bc_verb *verb;    /* of a line */
+  enum bc_family family; /* of a listing */
+};
+
+static enum bc_err route_read_line(struct bc_route_lex *lex, struct bc_route_parse *parse,
+                                   const struct route_reading *reading) {
+  return bc_route_parse_line(lex, parse, reading->verb);
 }
 
-static enum bc_err route_refuse_line(const struct bc_route_lex *lex) {
-  for (size_t i = 0; i < sizeof route_others / sizeof route_others[0]; i++) {
-    if (bc_route_lex_is(lex, route_others[i].word)) {
-      return bc_route_lex_fail(lex, BC_ERR_UNSUPPORTED, "%s", route_others[i].what);
-    }
-  }
-  return bc_route_lex_expected(lex, "line", "'route PREFIX next-hop ...'");
+static enum bc_err route_read_listing(struct bc_route_lex *lex, struct bc_route_parse *parse,
+                                      const struct route_reading *reading) {
+  return bc_route_parse_listed(lex, parse, reading->family);
 }
 
-/* `verb` NULL: none may stand there. */
-static enum bc_err route_parse_line(struct bc_route_lex *lex, struct route_parse *parse, enum bc_verb *verb) {
-  if (bc_route_lex_is(lex, "neighbor")) {
-    enum bc_err err = bc_selector_parse(lex, &parse->selector);
-    if (err != BC_ERR_OK) {
-      return err;
-    }
-  }
-  bool is_announce = bc_route_lex_is(lex, "announce");
-  if (is_announce || bc_route_lex_is(lex, "withdraw")) {
-    if (verb == NULL) {
-      return bc_route_lex_expected(lex, "line", "'route': whether it is announced or withdrawn is decided here");
-    }
-    *verb = is_announce ? BC_VERB_ANNOUNCE : BC_VERB_WITHDRAW;
-    bc_route_lex_advance(lex);
-  }
-  /* "flow route { … }" and "flow { … }" are told apart from a second `route` only here. */
-  if (!bc_route_lex_take(lex, "route")) {
-    return route_refuse_line(lex);
-  }
-  enum bc_err err = route_parse_prefix(lex, &parse->fields.nlri);
-  if (err != BC_ERR_OK) {
-    return err;
-  }
-  return bc_route_fields_parse(lex, &parse->fields, verb == NULL || *verb != BC_VERB_WITHDRAW);
-}
-
-static enum bc_err route_parse_text(struct bc_intern *intern, struct bc_str text, enum bc_verb *verb,
-                                    struct bc_route *route, struct bc_fault *fault) {
+static enum bc_err route_read(struct bc_intern *intern, struct bc_str text, const struct route_reading *reading,
+                              struct bc_route *route, struct bc_fault *fault) {
   struct bc_route_lex lex;
   enum bc_err err = bc_route_lex_init(&lex, text, fault);
   if (err != BC_ERR_OK) {
     return err;
   }
-  struct route_parse parse;
-  route_parse_init(&parse);
-  err = route_parse_line(&lex, &parse, verb);
+  struct bc_route_parse parse;
+  bc_route_parse_init(&parse);
+  err = reading->read(&lex, &parse, reading);
   if (err == BC_ERR_OK) {
     *route = route_keep(intern, &parse);
   }
-  route_parse_fini(&parse);
+  bc_route_parse_fini(&parse);
   return err;
 }
 
 enum bc_err bc_route_parse(struct bc_intern *intern, struct bc_str text, struct bc_route *route,
                            struct bc_fault *fault) {
-  return route_parse_text(intern, text, NULL, route, fault);
+  struct route_reading reading = {.read = route_read_line};
+  return route_read(intern, text, &reading, route, fault);
 }
 
 enum bc_err bc_route_parse_command(struct bc_intern *intern, struct bc_str line, enum bc_verb *verb,
                                    struct bc_route *route, struct bc_fault *fault) {
   enum bc_verb found = BC_VERB_NONE;
-  enum bc_err err = route_parse_text(intern, line, &found, route, fault);
+  struct route_reading reading = {.read = route_read_line, .verb = &found};
+  enum bc_err err = route_read(intern, line, &reading, route, fault);
   if (err == BC_ERR_OK) {
     *verb = found;
   }
   return err;
 }
 
+enum bc_err bc_route_parse_standing(struct bc_intern *intern, enum bc_family family, struct bc_str text,
+                                    struct bc_route *route, struct bc_fault *fault) {
+  struct route_reading reading = {.read = route_read_listing, .family = family};
+  return route_read(intern, text, &reading, route, fault);
+}
+
 enum bc_err bc_route_parse_parts(struct bc_intern *intern, struct bc_str prefix, struct bc_str attributes,
                                  struct bc_route *route, struct bc_fault *fault, bool *in_prefix) {
-  struct route_parse parse;
-  route_parse_init(&parse);
+  struct bc_route_parse parse;
+  bc_route_parse_init(&parse);
   struct bc_route_lex lex;
   *in_prefix = true;
   enum bc_err err = bc_route_lex_init(&lex, prefix, fault);
   if (err == BC_ERR_OK) {
-    err = route_parse_prefix(&lex, &parse.fields.nlri);
+    err = bc_route_fields_parse_prefix(&lex, &parse.fields.nlri);
   }
   if (err == BC_ERR_OK && !bc_route_lex_at_end(&lex)) {
     err = bc_route_lex_expected(&lex, "prefix", "nothing behind the prefix");
@@ -206,61 +171,21 @@ enum bc_err bc_route_parse_parts(struct bc_intern *intern, struct bc_str prefix,
     err = bc_route_lex_init(&lex, attributes, fault);
   }
   if (err == BC_ERR_OK) {
-    err = bc_route_fields_parse(&lex, &parse.fields, true);
+    err = bc_route_parse_rest(&lex, &parse, true);
   }
   if (err == BC_ERR_OK) {
     *route = route_keep(intern, &parse);
   }
-  route_parse_fini(&parse);
+  bc_route_parse_fini(&parse);
   return err;
 }
 
-static enum bc_err route_parse_standing(struct bc_route_lex *lex, struct route_parse *parse, enum bc_family family) {
-  struct bc_nlri *nlri = &parse->fields.nlri;
-  parse->fields.is_standing = true;
-  enum bc_err err = route_parse_prefix(lex, nlri);
-  if (err == BC_ERR_OK) {
-    err = bc_route_fields_parse(lex, &parse->fields, false);
-  }
-  if (err != BC_ERR_OK) {
-    return err;
-  }
-  bool is_unicast = family == BC_FAMILY_IPV4_UNICAST || family == BC_FAMILY_IPV6_UNICAST;
-  bool is_multicast = family == BC_FAMILY_IPV4_MULTICAST || family == BC_FAMILY_IPV6_MULTICAST;
-  bool has_plain_nlri = nlri->family <= BC_FAMILY_IPV4_MULTICAST || nlri->family == BC_FAMILY_IPV6_UNICAST;
-  bool fits = bc_family_is_ipv6(family) == bc_family_is_ipv6((enum bc_family)nlri->family) &&
-              (nlri->family == family || (has_plain_nlri && (is_unicast || is_multicast)));
-  if (!fits) {
-    return bc_route_lex_fail(lex, BC_ERR_SYNTAX, "the route is of the family %s, expected %s",
-                             bc_family_text((enum bc_family)nlri->family), bc_family_text(family));
-  }
-  nlri->family = (uint8_t)family;
-  return BC_ERR_OK;
-}
-
-enum bc_err bc_route_parse_standing(struct bc_intern *intern, enum bc_family family, struct bc_str text,
-                                    struct bc_route *route, struct bc_fault *fault) {
-  struct bc_route_lex lex;
-  enum bc_err err = bc_route_lex_init(&lex, text, fault);
-  if (err != BC_ERR_OK) {
-    return err;
-  }
-  struct route_parse parse;
-  route_parse_init(&parse);
-  err = route_parse_standing(&lex, &parse, family);
-  if (err == BC_ERR_OK) {
-    *route = route_keep(intern, &parse);
-  }
-  route_parse_fini(&parse);
-  return err;
-}
-
-static const char *route_ref_or_null(const char *text) {
-  return text == NULL ? NULL : bc_intern_ref(text);
-}
+/* ---- routes ---- */
 
 struct bc_route bc_route_copy(const struct bc_route *route) {
   struct bc_route copy = *route;
+  copy.nlri = bc_nlri_ref(&route->nlri);
+  copy.more = route_list_ref(route->more);
   copy.selector = route_ref_or_null(route->selector);
   copy.attributes = route_ref_or_null(route->attributes);
   copy.name = route_ref_or_null(route->name);
@@ -268,72 +193,113 @@ struct bc_route bc_route_copy(const struct bc_route *route) {
 }
 
 void bc_route_release(struct bc_intern *intern, struct bc_route *route) {
+  bc_nlri_put(intern, &route->nlri);
+  route_list_put(intern, route->more);
   bc_intern_put(intern, route->selector);
   bc_intern_put(intern, route->attributes);
   bc_intern_put(intern, route->name);
   *route = (struct bc_route){0};
 }
 
-bool bc_route_equal(const struct bc_route *a, const struct bc_route *b) {
-  return a->attributes == b->attributes && a->selector == b->selector && bc_nlri_compare(&a->nlri, &b->nlri) == 0;
+size_t bc_route_nlri_count(const struct bc_route *route) {
+  return route->more == NULL ? 1 : 1 + (size_t)route->more->count;
 }
 
-struct bc_route bc_route_with_med(struct bc_intern *intern, const struct bc_route *route, uint32_t med) {
-  struct route_parse parse;
-  route_parse_init(&parse);
+const struct bc_nlri *bc_route_nlri(const struct bc_route *route, size_t i) {
+  return i == 0 ? &route->nlri : &route->more->nlri[i - 1];
+}
+
+struct bc_route bc_route_single(const struct bc_route *route, size_t i) {
+  struct bc_route single = *route;
+  single.nlri = *bc_route_nlri(route, i);
+  single.more = NULL;
+  single.is_split = false;
+  return bc_route_copy(&single);
+}
+
+bool bc_route_equal(const struct bc_route *a, const struct bc_route *b) {
+  size_t count = bc_route_nlri_count(a);
+  bool is_equal = a->attributes == b->attributes && a->selector == b->selector && count == bc_route_nlri_count(b);
+  for (size_t i = 0; is_equal && i < count; i++) {
+    is_equal = bc_nlri_compare(bc_route_nlri(a, i), bc_route_nlri(b, i)) == 0;
+  }
+  return is_equal;
+}
+
+/* ---- the nudge ---- */
+
+/* Takes the attributes of a route apart again. */
+static enum bc_err route_reread(const struct bc_route *route, struct bc_route_parse *parse) {
+  struct bc_route_fields *fields = &parse->fields;
   struct bc_route_lex lex;
-  parse.fields.nlri = route->nlri;
-  parse.fields.is_standing = true;
+  enum bc_err err = bc_route_lex_init(&lex, bc_str_of(route->attributes), NULL);
+  enum bc_nlri_kind kind = bc_family_kind((enum bc_family)route->nlri.family);
+  fields->nlri = route->nlri;
+  fields->is_standing = true;
+  parse->is_split = route->is_split;
+  if (err != BC_ERR_OK) {
+    return err;
+  }
+  if (kind == BC_NLRI_FLOW) {
+    fields->kind = BC_ROUTE_KIND_FLOW;
+    fields->flow = bc_route_flow_new();
+    return bc_route_flow_parse_attributes(&lex, fields);
+  }
+  fields->kind = kind == BC_NLRI_VPLS ? BC_ROUTE_KIND_VPLS : BC_ROUTE_KIND_ROUTE;
+  return bc_route_fields_parse(&lex, fields);
+}
+
+/* `change` alters what was read. */
+static struct bc_route route_changed(struct bc_intern *intern, const struct bc_route *route,
+                                     void (*change)(struct bc_route_fields *fields, uint32_t number), uint32_t number) {
+  struct bc_route_parse parse;
+  bc_route_parse_init(&parse);
   struct bc_route made;
-  if (bc_route_lex_init(&lex, bc_str_of(route->attributes), NULL) == BC_ERR_OK &&
-      bc_route_fields_parse(&lex, &parse.fields, false) == BC_ERR_OK) {
-    parse.fields.nlri = route->nlri;
-    parse.fields.med = med;
-    parse.fields.seen |= (uint32_t)1 << BC_ROUTE_KEYWORD_MED;
-    made = route_make(intern, &parse, route_ref_or_null(route->selector), route_ref_or_null(route->name));
+  if (route_reread(route, &parse) == BC_ERR_OK) {
+    struct route_kept kept = {.nlri = bc_nlri_ref(&route->nlri),
+                              .more = route_list_ref(route->more),
+                              .selector = route_ref_or_null(route->selector),
+                              .name = route_ref_or_null(route->name)};
+    change(&parse.fields, number);
+    made = route_make(intern, &parse, &kept);
   } else {
     made = bc_route_copy(route); /* Cannot be: the text was printed from a parsed route. */
   }
-  route_parse_fini(&parse);
+  bc_route_parse_fini(&parse);
   return made;
 }
 
-static void route_print_head(const struct bc_route *route, enum bc_verb verb, const char *kind, struct bc_buf *to) {
-  if (route->selector != NULL) {
-    bc_buf_add_text(to, route->selector);
-    bc_buf_add_char(to, ' ');
-  }
-  bc_buf_add_text(to, verb == BC_VERB_ANNOUNCE ? "announce " : verb == BC_VERB_WITHDRAW ? "withdraw " : "");
-  bc_buf_add_text(to, kind);
+static void route_set_med(struct bc_route_fields *fields, uint32_t med) {
+  fields->med = med;
+  fields->seen |= (uint32_t)1 << BC_ROUTE_KEYWORD_MED;
 }
 
-static void route_print_attributes(const struct bc_route *route, struct bc_buf *to) {
-  if (route->attributes[0] != '\0') {
-    bc_buf_add_char(to, ' ');
-    bc_buf_add_text(to, route->attributes);
+static void route_toggle_community(struct bc_route_fields *fields, uint32_t number) {
+  (void)number;
+  struct bc_buf *list = &fields->list[BC_ROUTE_LIST_COMMUNITY];
+  static const uint8_t mark[4] = {0xff, 0xff, 0xff, 0xff};
+  size_t kept = 0;
+  for (size_t at = 0; at < list->len; at += sizeof mark) {
+    if (memcmp(list->data + at, mark, sizeof mark) != 0) {
+      memmove(list->data + kept, list->data + at, sizeof mark);
+      kept += sizeof mark;
+    }
   }
-}
-
-void bc_route_print(const struct bc_route *route, enum bc_verb verb, struct bc_buf *to) {
-  route_print_head(route, verb, "route ", to);
-  bc_nlri_print_prefix(&route->nlri, to);
-  route_print_attributes(route, to);
-  if (route->name != NULL) {
-    bc_buf_add_text(to, " name ");
-    bc_buf_add_text(to, route->name);
+  bool was_there = kept < list->len;
+  list->len = kept;
+  if (!was_there) {
+    bc_buf_add(list, mark, sizeof mark);
   }
 }
 
-void bc_route_print_group(const struct bc_route *const *routes, size_t count, enum bc_verb verb, struct bc_buf *to) {
-  if (count == 1) {
-    bc_route_print(routes[0], verb, to);
-    return;
+struct bc_route bc_route_with_med(struct bc_intern *intern, const struct bc_route *route, uint32_t med) {
+  return route_changed(intern, route, route_set_med, med);
+}
+
+struct bc_route bc_route_nudged(struct bc_intern *intern, const struct bc_route *route) {
+  if (bc_family_kind((enum bc_family)route->nlri.family) == BC_NLRI_FLOW) {
+    return route_changed(intern, route, route_toggle_community, 0);
   }
-  route_print_head(routes[0], verb, "attributes", to);
-  route_print_attributes(routes[0], to);
-  bc_buf_add_text(to, " nlri");
-  for (size_t i = 0; i < count; i++) {
-    bc_buf_add_char(to, ' ');
-    bc_nlri_print_prefix(&routes[i]->nlri, to);
-  }
+  uint32_t med = !route->has_med ? 1 : route->med == UINT32_MAX ? route->med - 1 : route->med + 1;
+  return bc_route_with_med(intern, route, med);
 }

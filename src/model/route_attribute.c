@@ -2,22 +2,24 @@
 #include "model/address.h"
 #include "model/nlri_text.h"
 #include "model/route_fields.h"
+#include "model/route_flow.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-enum { LABEL_MAX = 0xfffff, SPLIT_BITS_MAX = 16 };
+enum { LABEL_MAX = 0xfffff };
 
 struct attribute_keyword {
   const char *text;
   size_t len;
   uint8_t code;
   uint8_t flags;
+  uint8_t kinds;
 };
 
 static const struct attribute_keyword attribute_keywords[] = {
-#define ATTRIBUTE_KEYWORD(name, text, code, flags) {text, sizeof text - 1, code, flags},
+#define ATTRIBUTE_KEYWORD(name, text, code, flags, kinds) {text, sizeof text - 1, code, flags, kinds},
     BC_ROUTE_KEYWORD_LIST(ATTRIBUTE_KEYWORD)
 #undef ATTRIBUTE_KEYWORD
 };
@@ -43,6 +45,7 @@ void bc_route_fields_free(struct bc_route_fields *fields) {
   for (unsigned i = 0; i < BC_ROUTE_LIST_COUNT; i++) {
     bc_buf_free(&fields->list[i]);
   }
+  bc_route_flow_free(fields->flow);
 }
 
 const char *bc_route_keyword_text(enum bc_route_keyword keyword) {
@@ -76,7 +79,7 @@ enum bc_err bc_route_fields_mark(const struct bc_route_lex *lex, struct bc_route
   return BC_ERR_OK;
 }
 
-static enum bc_err attribute_parse_next_hop(struct bc_route_lex *lex, struct bc_route_fields *fields) {
+enum bc_err bc_route_next_hop_parse(struct bc_route_lex *lex, struct bc_route_fields *fields) {
   fields->next_hop_column = lex->column;
   if (lex->token.len == 4 && strncasecmp(lex->token.at, "self", 4) == 0) {
     fields->has_next_hop_self = true;
@@ -128,7 +131,7 @@ static enum bc_err attribute_parse_label(struct bc_route_lex *lex, struct bc_rou
   return BC_ERR_OK;
 }
 
-static enum bc_err attribute_parse_rd(struct bc_route_lex *lex, struct bc_route_fields *fields) {
+enum bc_err bc_route_rd_parse(struct bc_route_lex *lex, struct bc_route_fields *fields) {
   fields->rd_column = lex->column;
   const char *expected;
   enum bc_err err = bc_nlri_read_rd(lex->token, fields->nlri.rd, &expected);
@@ -234,8 +237,7 @@ static bool attribute_ends_with(struct bc_str text, const char *end) {
   return text.len >= len && memcmp(text.at + text.len - len, end, len) == 0;
 }
 
-/* The value of `name` and `watchdog`: one word that ExaBGP cannot take for something else. */
-static enum bc_err attribute_parse_word(struct bc_route_lex *lex, const char *subject, struct bc_str *word) {
+enum bc_err bc_route_word_parse(struct bc_route_lex *lex, const char *subject, struct bc_str *word) {
   static const char extra[] = "._-+:/@=*%~!?&<>|^$";
   static const char expected[] = "a word of letters, digits and ._-+:/@";
   if (!bc_route_lex_at_word(lex) || lex->token.len > BC_LIMIT_NAME_BYTES) {
@@ -272,7 +274,7 @@ static enum bc_err attribute_parse_watchdog(struct bc_route_lex *lex, struct bc_
       (lex->token.len == 8 && strncasecmp(lex->token.at, "withdraw", 8) == 0)) {
     return bc_route_lex_expected(lex, "watchdog", "a name other than announce and withdraw");
   }
-  return attribute_parse_word(lex, "watchdog", &fields->watchdog);
+  return bc_route_word_parse(lex, "watchdog", &fields->watchdog);
 }
 
 static enum bc_err attribute_parse_split(struct bc_route_lex *lex, struct bc_route_fields *fields) {
@@ -289,10 +291,6 @@ static enum bc_err attribute_parse_split(struct bc_route_lex *lex, struct bc_rou
   if (err != BC_ERR_OK) {
     return err;
   }
-  if (number > (uint64_t)fields->nlri.length + SPLIT_BITS_MAX) {
-    return bc_route_lex_fail(lex, BC_ERR_LIMIT, "split: /%u into /%u makes more than %u routes", fields->nlri.length,
-                             (unsigned)number, 1U << SPLIT_BITS_MAX);
-  }
   fields->split = (uint8_t)number;
   bc_route_lex_advance(lex);
   return BC_ERR_OK;
@@ -302,13 +300,13 @@ static enum bc_err attribute_parse_value(struct bc_route_lex *lex, struct bc_rou
                                          enum bc_route_keyword keyword) {
   switch (keyword) {
   case BC_ROUTE_KEYWORD_NEXT_HOP:
-    return attribute_parse_next_hop(lex, fields);
+    return bc_route_next_hop_parse(lex, fields);
   case BC_ROUTE_KEYWORD_PATH_INFORMATION:
     return attribute_parse_path_information(lex, fields);
   case BC_ROUTE_KEYWORD_LABEL:
     return attribute_parse_label(lex, fields);
   case BC_ROUTE_KEYWORD_RD:
-    return attribute_parse_rd(lex, fields);
+    return bc_route_rd_parse(lex, fields);
   case BC_ROUTE_KEYWORD_ORIGIN:
     return attribute_parse_origin(lex, fields);
   case BC_ROUTE_KEYWORD_AS_PATH:
@@ -338,22 +336,44 @@ static enum bc_err attribute_parse_value(struct bc_route_lex *lex, struct bc_rou
   case BC_ROUTE_KEYWORD_ATTRIBUTE:
     return bc_route_generic_parse(lex, fields);
   case BC_ROUTE_KEYWORD_NAME:
-    return attribute_parse_word(lex, "name", &fields->name);
+    return bc_route_word_parse(lex, "name", &fields->name);
   case BC_ROUTE_KEYWORD_SPLIT:
     return attribute_parse_split(lex, fields);
   case BC_ROUTE_KEYWORD_WATCHDOG:
     return attribute_parse_watchdog(lex, fields);
+  case BC_ROUTE_KEYWORD_ENDPOINT:
+  case BC_ROUTE_KEYWORD_BASE:
+  case BC_ROUTE_KEYWORD_OFFSET:
+  case BC_ROUTE_KEYWORD_SIZE:
+    return bc_route_vpls_parse(lex, fields, keyword);
   default:
     return BC_ERR_OK; /* atomic-aggregate and withdraw stand alone */
   }
 }
 
-static enum bc_err attribute_refuse_keyword(const struct bc_route_lex *lex) {
+static enum bc_err attribute_refuse_keyword(const struct bc_route_lex *lex, const struct bc_route_fields *fields,
+                                            unsigned keyword) {
+  static const char *const kinds[] = {"route", "attributes", "vpls", "flow"};
+  if (keyword == BC_ROUTE_KEYWORD_PATH_INFORMATION && fields->kind == BC_ROUTE_KIND_LIST) {
+    return bc_route_lex_fail(lex, BC_ERR_SYNTAX,
+                             "path-information: ExaBGP 4.2.21 ignores it in a list of NLRI, expected 'route PREFIX "
+                             "path-information ...' for each");
+  }
+  if (keyword == BC_ROUTE_KEYWORD_SPLIT && fields->kind == BC_ROUTE_KIND_LIST) {
+    return bc_route_lex_fail(lex, BC_ERR_SYNTAX,
+                             "split: ExaBGP ignores it in a list of NLRI, expected 'route PREFIX "
+                             "split /LENGTH ...'");
+  }
+  if (keyword < BC_ROUTE_KEYWORD_COUNT) {
+    return bc_route_lex_fail(lex, BC_ERR_SYNTAX, "%s: ExaBGP does not take it in '%s'",
+                             attribute_keywords[keyword].text, kinds[fields->kind]);
+  }
   if (bc_route_lex_is(lex, "route") || bc_route_lex_is(lex, "announce")) {
     return bc_route_lex_fail(lex, BC_ERR_SYNTAX, "'" BC_STR_FMT "' starts a second command, expected one a line",
                              BC_STR_ARG(lex->token));
   }
-  return bc_route_lex_expected(lex, "route", "an attribute: next-hop, med, local-preference, as-path, community, ...");
+  return bc_route_lex_expected(lex, kinds[fields->kind],
+                               "an attribute: next-hop, med, local-preference, as-path, community, ...");
 }
 
 static enum bc_err attribute_parse(struct bc_route_lex *lex, struct bc_route_fields *fields) {
@@ -364,10 +384,10 @@ static enum bc_err attribute_parse(struct bc_route_lex *lex, struct bc_route_fie
     keyword++;
   }
   if (keyword == BC_ROUTE_KEYWORD_COUNT) {
-    if (!bc_route_lex_is(lex, "route-distinguisher")) {
-      return attribute_refuse_keyword(lex);
-    }
-    keyword = BC_ROUTE_KEYWORD_RD;
+    keyword = bc_route_lex_is(lex, "route-distinguisher") ? BC_ROUTE_KEYWORD_RD : BC_ROUTE_KEYWORD_COUNT;
+  }
+  if (keyword == BC_ROUTE_KEYWORD_COUNT || (attribute_keywords[keyword].kinds >> fields->kind & 1) == 0) {
+    return attribute_refuse_keyword(lex, fields, keyword);
   }
   if (keyword != BC_ROUTE_KEYWORD_ATTRIBUTE) {
     unsigned marked = keyword == BC_ROUTE_KEYWORD_BGP_PREFIX_SID_SRV6 ? BC_ROUTE_KEYWORD_BGP_PREFIX_SID : keyword;
@@ -395,6 +415,9 @@ static enum bc_err attribute_parse_braces(struct bc_route_lex *lex, struct bc_ro
 
 static enum bc_err attribute_parse_flat(struct bc_route_lex *lex, struct bc_route_fields *fields) {
   while (!bc_route_lex_at_end(lex)) {
+    if (fields->kind == BC_ROUTE_KIND_LIST && bc_route_lex_is(lex, "nlri")) {
+      return BC_ERR_OK;
+    }
     if (bc_route_lex_take(lex, ";")) {
       return bc_route_lex_at_end(lex) ? BC_ERR_OK
                                       : bc_route_lex_expected(lex, "route", "nothing behind ';' (one command a line)");
@@ -437,7 +460,7 @@ static enum bc_err attribute_check_next_hop(const struct bc_route_lex *lex, cons
   return BC_ERR_OK;
 }
 
-static enum bc_err attribute_complete_nlri(const struct bc_route_lex *lex, struct bc_route_fields *fields) {
+enum bc_err bc_route_fields_complete(const struct bc_route_lex *lex, struct bc_route_fields *fields) {
   struct bc_nlri *nlri = &fields->nlri;
   bool is_ipv6 = bc_family_is_ipv6((enum bc_family)nlri->family);
   bool has_label = bc_route_fields_has(fields, BC_ROUTE_KEYWORD_LABEL);
@@ -459,13 +482,15 @@ static enum bc_err attribute_complete_nlri(const struct bc_route_lex *lex, struc
   return BC_ERR_OK;
 }
 
-enum bc_err bc_route_fields_parse(struct bc_route_lex *lex, struct bc_route_fields *fields, bool needs_next_hop) {
-  enum bc_err err =
-      bc_route_lex_take(lex, "{") ? attribute_parse_braces(lex, fields) : attribute_parse_flat(lex, fields);
-  if (err == BC_ERR_OK) {
-    err = attribute_complete_nlri(lex, fields);
-  }
-  if (err == BC_ERR_OK && !fields->is_standing) {
+enum bc_err bc_route_fields_parse(struct bc_route_lex *lex, struct bc_route_fields *fields) {
+  bool is_in_braces = fields->kind != BC_ROUTE_KIND_LIST && bc_route_lex_take(lex, "{");
+  return is_in_braces ? attribute_parse_braces(lex, fields) : attribute_parse_flat(lex, fields);
+}
+
+enum bc_err bc_route_fields_check(const struct bc_route_lex *lex, const struct bc_route_fields *fields,
+                                  bool needs_next_hop) {
+  enum bc_err err = BC_ERR_OK;
+  if (!fields->is_standing && bc_family_has_prefix((enum bc_family)fields->nlri.family)) {
     err = attribute_check_next_hop(lex, fields, needs_next_hop);
   }
   if (err == BC_ERR_OK && bc_route_text_wire_bytes(fields) > BC_ROUTE_ATTRIBUTE_BYTES) {
@@ -473,4 +498,27 @@ enum bc_err bc_route_fields_parse(struct bc_route_lex *lex, struct bc_route_fiel
                              bc_route_text_wire_bytes(fields), BC_ROUTE_ATTRIBUTE_BYTES);
   }
   return err;
+}
+
+enum bc_err bc_route_fields_parse_prefix(struct bc_route_lex *lex, struct bc_nlri *nlri) {
+  const char *expected = "";
+  enum bc_err err = bc_nlri_read_prefix(lex->token, nlri, &expected);
+  if (err == BC_ERR_CONFLICT) {
+    struct bc_buf network;
+    bc_buf_init(&network, 64);
+    bc_nlri_print_prefix(nlri, &network);
+    err = bc_route_lex_fail(lex, BC_ERR_RANGE, "prefix: '" BC_STR_FMT "' has bits set behind its length, expected %s",
+                            BC_STR_ARG(lex->token), network.data);
+    bc_buf_free(&network);
+    return err;
+  }
+  if (err == BC_ERR_RANGE) {
+    return bc_route_lex_fail(lex, err, "prefix: '" BC_STR_FMT "' is out of range, expected %s", BC_STR_ARG(lex->token),
+                             expected);
+  }
+  if (err != BC_ERR_OK) {
+    return bc_route_lex_expected(lex, "prefix", expected);
+  }
+  bc_route_lex_advance(lex);
+  return BC_ERR_OK;
 }

@@ -267,19 +267,30 @@ static const struct community_kind community_kinds[] = {
     {BC_ROUTE_LIST_LARGE, BC_ROUTE_KEYWORD_LARGE_COMMUNITY, 12, community_compare_12, community_print_one_large},
 };
 
-void bc_route_community_print(struct bc_route_fields *fields, enum bc_route_keyword keyword, struct bc_buf *to) {
+static const struct community_kind *community_kind_of(enum bc_route_keyword keyword) {
   const struct community_kind *kind = community_kinds;
   while (kind->keyword != keyword) {
     kind++;
   }
+  return kind;
+}
+
+void bc_route_community_sort(struct bc_route_fields *fields, enum bc_route_keyword keyword) {
+  const struct community_kind *kind = community_kind_of(keyword);
   struct bc_buf *list = &fields->list[kind->list];
+  if (list->len > kind->bytes) {
+    qsort(list->data, list->len / kind->bytes, kind->bytes, kind->compare);
+  }
+}
+
+void bc_route_community_print(struct bc_route_fields *fields, enum bc_route_keyword keyword, struct bc_buf *to) {
+  const struct community_kind *kind = community_kind_of(keyword);
+  const struct bc_buf *list = &fields->list[kind->list];
   if (list->len == 0) {
     return; /* An empty list is no attribute on the wire. */
   }
   bool is_list = list->len > kind->bytes;
-  if (is_list) {
-    qsort(list->data, list->len / kind->bytes, kind->bytes, kind->compare);
-  }
+  bc_route_community_sort(fields, keyword);
   bc_buf_add_char(to, ' ');
   bc_buf_add_text(to, bc_route_keyword_text(keyword));
   bc_buf_add_text(to, is_list ? " [ " : " ");

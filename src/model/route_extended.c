@@ -1,6 +1,7 @@
 #include "model/address.h"
 #include "model/nlri_text.h"
 #include "model/route_fields.h"
+#include "model/route_flow.h"
 
 #include <string.h>
 
@@ -244,6 +245,13 @@ enum bc_err bc_route_extended_parse_one(struct bc_route_lex *lex, struct bc_rout
     bytes[0] = 0x08;
     bytes[7] = 1;
     return extended_append(lex, fields, bytes);
+  }
+  if (fields->is_standing && fields->flow != NULL) {
+    bool is_known;
+    enum bc_err err = bc_flow_then_parse_listed(lex, fields, &is_known);
+    if (err != BC_ERR_OK || is_known) {
+      return err;
+    }
   }
   struct bc_str rest = lex->token;
   struct bc_str field[FIELDS_MAX];

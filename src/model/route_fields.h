@@ -12,35 +12,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a text announces; which keywords may stand in it depends on it. */
+enum bc_route_kind {
+  BC_ROUTE_KIND_ROUTE, /* `route PREFIX …` */
+  BC_ROUTE_KIND_LIST,  /* `attributes … nlri …` */
+  BC_ROUTE_KIND_VPLS,
+  BC_ROUTE_KIND_FLOW /* no keywords but its own, see route_flow.h */
+};
+
 /* In the order in which ExaBGP prints them. name, keyword, attribute code on the wire (0 = not an attribute of its
- * own), its flags (ExaBGP 4.2 configuration/static/route.py; IANA BGP path attributes) */
+ * own), its flags (ExaBGP 4.2 configuration/static/route.py; IANA BGP path attributes), and where it may stand:
+ * 1 << enum bc_route_kind, or-ed */
 #define BC_ROUTE_KEYWORD_LIST(X)                                                                                       \
-  X(NEXT_HOP, "next-hop", 3, 0x40)                                                                                     \
-  X(PATH_INFORMATION, "path-information", 0, 0)                                                                        \
-  X(LABEL, "label", 0, 0)                                                                                              \
-  X(RD, "rd", 0, 0)                                                                                                    \
-  X(ORIGIN, "origin", 1, 0x40)                                                                                         \
-  X(AS_PATH, "as-path", 2, 0x40)                                                                                       \
-  X(MED, "med", 4, 0x80)                                                                                               \
-  X(LOCAL_PREFERENCE, "local-preference", 5, 0x40)                                                                     \
-  X(ATOMIC_AGGREGATE, "atomic-aggregate", 6, 0x40)                                                                     \
-  X(AGGREGATOR, "aggregator", 7, 0xc0)                                                                                 \
-  X(COMMUNITY, "community", 8, 0xc0)                                                                                   \
-  X(ORIGINATOR_ID, "originator-id", 9, 0x80)                                                                           \
-  X(CLUSTER_LIST, "cluster-list", 10, 0x80)                                                                            \
-  X(EXTENDED_COMMUNITY, "extended-community", 16, 0xc0)                                                                \
-  X(AIGP, "aigp", 26, 0x80)                                                                                            \
-  X(LARGE_COMMUNITY, "large-community", 32, 0xc0)                                                                      \
-  X(BGP_PREFIX_SID, "bgp-prefix-sid", 40, 0xc0)                                                                        \
-  X(BGP_PREFIX_SID_SRV6, "bgp-prefix-sid-srv6", 0, 0)                                                                  \
-  X(ATTRIBUTE, "attribute", 0, 0)                                                                                      \
-  X(NAME, "name", 0, 0)                                                                                                \
-  X(SPLIT, "split", 0, 0)                                                                                              \
-  X(WATCHDOG, "watchdog", 0, 0)                                                                                        \
-  X(WITHDRAW, "withdraw", 0, 0)
+  X(NEXT_HOP, "next-hop", 3, 0x40, 7)                                                                                  \
+  X(PATH_INFORMATION, "path-information", 0, 0, 1)                                                                     \
+  X(LABEL, "label", 0, 0, 3)                                                                                           \
+  X(RD, "rd", 0, 0, 7)                                                                                                 \
+  X(ORIGIN, "origin", 1, 0x40, 7)                                                                                      \
+  X(AS_PATH, "as-path", 2, 0x40, 7)                                                                                    \
+  X(MED, "med", 4, 0x80, 7)                                                                                            \
+  X(LOCAL_PREFERENCE, "local-preference", 5, 0x40, 7)                                                                  \
+  X(ATOMIC_AGGREGATE, "atomic-aggregate", 6, 0x40, 7)                                                                  \
+  X(AGGREGATOR, "aggregator", 7, 0xc0, 7)                                                                              \
+  X(COMMUNITY, "community", 8, 0xc0, 7)                                                                                \
+  X(ORIGINATOR_ID, "originator-id", 9, 0x80, 7)                                                                        \
+  X(CLUSTER_LIST, "cluster-list", 10, 0x80, 7)                                                                         \
+  X(EXTENDED_COMMUNITY, "extended-community", 16, 0xc0, 7)                                                             \
+  X(AIGP, "aigp", 26, 0x80, 3)                                                                                         \
+  X(LARGE_COMMUNITY, "large-community", 32, 0xc0, 3)                                                                   \
+  X(BGP_PREFIX_SID, "bgp-prefix-sid", 40, 0xc0, 3)                                                                     \
+  X(BGP_PREFIX_SID_SRV6, "bgp-prefix-sid-srv6", 0, 0, 3)                                                               \
+  X(ATTRIBUTE, "attribute", 0, 0, 7)                                                                                   \
+  X(NAME, "name", 0, 0, 7)                                                                                             \
+  X(SPLIT, "split", 0, 0, 1)                                                                                           \
+  X(WATCHDOG, "watchdog", 0, 0, 7)                                                                                     \
+  X(WITHDRAW, "withdraw", 0, 0, 7)                                                                                     \
+  X(ENDPOINT, "endpoint", 0, 0, 4)                                                                                     \
+  X(BASE, "base", 0, 0, 4)                                                                                             \
+  X(OFFSET, "offset", 0, 0, 4)                                                                                         \
+  X(SIZE, "size", 0, 0, 4)
 
 enum bc_route_keyword {
-#define BC_ROUTE_KEYWORD_ENUM(name, text, code, flags) BC_ROUTE_KEYWORD_##name,
+#define BC_ROUTE_KEYWORD_ENUM(name, text, code, flags, kinds) BC_ROUTE_KEYWORD_##name,
   BC_ROUTE_KEYWORD_LIST(BC_ROUTE_KEYWORD_ENUM)
 #undef BC_ROUTE_KEYWORD_ENUM
       BC_ROUTE_KEYWORD_COUNT
@@ -67,9 +80,13 @@ enum {
   BC_ROUTE_LABELS = 10
 };
 
+struct bc_route_flow;
+
 struct bc_route_fields {
-  struct bc_nlri nlri;
-  bool is_standing; /* the text comes from ExaBGP: it is read, not judged */
+  struct bc_nlri nlri;        /* its rule is not made before the text is complete */
+  struct bc_route_flow *flow; /* owned; NULL: not a flow */
+  uint8_t kind;               /* enum bc_route_kind */
+  bool is_standing;           /* the text comes from ExaBGP: it is read, not judged */
   bool has_next_hop_self;
   bool is_next_hop_ipv6;
   bool has_label_index; /* of bgp-prefix-sid */
@@ -84,6 +101,7 @@ struct bc_route_fields {
   uint32_t label[BC_ROUTE_LABELS];
   uint64_t aigp;
   uint8_t next_hop[16];
+  uint16_t vpls[4]; /* endpoint, base, offset, size */
   uint8_t aggregator_id[4];
   uint8_t originator_id[4];
   size_t next_hop_column;
@@ -108,11 +126,26 @@ uint8_t bc_route_keyword_code(enum bc_route_keyword keyword);
 uint8_t bc_route_keyword_flags(enum bc_route_keyword keyword);
 
 /* All that follows the prefix, flat or in braces, up to the end of the text; the prefix is already in
- * `fields->nlri`. Afterwards the NLRI is complete. */
-BC_MUST_CHECK enum bc_err bc_route_fields_parse(struct bc_route_lex *lex, struct bc_route_fields *fields,
+ * `fields->nlri`. Of a list up to `nlri`. */
+BC_MUST_CHECK enum bc_err bc_route_fields_parse(struct bc_route_lex *lex, struct bc_route_fields *fields);
+/* What depends on prefix and attributes together: the family, labels that fit. */
+BC_MUST_CHECK enum bc_err bc_route_fields_complete(const struct bc_route_lex *lex, struct bc_route_fields *fields);
+/* What must be there and what fits into a message; `lex` is at the end of the text. */
+BC_MUST_CHECK enum bc_err bc_route_fields_check(const struct bc_route_lex *lex, const struct bc_route_fields *fields,
                                                 bool needs_next_hop);
+/* The prefix at the token, with its family; host bits are refused. */
+BC_MUST_CHECK enum bc_err bc_route_fields_parse_prefix(struct bc_route_lex *lex, struct bc_nlri *nlri);
 
 /* The values of single attributes; `lex` stands behind the keyword. */
+BC_MUST_CHECK enum bc_err bc_route_next_hop_parse(struct bc_route_lex *lex, struct bc_route_fields *fields);
+BC_MUST_CHECK enum bc_err bc_route_rd_parse(struct bc_route_lex *lex, struct bc_route_fields *fields);
+BC_MUST_CHECK enum bc_err bc_route_vpls_parse(struct bc_route_lex *lex, struct bc_route_fields *fields,
+                                              enum bc_route_keyword keyword);
+/* All fields of a VPLS are there and belong together. */
+BC_MUST_CHECK enum bc_err bc_route_vpls_check(const struct bc_route_lex *lex, const struct bc_route_fields *fields,
+                                              bool needs_next_hop);
+/* The rule of its NLRI: "endpoint 5 base 10 offset 1 size 8". */
+void bc_route_vpls_print(const struct bc_route_fields *fields, struct bc_buf *to);
 BC_MUST_CHECK enum bc_err bc_route_path_parse(struct bc_route_lex *lex, struct bc_route_fields *fields);
 BC_MUST_CHECK enum bc_err bc_route_community_parse(struct bc_route_lex *lex, struct bc_route_fields *fields);
 BC_MUST_CHECK enum bc_err bc_route_community_parse_large(struct bc_route_lex *lex, struct bc_route_fields *fields);
@@ -120,6 +153,9 @@ BC_MUST_CHECK enum bc_err bc_route_community_parse_extended(struct bc_route_lex 
 BC_MUST_CHECK enum bc_err bc_route_sid_parse(struct bc_route_lex *lex, struct bc_route_fields *fields);
 BC_MUST_CHECK enum bc_err bc_route_sid_parse_srv6(struct bc_route_lex *lex, struct bc_route_fields *fields);
 BC_MUST_CHECK enum bc_err bc_route_generic_parse(struct bc_route_lex *lex, struct bc_route_fields *fields);
+
+/* The value of `name` and `watchdog`: one word that ExaBGP cannot take for something else. */
+BC_MUST_CHECK enum bc_err bc_route_word_parse(struct bc_route_lex *lex, const char *subject, struct bc_str *word);
 
 /* One word of an extended community at the token (not advanced), appended to the list. */
 BC_MUST_CHECK enum bc_err bc_route_extended_parse_one(struct bc_route_lex *lex, struct bc_route_fields *fields);
@@ -135,6 +171,7 @@ BC_MUST_CHECK enum bc_err bc_route_fields_mark(const struct bc_route_lex *lex, s
 
 /* Canonical text of the attributes, without a blank before the first. Sorts the lists of communities. */
 void bc_route_text_print(struct bc_route_fields *fields, struct bc_buf *to);
+void bc_route_community_sort(struct bc_route_fields *fields, enum bc_route_keyword keyword);
 /* " KEYWORD VALUE" of parts of it; nothing when there is nothing to print. */
 void bc_route_community_print(struct bc_route_fields *fields, enum bc_route_keyword keyword, struct bc_buf *to);
 void bc_route_extended_print_one(const uint8_t *bytes, struct bc_buf *to);

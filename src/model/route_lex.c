@@ -93,6 +93,14 @@ bool bc_route_lex_at_word(const struct bc_route_lex *lex) {
          lex->token.at[0] != ')';
 }
 
+void bc_route_lex_skip_name(struct bc_route_lex *lex) {
+  struct bc_route_lex behind = *lex;
+  bc_route_lex_advance(&behind);
+  if (bc_route_lex_at_word(lex) && bc_route_lex_is(&behind, "{")) {
+    *lex = behind;
+  }
+}
+
 enum bc_err bc_route_lex_fail(const struct bc_route_lex *lex, enum bc_err err, const char *format, ...) {
   char text[BC_FAULT_TEXT_BYTES];
   va_list args;

@@ -38,6 +38,10 @@ static inline bool bc_route_lex_at_end(const struct bc_route_lex *lex) {
 /* The token starts a word: it is none of `, [ ] ( ) ; { }` and not the end. */
 bool bc_route_lex_at_word(const struct bc_route_lex *lex);
 
+/* Steps over the name of a section in ExaBGP's configuration ("NAME {"), if there is one: in a command it says nothing.
+ */
+void bc_route_lex_skip_name(struct bc_route_lex *lex);
+
 /* Sets the fault at the token and returns `err`. */
 BC_MUST_CHECK enum bc_err bc_route_lex_fail(const struct bc_route_lex *lex, enum bc_err err, const char *format, ...)
     BC_PRINTF(3, 4);

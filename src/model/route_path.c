@@ -24,13 +24,20 @@ static enum bc_err path_append_as(struct bc_route_lex *lex, struct bc_route_fiel
   return err;
 }
 
+static enum bc_err path_parse_segment(struct bc_route_lex *lex, struct bc_route_fields *fields, enum bc_route_list list,
+                                      const char *closing) {
+  enum bc_err err = BC_ERR_OK;
+  while (err == BC_ERR_OK && !bc_route_lex_take(lex, closing)) {
+    err = path_append_as(lex, fields, list);
+  }
+  return err;
+}
+
 static enum bc_err path_parse_set(struct bc_route_lex *lex, struct bc_route_fields *fields, const char *closing) {
   bc_route_lex_advance(lex);
-  while (!bc_route_lex_take(lex, closing)) {
-    enum bc_err err = path_append_as(lex, fields, BC_ROUTE_LIST_SET);
-    if (err != BC_ERR_OK) {
-      return err;
-    }
+  enum bc_err err = path_parse_segment(lex, fields, BC_ROUTE_LIST_SET, closing);
+  if (err != BC_ERR_OK) {
+    return err;
   }
   bool has_comma;
   do {
@@ -44,7 +51,17 @@ static enum bc_err path_parse_set(struct bc_route_lex *lex, struct bc_route_fiel
   return BC_ERR_OK;
 }
 
+/* ExaBGP 5.0 lists a sequence in parentheses and a set behind it in brackets: "( 1 2 ) [ 3 4 ]". */
+static enum bc_err path_parse_listed(struct bc_route_lex *lex, struct bc_route_fields *fields) {
+  enum bc_err err = path_parse_segment(lex, fields, BC_ROUTE_LIST_SEQUENCE, ")");
+  return err == BC_ERR_OK && bc_route_lex_take(lex, "[") ? path_parse_segment(lex, fields, BC_ROUTE_LIST_SET, "]")
+                                                         : err;
+}
+
 enum bc_err bc_route_path_parse(struct bc_route_lex *lex, struct bc_route_fields *fields) {
+  if (fields->is_standing && bc_route_lex_take(lex, "(")) {
+    return path_parse_listed(lex, fields);
+  }
   if (!bc_route_lex_take(lex, "[")) {
     return path_append_as(lex, fields, BC_ROUTE_LIST_SEQUENCE);
   }

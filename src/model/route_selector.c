@@ -45,12 +45,34 @@ static enum bc_err selector_parse_address(struct bc_route_lex *lex, enum selecto
   return BC_ERR_OK;
 }
 
-static enum bc_err selector_parse_families(struct bc_route_lex *lex, struct bc_str *value) {
-  for (size_t i = 0; i < lex->token.len; i++) {
-    char c = lex->token.at[i];
-    if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '/') {
-      return bc_route_lex_expected(lex, "family-allowed", "in-open or families such as ipv4-unicast/ipv6-unicast");
+/* "ipv4-unicast" for "ipv4 unicast". */
+static bool selector_names_family(struct bc_str word) {
+  for (enum bc_family family = 0; family < BC_FAMILY_COUNT; family++) {
+    const char *text = bc_family_text(family);
+    size_t i = 0;
+    while (i < word.len && text[i] != '\0' && word.at[i] == (text[i] == ' ' ? '-' : text[i])) {
+      i++;
     }
+    if (i == word.len && text[i] == '\0') {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* No other word may pass: ExaBGP obeys its commands wherever they stand in a line (`family-allowed shutdown route …`
+ * ends it). */
+static enum bc_err selector_parse_families(struct bc_route_lex *lex, struct bc_str *value) {
+  struct bc_str rest = lex->token;
+  struct bc_str word;
+  size_t families = 0;
+  bool is_good = true;
+  while (is_good && bc_str_next_field(&rest, '/', &word)) {
+    families++;
+    is_good = families <= BC_FAMILY_COUNT && selector_names_family(word);
+  }
+  if (!bc_str_is(lex->token, "in-open") && !(is_good && families > 0)) {
+    return bc_route_lex_expected(lex, "family-allowed", "in-open or families such as ipv4-unicast/ipv6-unicast");
   }
   *value = lex->token;
   return BC_ERR_OK;
@@ -145,6 +167,9 @@ enum bc_err bc_selector_parse(struct bc_route_lex *lex, struct bc_buf *to) {
   /* The order means nothing, so equal selectors get equal texts. */
   qsort(terms, count, sizeof terms[0], selector_compare);
   selector_print(terms, count, to);
+  if (bc_buf_status(to) != BC_ERR_OK) {
+    return bc_route_lex_fail(lex, BC_ERR_LIMIT, "selector: too long");
+  }
   return BC_ERR_OK;
 }
 

@@ -32,7 +32,9 @@ static void text_print_nlri(const struct bc_route_fields *fields, struct bc_buf 
       bc_address_print(fields->next_hop, fields->is_next_hop_ipv6, to);
     }
   }
-  bc_nlri_print_rd(&fields->nlri, to);
+  if (fields->kind != BC_ROUTE_KIND_VPLS) {
+    bc_nlri_print_rd(&fields->nlri, to);
+  }
 }
 
 static void text_print_numbers(const struct bc_buf *list, struct bc_buf *to) {
@@ -130,10 +132,6 @@ static void text_print_attribute(struct bc_route_fields *fields, enum bc_route_k
 }
 
 static void text_print_internal(const struct bc_route_fields *fields, struct bc_buf *to) {
-  if (bc_route_fields_has(fields, BC_ROUTE_KEYWORD_SPLIT)) {
-    bc_buf_add_text(to, " split /");
-    bc_nlri_print_number(fields->split, to);
-  }
   if (bc_route_fields_has(fields, BC_ROUTE_KEYWORD_WATCHDOG)) {
     bc_buf_add_text(to, " watchdog ");
     bc_buf_add_str(to, fields->watchdog);

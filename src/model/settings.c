@@ -81,6 +81,9 @@ static void settings_store_number(struct bc_settings *settings, const struct bc_
   case BC_SETTINGS_FORMAT:
     *(enum bc_log_format *)field = (enum bc_log_format)number;
     break;
+  case BC_SETTINGS_API:
+    *(enum bc_settings_api *)field = (enum bc_settings_api)number;
+    break;
   default:
     *(bool *)field = number != 0;
     break;

@@ -5,6 +5,7 @@
 #define BC_MODEL_SETTINGS_H
 
 #include "base/buf.h"
+#include "base/enum_text.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -13,13 +14,23 @@
 
 #define BC_SETTINGS_CONFIG "/etc/bgpcommander/bgpcommander.conf"
 
+/* name, text */
+#define BC_SETTINGS_API_LIST(X)                                                                                        \
+  X(BC_SETTINGS_API_AUTO, "auto")                                                                                      \
+  X(BC_SETTINGS_API_V3, "v3")                                                                                          \
+  X(BC_SETTINGS_API_V2, "v2")
+
+enum bc_settings_api { BC_SETTINGS_API_LIST(BC_ENUM_MEMBER) };
+const char *bc_settings_api_text(enum bc_settings_api value);
+
 struct bc_settings {
   /* All texts are owned; NULL = not set. */
-  char *endpoints;      /* -c, --endpoints */
-  char *node;           /* -n, --node; default: host name */
-  char *script_dir;     /* -p, --scripts; default /tmp */
-  char *prefix;         /* --prefix; default /bgp */
-  char *etcd_user_file; /* --etcd-user-file */
+  char *endpoints;               /* -c, --endpoints */
+  char *node;                    /* -n, --node; default: host name */
+  char *script_dir;              /* -p, --scripts; default /tmp */
+  char *prefix;                  /* --prefix; default /bgp */
+  enum bc_settings_api etcd_api; /* --etcd-api; default auto */
+  char *etcd_user_file;          /* --etcd-user-file */
   char *cacert, *cert, *key;
   char *state_dir;  /* --state-dir; default: /var/lib/bgpcommander, else a private one under -p */
   char *socket;     /* --socket; default: /run/bgpcommander/NODE.sock, else in the state directory */

@@ -1,4 +1,5 @@
-/* The list of settings as a table: for the files of this module only. */
+/* The list of settings as a table: for the files of this module, and for main, which has to tell words from values in
+ * lines that are refused. */
 #ifndef BC_MODEL_SETTINGS_TABLE_H
 #define BC_MODEL_SETTINGS_TABLE_H
 
@@ -12,6 +13,7 @@ enum bc_settings_kind {
   BC_SETTINGS_COUNT, /* here and below: not a text */
   BC_SETTINGS_LEVEL,
   BC_SETTINGS_FORMAT,
+  BC_SETTINGS_API,
   BC_SETTINGS_SWITCH,
   BC_SETTINGS_FLAG
 };

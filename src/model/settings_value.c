@@ -89,6 +89,16 @@ static bool settings_read_choice(struct bc_str value, const char *zero, const ch
   return *number == 1 || bc_str_is(value, zero);
 }
 
+static bool settings_read_api(struct bc_str value, unsigned *number) {
+  for (enum bc_settings_api api = BC_SETTINGS_API_AUTO; api <= BC_SETTINGS_API_V2; api++) {
+    if (bc_str_is(value, bc_settings_api_text(api))) {
+      *number = (unsigned)api;
+      return true;
+    }
+  }
+  return false;
+}
+
 bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, unsigned *number) {
   switch (kind) {
   case BC_SETTINGS_LIST:
@@ -105,6 +115,8 @@ bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, uns
     return settings_read_level(value, number);
   case BC_SETTINGS_FORMAT:
     return settings_read_choice(value, "text", "json", number);
+  case BC_SETTINGS_API:
+    return settings_read_api(value, number);
   case BC_SETTINGS_SWITCH:
     return settings_read_choice(value, "off", "on", number);
   case BC_SETTINGS_FLAG:
@@ -129,6 +141,8 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
     return "expected error, warning, notice, info or debug";
   case BC_SETTINGS_FORMAT:
     return "expected text or json";
+  case BC_SETTINGS_API:
+    return "expected auto, v3 or v2";
   case BC_SETTINGS_SWITCH:
     return "expected on or off";
   case BC_SETTINGS_FLAG:
@@ -136,3 +150,5 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
   }
   return "";
 }
+
+BC_ENUM_TEXT_FUNCTION(bc_settings_api_text, enum bc_settings_api, BC_SETTINGS_API_LIST, "auto")

@@ -4,6 +4,7 @@
 #include "proto/base64.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 static json_t *etcd_answer_load(struct bc_str body, struct bc_fault *fault) {
@@ -65,9 +66,7 @@ static enum bc_err etcd_answer_header(const json_t *object, struct bc_etcd_heade
     return BC_ERR_OK;
   }
   if (etcd_answer_number(json, "cluster_id", &header->cluster_id, fault) != BC_ERR_OK ||
-      etcd_answer_number(json, "member_id", &header->member_id, fault) != BC_ERR_OK ||
-      etcd_answer_number(json, "revision", &header->revision, fault) != BC_ERR_OK ||
-      etcd_answer_number(json, "raft_term", &header->raft_term, fault) != BC_ERR_OK) {
+      etcd_answer_number(json, "revision", &header->revision, fault) != BC_ERR_OK) {
     return BC_ERR_PROTOCOL;
   }
   return BC_ERR_OK;
@@ -98,9 +97,11 @@ static enum bc_err etcd_answer_kv(const json_t *json, struct etcd_answer_scratch
   }
   if (etcd_answer_bytes(json, "key", &scratch->key, fault) != BC_ERR_OK ||
       etcd_answer_bytes(json, "value", &scratch->value, fault) != BC_ERR_OK ||
-      etcd_answer_number(json, "mod_revision", &kv.mod_revision, fault) != BC_ERR_OK ||
-      etcd_answer_number(json, "lease", &kv.lease, fault) != BC_ERR_OK) {
+      etcd_answer_number(json, "mod_revision", &kv.mod_revision, fault) != BC_ERR_OK) {
     return BC_ERR_PROTOCOL;
+  }
+  if (etcd_answer_number(json, "lease", &kv.lease, NULL) != BC_ERR_OK) {
+    kv.lease = UINT64_MAX; /* a client may choose a negative one: not ours */
   }
   if (scratch->key.len == 0 || kv.mod_revision == 0) {
     bc_fault_set(fault, 0, "etcd's answer: a key without a name or a revision");
@@ -210,23 +211,50 @@ enum bc_err bc_etcd_answer_token(struct bc_str body, struct bc_buf *token, struc
   return err;
 }
 
+void bc_etcd_answer_version_text(struct bc_str body, char text[static BC_ETCD_VERSION_BYTES]) {
+  json_t *root = etcd_answer_load(body, NULL);
+  const char *version = json_string_value(json_object_get(root, "etcdserver"));
+  bool is_usable = version != NULL && version[0] != '\0' && bc_str_is_printable(bc_str_of(version));
+  (void)snprintf(text, BC_ETCD_VERSION_BYTES, "%s", is_usable ? version : "?");
+  json_decref(root);
+}
+
+static bool etcd_answer_major_minor(struct bc_str version, uint64_t *major, uint64_t *minor) {
+  struct bc_str field;
+  return bc_str_next_field(&version, '.', &field) && bc_str_to_u64(field, 99, major) == BC_ERR_OK &&
+         bc_str_next_field(&version, '.', &field) && bc_str_to_u64(field, 999, minor) == BC_ERR_OK;
+}
+
+void bc_etcd_answer_no_api(const char *version, bool wants_v2, struct bc_fault *fault) {
+  uint64_t major = 0;
+  uint64_t minor = 0;
+  bool known = etcd_answer_major_minor(bc_str_of(version), &major, &minor);
+  if (wants_v2) {
+    /* The flag is gone since 3.6. */
+    bool can = !known || major < 3 || (major == 3 && minor < 6);
+    bc_fault_set(fault, 0, "etcd %s serves no v2 API: %suse --etcd-api v3", version,
+                 can ? "start it with --enable-v2=true, or " : "");
+  } else {
+    bool can = !known || major > 3 || (major == 3 && minor >= 4);
+    bc_fault_set(fault, 0, "etcd %s serves no v3 API over HTTP: %suse --etcd-api v2", version,
+                 can ? "start it with --enable-grpc-gateway=true, or " : "");
+  }
+}
+
 enum bc_err bc_etcd_answer_version(struct bc_str body, const char **prefix, struct bc_fault *fault) {
   json_t *root = etcd_answer_load(body, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }
   struct bc_str version = bc_str_of(json_string_value(json_object_get(root, "etcdserver")));
-  struct bc_str rest = version;
-  struct bc_str field;
   uint64_t major = 0;
   uint64_t minor = 0;
   enum bc_err err = BC_ERR_OK;
-  if (!bc_str_next_field(&rest, '.', &field) || bc_str_to_u64(field, 99, &major) != BC_ERR_OK ||
-      !bc_str_next_field(&rest, '.', &field) || bc_str_to_u64(field, 999, &minor) != BC_ERR_OK) {
+  if (!etcd_answer_major_minor(version, &major, &minor)) {
     bc_fault_set(fault, 0, "the answer to /version does not look like etcd's");
     err = BC_ERR_PROTOCOL;
   } else if (major < 3) {
-    bc_fault_set(fault, 0, "etcd " BC_STR_FMT " has no v3 API", BC_STR_ARG(version));
+    bc_etcd_answer_no_api(version.at, false, fault);
     err = BC_ERR_UNSUPPORTED;
   } else {
     *prefix = major > 3 || minor >= 4 ? "/v3" : (minor == 3 ? "/v3beta" : "/v3alpha");
@@ -415,13 +443,4 @@ void bc_etcd_answer_error(int http_status, struct bc_str body, struct bc_etcd_er
     bc_fault_set(&error->fault, 0, "HTTP status %d", http_status);
   }
   etcd_answer_classify(http_status, error);
-}
-
-const char *bc_etcd_trouble_text(enum bc_etcd_trouble trouble) {
-  static const char *const texts[] = {
-#define ETCD_ANSWER_TROUBLE_TEXT(name, text) [BC_ETCD_TROUBLE_##name] = (text),
-      BC_ETCD_TROUBLE_LIST(ETCD_ANSWER_TROUBLE_TEXT)
-#undef ETCD_ANSWER_TROUBLE_TEXT
-  };
-  return texts[trouble];
 }

@@ -15,9 +15,7 @@
 
 struct bc_etcd_header {
   uint64_t cluster_id;
-  uint64_t member_id;
-  uint64_t revision; /* 0 in the header of a cancelled watch */
-  uint64_t raft_term;
+  uint64_t revision; /* v2: the index. 0 in the header of a cancelled watch */
 };
 
 /* A key of a range or an event; the slices are valid during the call that gets it. */
@@ -27,30 +25,27 @@ struct bc_etcd_kv {
   uint64_t mod_revision;
   uint64_t lease;
   bool deleted;
+  bool is_directory; /* v2: deleted with all that is below it */
 };
 typedef void bc_etcd_kv_fn(void *arg, const struct bc_etcd_kv *kv);
 
-/* What an error means for the client. name, text */
-#define BC_ETCD_TROUBLE_LIST(X)                                                                                        \
-  X(OTHER, "error")                                                                                                    \
-  X(AUTH, "the token is missing or no longer valid")                                                                   \
-  X(LOGIN, "wrong user or password")                                                                                   \
-  X(AUTH_OFF, "authentication is not enabled")                                                                         \
-  X(DENIED, "the user may not do this")                                                                                \
-  X(COMPACTED, "the revision is compacted")                                                                            \
-  X(NO_SPACE, "the database is full")                                                                                  \
-  X(TOO_LARGE, "the request is too large")                                                                             \
-  X(LEASE_GONE, "the lease is gone")                                                                                   \
-  X(COMMON_NAME, "the client certificate has a common name")                                                           \
-  X(HOST, "the host name is not in the server's whitelist")                                                            \
-  X(NO_API, "no such API")
-
+/* What an error means for the client. */
 enum bc_etcd_trouble {
-#define BC_ETCD_TROUBLE_ENUM(name, text) BC_ETCD_TROUBLE_##name,
-  BC_ETCD_TROUBLE_LIST(BC_ETCD_TROUBLE_ENUM)
-#undef BC_ETCD_TROUBLE_ENUM
+  BC_ETCD_TROUBLE_OTHER,
+  BC_ETCD_TROUBLE_AUTH,        /* the token is missing or no longer valid */
+  BC_ETCD_TROUBLE_LOGIN,       /* wrong user or password */
+  BC_ETCD_TROUBLE_AUTH_OFF,    /* authentication is not enabled */
+  BC_ETCD_TROUBLE_DENIED,      /* the user may not do this */
+  BC_ETCD_TROUBLE_COMPACTED,   /* the revision is compacted */
+  BC_ETCD_TROUBLE_NO_SPACE,    /* the database is full */
+  BC_ETCD_TROUBLE_TOO_LARGE,   /* the request is too large */
+  BC_ETCD_TROUBLE_LEASE_GONE,  /* the lease is gone */
+  BC_ETCD_TROUBLE_COMMON_NAME, /* the client certificate has a common name */
+  BC_ETCD_TROUBLE_HOST,        /* the host name is not in the server's whitelist */
+  BC_ETCD_TROUBLE_NO_API,      /* no such API */
+  BC_ETCD_TROUBLE_NOT_FOUND,   /* there is no such key */
+  BC_ETCD_TROUBLE_SHAPE        /* a key stands where a directory should be, or the reverse */
 };
-const char *bc_etcd_trouble_text(enum bc_etcd_trouble trouble);
 
 struct bc_etcd_error {
   enum bc_etcd_trouble trouble;
@@ -85,6 +80,12 @@ BC_MUST_CHECK enum bc_err bc_etcd_answer_lease(struct bc_str body, struct bc_etc
 
 /* The token of auth/authenticate; added to `token`. */
 BC_MUST_CHECK enum bc_err bc_etcd_answer_token(struct bc_str body, struct bc_buf *token, struct bc_fault *fault);
+
+/* What /version says, as people know it: "3.4.23"; "?" when it says nothing. */
+enum { BC_ETCD_VERSION_BYTES = 32 };
+void bc_etcd_answer_version_text(struct bc_str body, char text[static BC_ETCD_VERSION_BYTES]);
+/* A server of this version does not serve the API that is asked for: says so, and what to do. */
+void bc_etcd_answer_no_api(const char *version, bool wants_v2, struct bc_fault *fault);
 
 /* GET /version: the path that the server's v3 API starts with: "/v3", "/v3beta" (3.3), "/v3alpha"
  * (3.0 to 3.2). BC_ERR_UNSUPPORTED for 2.x. */

@@ -52,12 +52,6 @@ void bc_etcd_request_range(struct bc_buf *to, const struct bc_etcd_range *range)
   bc_buf_add_char(to, '}');
 }
 
-void bc_etcd_request_delete_range(struct bc_buf *to, struct bc_str key, struct bc_str range_end) {
-  bc_buf_add_char(to, '{');
-  etcd_request_add_keys(to, key, range_end);
-  bc_buf_add_char(to, '}');
-}
-
 void bc_etcd_request_watch(struct bc_buf *to, struct bc_str key, struct bc_str range_end, uint64_t start_revision) {
   bc_buf_add_text(to, "{\"create_request\":{");
   etcd_request_add_keys(to, key, range_end);

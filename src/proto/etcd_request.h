@@ -24,8 +24,6 @@ struct bc_etcd_range {
 
 /* For kv/range. Linearizable always: a stale base under a watch would lose changes. */
 void bc_etcd_request_range(struct bc_buf *to, const struct bc_etcd_range *range);
-/* For kv/deleterange. */
-void bc_etcd_request_delete_range(struct bc_buf *to, struct bc_str key, struct bc_str range_end);
 /* For watch: one create request; fragments and progress asked for, previous values not. */
 void bc_etcd_request_watch(struct bc_buf *to, struct bc_str key, struct bc_str range_end, uint64_t start_revision);
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+BC_ENUM_TEXT_FUNCTION(bc_exabgp_state_text, enum bc_exabgp_state, BC_EXABGP_STATE_LIST, "unknown")
+
 struct bc_exabgp *bc_exabgp_new(void) {
   struct bc_exabgp *codec = bc_mem_new(1, sizeof *codec);
   bc_buf_init(&codec->repaired, 2 * (size_t)BC_LIMIT_EXABGP_LINE_BYTES);
@@ -225,9 +227,8 @@ void bc_exabgp_read(struct bc_exabgp *codec, struct bc_str line, struct bc_exabg
     event->kind = BC_EXABGP_LINE_SUMMARY_HEADER;
   } else if (bc_str_starts(line, "shutdown ")) {
     (void)bc_str_next_word(&rest);
-    bool is_shutdown = bc_exabgp_number(bc_str_next_word(&rest)) > 0;
-    event->kind = is_shutdown ? BC_EXABGP_LINE_SHUTDOWN : BC_EXABGP_LINE_OTHER;
-    event->is_text_encoder = is_shutdown;
+    event->is_text_encoder = bc_exabgp_number(bc_str_next_word(&rest)) > 0;
+    event->kind = event->is_text_encoder ? BC_EXABGP_LINE_SHUTDOWN : BC_EXABGP_LINE_OTHER;
   } else if (!bc_str_starts(line, " ") && exabgp_read_name(&rest, &event->neighbor)) {
     if (!bc_str_starts(line, "neighbor ") || !exabgp_read_text_encoder(rest, event, fn, arg)) {
       exabgp_read_standing(rest, event);
@@ -236,4 +237,11 @@ void bc_exabgp_read(struct bc_exabgp *codec, struct bc_str line, struct bc_exabg
       exabgp_read_summary_row(rest, event);
     }
   }
+  if (event->kind == BC_EXABGP_LINE_VERSION) {
+    codec->is_5 = !bc_str_starts(event->text, "4.");
+  }
+}
+
+bool bc_exabgp_refresh_resets(const struct bc_exabgp *codec) {
+  return !codec->is_5;
 }

@@ -4,33 +4,31 @@
 #ifndef BC_PROTO_EXABGP_H
 #define BC_PROTO_EXABGP_H
 
+#include "base/enum_text.h"
 #include "base/err.h"
 #include "base/str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* name, meaning */
-#define BC_EXABGP_LINE_LIST(X)                                                                                         \
-  X(OTHER, "not understood")                                                                                           \
-  X(DONE, "ack: done")                                                                                                 \
-  X(ERROR, "ack: error")                                                                                               \
-  X(VERSION, "exabgp 4.2.21")                                                                                          \
-  X(SUMMARY_HEADER, "first line of show neighbor summary")                                                             \
-  X(SUMMARY_ROW, "a row of show neighbor summary")                                                                     \
-  X(STANDING, "a line of show adj-rib out extensive")                                                                  \
-  X(STATE, "neighbor connected, up or down")                                                                           \
-  X(UPDATE, "an UPDATE sent to a neighbor")                                                                            \
-  X(EOR, "an End-of-RIB sent to a neighbor")                                                                           \
-  X(SHUTDOWN, "ExaBGP shuts down")
-
+/* What a line is. */
 enum bc_exabgp_line {
-#define BC_EXABGP_LINE_ENUM(name, text) BC_EXABGP_LINE_##name,
-  BC_EXABGP_LINE_LIST(BC_EXABGP_LINE_ENUM)
-#undef BC_EXABGP_LINE_ENUM
+  BC_EXABGP_LINE_OTHER,          /* not understood */
+  BC_EXABGP_LINE_DONE,           /* ack: done */
+  BC_EXABGP_LINE_ERROR,          /* ack: error */
+  BC_EXABGP_LINE_VERSION,        /* exabgp 4.2.21 */
+  BC_EXABGP_LINE_SUMMARY_HEADER, /* first line of show neighbor summary */
+  BC_EXABGP_LINE_SUMMARY_ROW,    /* a row of show neighbor summary */
+  BC_EXABGP_LINE_STANDING,       /* a line of show adj-rib out extensive */
+  BC_EXABGP_LINE_STATE,          /* neighbor connected, up or down */
+  BC_EXABGP_LINE_UPDATE,         /* an UPDATE sent to a neighbor */
+  BC_EXABGP_LINE_EOR,            /* an End-of-RIB sent to a neighbor */
+  BC_EXABGP_LINE_SHUTDOWN,       /* ExaBGP shuts down */
 };
 
-enum bc_exabgp_state { BC_EXABGP_CONNECTED, BC_EXABGP_UP, BC_EXABGP_DOWN };
+#define BC_EXABGP_STATE_LIST(X) X(BC_EXABGP_CONNECTED, "connected") X(BC_EXABGP_UP, "up") X(BC_EXABGP_DOWN, "down")
+enum bc_exabgp_state { BC_EXABGP_STATE_LIST(BC_ENUM_MEMBER) };
+const char *bc_exabgp_state_text(enum bc_exabgp_state value);
 
 /* Neighbor as a message names it; texts are slices of the line or of the event's own memory, empty when not told. */
 struct bc_exabgp_neighbor {
@@ -58,7 +56,7 @@ struct bc_exabgp_event {
   struct bc_str reason;       /* STATE down */
   bool has_med;               /* UPDATE */
   uint32_t med;
-  bool is_text_encoder; /* the line came from `encoder text` */
+  bool is_text_encoder; /* a message of `encoder text`: it tells less than JSON */
 };
 
 /* Called for each NLRI of an UPDATE line, withdraws first. */
@@ -76,6 +74,10 @@ void bc_exabgp_free(struct bc_exabgp *codec);
 void bc_exabgp_read(struct bc_exabgp *codec, struct bc_str line, struct bc_exabgp_event *event, bc_exabgp_nlri_fn *fn,
                     void *arg);
 
+/* Whether a session with `route-refresh enable` is reset when routes are sent again, be it that the peer asks for them
+ * (seen with 4.2.21 and 4.2.25). By the last version read; true before one was. */
+bool bc_exabgp_refresh_resets(const struct bc_exabgp *codec);
+
 /* ---- `show neighbor configuration` and `show neighbor extensive`: answers of many lines ---- */
 
 struct bc_exabgp_neighbor_config {
@@ -87,7 +89,7 @@ struct bc_exabgp_neighbor_config {
    */
   bool neighbor_changes; /* api neighbor-changes */
   bool reports_updates;  /* api send { parsed; update; } (or consolidate) */
-  bool route_refresh;    /* capability route-refresh enable: a reset hazard on 4.2 */
+  bool route_refresh;    /* capability route-refresh enable: see bc_exabgp_refresh_resets */
 };
 
 /* Feed the lines of `show neighbor configuration` one by one, `done` excluded. Returns true and fills

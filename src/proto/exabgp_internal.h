@@ -21,6 +21,7 @@ enum { BC_EXABGP_DEPTH_MAX = 8 };
 struct bc_exabgp {
   json_t *root;           /* the last JSON line: owns the texts of its event */
   struct bc_buf repaired; /* a line that was no JSON, made so */
+  bool is_5;              /* the last version that was told is 5.0 or later */
 
   /* show neighbor configuration */
   struct bc_exabgp_neighbor_config config;

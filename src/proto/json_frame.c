@@ -23,10 +23,6 @@ void bc_json_frame_clear(struct bc_json_frame *frame) {
   frame->complete = false;
 }
 
-bool bc_json_frame_is_empty(const struct bc_json_frame *frame) {
-  return frame->depth == 0;
-}
-
 static bool json_frame_is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }

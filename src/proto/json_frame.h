@@ -30,7 +30,4 @@ void bc_json_frame_clear(struct bc_json_frame *frame);
  * stream is lost: clear. */
 BC_MUST_CHECK enum bc_err bc_json_frame_next(struct bc_json_frame *frame, struct bc_str *input, struct bc_str *object);
 
-/* Nothing of an object is waiting for its end. */
-bool bc_json_frame_is_empty(const struct bc_json_frame *frame);
-
 #endif

@@ -80,6 +80,10 @@ static void worker_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_STOP:
     bc_loop_stop(worker->loop);
     break;
+  case BC_MSG_ADDRESS_SET:
+  case BC_MSG_ADDRESS_REMOVE:
+    exec_address_change(worker, message);
+    break;
   default:
     bc_log(BC_LOG_WARNING, "a shell check worker has no use for %s", bc_msg_name(message->type));
   }
@@ -91,9 +95,14 @@ static void worker_on_closed(void *arg, const char *why) {
   bc_loop_stop(worker->loop);
 }
 
+struct worker_confinement {
+  bool is_bounded;
+  bool has_net_admin;
+};
+
 /* Core's death comes as TERM, not KILL: only we know the descendants that are to die too. */
-static enum bc_err worker_confine(bool *is_bounded, struct bc_fault *fault) {
-  enum bc_err err = bc_harden_process(022, fault);
+static enum bc_err worker_confine(struct worker_confinement *is, struct bc_fault *fault) {
+  enum bc_err err = bc_harden_process_with(022, BC_HARDEN_NET_ADMIN_USE, &is->has_net_admin, fault);
   if (err != BC_ERR_OK) {
     return err;
   }
@@ -105,14 +114,15 @@ static enum bc_err worker_confine(bool *is_bounded, struct bc_fault *fault) {
     bc_fault_set(fault, 0, "prctl(PR_SET_CHILD_SUBREAPER): %s", strerror(errno));
     return BC_ERR_IO;
   }
-  *is_bounded = bc_harden_bound_capabilities();
+  is->is_bounded = bc_harden_bound_capabilities();
   return BC_ERR_OK;
 }
 
-static void worker_start(struct exec_worker *worker, const char *script_dir, bool is_bounded) {
+static void worker_start(struct exec_worker *worker, const char *script_dir, const struct worker_confinement *is) {
   RB_INIT(&worker->checks);
   RB_INIT(&worker->due);
-  STAILQ_INIT(&worker->queue);
+  TAILQ_INIT(&worker->queue);
+  worker->scripts = bc_intern_new();
   LIST_INIT(&worker->runs);
   if (getrandom(&worker->random, sizeof worker->random, GRND_NONBLOCK) != sizeof worker->random ||
       worker->random == 0) {
@@ -126,8 +136,9 @@ static void worker_start(struct exec_worker *worker, const char *script_dir, boo
   worker->channel = bc_channel_new(worker->loop, EXEC_CHANNEL_FD, BC_MSG_TO_WORKER, &handler);
   struct bc_msg hello = {
       .type = BC_MSG_HELLO,
-      .hello = {.version = BC_MSG_VERSION, .confinement = bc_str_of(is_bounded ? "bounding set" : "none")}};
+      .hello = {.version = BC_MSG_VERSION, .confinement = bc_str_of(is->is_bounded ? "bounding set" : "none")}};
   worker_send(worker, &hello);
+  exec_address_start(worker, is->has_net_admin);
 }
 
 static void worker_finish(struct exec_worker *worker) {
@@ -141,7 +152,9 @@ static void worker_finish(struct exec_worker *worker) {
   if (!is_clean) {
     bc_log(BC_LOG_WARNING, "a process of a check could not be killed");
   }
+  exec_address_stop(worker);
   exec_dir_free(&worker->dir);
+  bc_intern_free(worker->scripts);
   bc_channel_free(worker->channel);
   bc_timer_free(worker->start_timer);
   bc_timer_free(worker->reap_timer);
@@ -153,13 +166,13 @@ static void worker_finish(struct exec_worker *worker) {
 int bc_exec_worker_run(const char *script_dir) {
   struct exec_worker worker = {.running = 0};
   struct bc_fault fault;
-  bool is_bounded = false;
+  struct worker_confinement is = {0};
   (void)signal(SIGPIPE, SIG_IGN);
   worker.loop = bc_loop_new();
   /* Before the tie to the parent: from there on TERM may come. */
   worker.term_signal = bc_signal_new(worker.loop, SIGTERM, worker_on_term, &worker);
   worker.child_signal = bc_signal_new(worker.loop, SIGCHLD, worker_on_child, &worker);
-  enum bc_err err = worker_confine(&is_bounded, &fault);
+  enum bc_err err = worker_confine(&is, &fault);
   if (err == BC_ERR_OK) {
     err = bc_harden_tie_to_parent(bc_harden_peer(EXEC_CHANNEL_FD), SIGTERM, &fault);
   }
@@ -170,7 +183,7 @@ int bc_exec_worker_run(const char *script_dir) {
     bc_loop_free(worker.loop);
     return err == BC_ERR_CLOSED ? WORKER_EXIT_PARENT_GONE : WORKER_EXIT_TROUBLE;
   }
-  worker_start(&worker, script_dir, is_bounded);
+  worker_start(&worker, script_dir, &is);
   bc_loop_run(worker.loop);
   worker_finish(&worker);
   bc_loop_free(worker.loop);

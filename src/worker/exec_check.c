@@ -39,7 +39,7 @@ static void check_unplan(struct exec_check *check) {
     check->is_due = false;
   }
   if (check->is_queued) {
-    STAILQ_REMOVE(&check->worker->queue, check, exec_check, in_queue);
+    TAILQ_REMOVE(&check->worker->queue, check, in_queue);
     check->is_queued = false;
   }
 }
@@ -89,7 +89,7 @@ static char *check_file_name(struct bc_str name, uint32_t id) {
 static void check_free_texts(struct exec_check *check) {
   free(check->name);
   free(check->file_name);
-  free(check->script);
+  bc_intern_put(check->worker->scripts, check->script);
   free(check->environment);
 }
 
@@ -136,7 +136,7 @@ void exec_check_set(struct exec_worker *worker, const struct bc_msg_check_set *m
   check->generation = message->generation;
   check->name = bc_mem_copy_text(message->name.at, message->name.len);
   check->file_name = check_file_name(message->name, message->id);
-  check->script = bc_mem_copy_text(message->script.at, message->script.len);
+  check->script = bc_intern_get(worker->scripts, message->script);
   check->script_len = message->script.len;
   check->environment = bc_mem_copy_text(message->environment.at, message->environment.len);
   check->environment_len = message->environment.len;
@@ -193,7 +193,7 @@ void exec_check_on_due(void *arg) {
     RB_REMOVE(exec_due_tree, &worker->due, check);
     check->is_due = false;
     check->is_queued = true;
-    STAILQ_INSERT_TAIL(&worker->queue, check, in_queue);
+    TAILQ_INSERT_TAIL(&worker->queue, check, in_queue);
   }
   check_arm(worker);
   exec_check_pump(worker);
@@ -201,8 +201,8 @@ void exec_check_on_due(void *arg) {
 
 void exec_check_pump(struct exec_worker *worker) {
   struct exec_check *check;
-  while (worker->running < BC_LIMIT_CHECKS_AT_ONCE && (check = STAILQ_FIRST(&worker->queue)) != NULL) {
-    STAILQ_REMOVE_HEAD(&worker->queue, in_queue);
+  while (worker->running < BC_LIMIT_CHECKS_AT_ONCE && (check = TAILQ_FIRST(&worker->queue)) != NULL) {
+    TAILQ_REMOVE(&worker->queue, check, in_queue);
     check->is_queued = false;
     check->started = bc_loop_now(worker->loop);
     int64_t late_us = check->started.us - check->due.us;

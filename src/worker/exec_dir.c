@@ -1,5 +1,6 @@
 #include "worker/exec_private.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -40,15 +41,20 @@ static char *dir_join(const char *folder, const char *name) {
 }
 
 /* The lock is what tells a living worker's directory from a dead one's; it also keeps systemd-tmpfiles
- * away. Returns the descriptor, -1 when it is taken, not ours, or no directory. */
+ * away. Returns the descriptor, -1 with errno when it is taken (EWOULDBLOCK), not ours, or no directory. */
 static int dir_lock(const char *path) {
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) {
     return -1;
   }
   struct stat info;
-  if (fstat(fd, &info) != 0 || info.st_uid != geteuid() || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  int err = fstat(fd, &info) != 0 ? errno : info.st_uid != geteuid() ? EPERM : 0;
+  if (err == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    err = errno;
+  }
+  if (err != 0) {
     (void)close(fd);
+    errno = err;
     return -1;
   }
   return fd;
@@ -98,6 +104,25 @@ static bool dir_is_there(const struct exec_dir *dir) {
          held.st_ino == found.st_ino;
 }
 
+/* By the path, as execve goes: another mount may lie over the one that we hold. */
+static bool dir_is_noexec(const struct exec_dir *dir) {
+  struct statvfs mount;
+  return statvfs(dir->path, &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0;
+}
+
+bool exec_dir_turned_noexec(struct exec_dir *dir) {
+  bool was_noexec = dir->is_noexec;
+  dir->is_noexec = dir_is_noexec(dir);
+  return dir->is_noexec && !was_noexec;
+}
+
+bool exec_dir_is_fit(const struct exec_dir *dir, const char *name) {
+  char *path = dir_join(dir->path, name);
+  bool is_fit = faccessat(AT_FDCWD, path, dir->is_noexec ? R_OK : X_OK, AT_EACCESS) == 0;
+  free(path);
+  return is_fit;
+}
+
 static enum bc_err dir_make(struct exec_dir *dir, struct bc_fault *fault) {
   dir_close(dir);
   for (int i = 0; i < DIR_TRIES; i++) {
@@ -108,31 +133,23 @@ static enum bc_err dir_make(struct exec_dir *dir, struct bc_fault *fault) {
       return BC_ERR_IO;
     }
     dir->fd = dir_lock(dir->path);
+    int err = dir->fd < 0 ? errno : 0;
     /* Another worker that starts now may have taken it for a stale one before we had the lock. */
     if (dir_is_there(dir)) {
-      struct statvfs mount;
-      dir->is_noexec = fstatvfs(dir->fd, &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0;
+      dir->is_noexec = dir_is_noexec(dir);
       return BC_ERR_OK;
     }
+    (void)rmdir(dir->path);
     dir_close(dir);
+    if (err != 0 && err != EWOULDBLOCK && err != ENOENT) {
+      bc_fault_set(fault, 0, "cannot lock a directory in %s: %s (-p needs a file system with locks)", dir->base,
+                   strerror(err));
+      return BC_ERR_IO;
+    }
   }
-  bc_fault_set(fault, 0, "cannot lock a directory in %s", dir->base);
+  bc_fault_set(fault, 0, "cannot lock a directory in %s: each that was made was taken or removed at once by another",
+               dir->base);
   return BC_ERR_IO;
-}
-
-static int dir_write_all(int fd, const char *bytes, size_t len) {
-  while (len > 0) {
-    ssize_t written = write(fd, bytes, len);
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written <= 0) {
-      return written < 0 ? errno : ENOSPC;
-    }
-    bytes += written;
-    len -= (size_t)written;
-  }
-  return 0;
 }
 
 /* A new file in place of the old: the old one may be running (ETXTBSY), and a shell that still reads
@@ -144,7 +161,7 @@ static int dir_write_file(int folder, const char *name, const char *bytes, size_
   if (fd < 0) {
     return errno;
   }
-  int err = fchmod(fd, 0700) == 0 ? dir_write_all(fd, bytes, len) : errno;
+  int err = fchmod(fd, 0700) == 0 ? bc_file_write_all(fd, bytes, len) : errno;
   if (close(fd) != 0 && err == 0) {
     err = errno;
   }

@@ -59,14 +59,26 @@ void exec_env_job(uint64_t run_number, char job[static EXEC_JOB_BYTES]) {
   (void)snprintf(job, EXEC_JOB_BYTES, "%d.%llu", (int)getpid(), (unsigned long long)run_number);
 }
 
-/* The user's own by the password database, asked once: what ExaBGP's environment says is that of whoever
- * started it. */
+static void env_find_home(char home[static PATH_MAX]) {
+  (void)snprintf(home, PATH_MAX, "/");
+  FILE *file = fopen("/etc/passwd", "re");
+  const struct passwd *user = NULL;
+  while (file != NULL && (user = fgetpwent(file)) != NULL && user->pw_uid != getuid()) {
+  }
+  if (user != NULL && user->pw_dir[0] == '/') {
+    (void)snprintf(home, PATH_MAX, "%s", user->pw_dir);
+  }
+  if (file != NULL) {
+    (void)fclose(file);
+  }
+}
+
+/* The user's own by the local file, read once: what ExaBGP's environment says is that of whoever started it, and
+ * getpwuid may wait for a directory server, with every check behind it. */
 static const char *env_home(void) {
   static char home[PATH_MAX];
   if (home[0] == '\0') {
-    const struct passwd *user = getpwuid(getuid());
-    bool is_known = user != NULL && user->pw_dir[0] == '/';
-    (void)snprintf(home, sizeof home, "%s", is_known ? user->pw_dir : "/");
+    env_find_home(home);
   }
   return home;
 }

@@ -1,11 +1,12 @@
 /* What the files of the exec worker share: checks and their schedule (exec_check.c), runs
- * (exec_run.c, exec_spawn.c), the private directory (exec_dir.c), environments (exec_env.c), what runs leave behind
- * (exec_sweep.c), and the process itself (exec.c). */
+ * (exec_run.c, exec_spawn.c), service addresses (exec_address.c), the private directory (exec_dir.c), environments
+ * (exec_env.c), what runs leave behind (exec_sweep.c), and the process itself (exec.c). */
 #ifndef BC_WORKER_EXEC_PRIVATE_H
 #define BC_WORKER_EXEC_PRIVATE_H
 
 #include "base/buf.h"
 #include "base/check_status.h"
+#include "base/intern.h"
 #include "base/limits.h"
 #include "base/mono.h"
 #include "base/tree.h"
@@ -35,14 +36,14 @@ struct exec_worker;
 
 struct exec_check {
   RB_ENTRY(exec_check) by_id;
-  RB_ENTRY(exec_check) by_due;       /* while is_due: waits for its time */
-  STAILQ_ENTRY(exec_check) in_queue; /* while is_queued: its time has come, all places are taken */
+  RB_ENTRY(exec_check) by_due;      /* while is_due: waits for its time */
+  TAILQ_ENTRY(exec_check) in_queue; /* while is_queued: its time has come, all places are taken */
   struct exec_worker *worker;
   uint32_t id;
   uint32_t generation;
   char *name;
-  char *file_name; /* of its script in the private directory */
-  char *script;
+  char *file_name;    /* of its script in the private directory */
+  const char *script; /* one reference to the text in the worker's `scripts` */
   size_t script_len;
   char *environment; /* as in the message: NAME=value, each ended by a NUL */
   size_t environment_len;
@@ -63,7 +64,7 @@ struct exec_check {
 
 RB_HEAD(exec_id_tree, exec_check);
 RB_HEAD(exec_due_tree, exec_check);
-STAILQ_HEAD(exec_queue, exec_check);
+TAILQ_HEAD(exec_queue, exec_check);
 
 /* The end of an output. */
 struct exec_tail {
@@ -83,7 +84,9 @@ struct exec_run {
   struct bc_watch *watch;
   struct bc_timer *timer;
   struct bc_mono started;
+  struct bc_mono deadline; /* it is asked to end */
   uint32_t late_us;
+  bool is_extended; /* the deadline was moved, as we were late for it ourselves */
   bool is_timed_out;
   bool is_stuck;     /* KILL was sent, and it is still there */
   bool is_discarded; /* killed because nobody wants the result any more */
@@ -115,6 +118,7 @@ struct exec_worker {
   struct bc_signal *child_signal;
   struct bc_signal *term_signal;
   struct exec_dir dir;
+  struct bc_intern *scripts; /* most checks share theirs */
   struct exec_id_tree checks;
   struct exec_due_tree due;
   struct exec_queue queue;
@@ -126,6 +130,8 @@ struct exec_worker {
   struct exec_suspect suspects[EXEC_SUSPECTS];
   size_t suspect_count;
   struct bc_mono sweep_allowed; /* not before: sweeping takes a bounded share of the time */
+  int address_fd;               /* netlink; -1: none */
+  uint32_t address_sequence;
 };
 
 /* ---- exec_check.c: what is set, and when it runs ---- */
@@ -168,8 +174,21 @@ void exec_dir_init(struct exec_dir *dir, const char *base);
 BC_MUST_CHECK enum bc_err exec_dir_provide(struct exec_dir *dir, const char *name, const char *bytes, size_t len,
                                            bool is_written, struct bc_fault *fault);
 void exec_dir_remove_file(struct exec_dir *dir, const char *name);
+/* Looks again, as a mounted file system can be changed: true when files could be executed in it until now and cannot
+ * any more. */
+bool exec_dir_turned_noexec(struct exec_dir *dir);
+/* Whether the file is there and can be used as exec_spawn does; if so, what does not start is not our fault. */
+bool exec_dir_is_fit(const struct exec_dir *dir, const char *name);
 /* Removes the directory and all in it. */
 void exec_dir_free(struct exec_dir *dir);
+
+/* ---- exec_address.c: service addresses on the loopback interface ---- */
+
+/* Tells core whether we can set them: `is_permitted` says that we kept CAP_NET_ADMIN. */
+void exec_address_start(struct exec_worker *worker, bool is_permitted);
+/* ADDRESS_SET or ADDRESS_REMOVE; answers. Waits for the kernel, which answers at once. */
+void exec_address_change(struct exec_worker *worker, const struct bc_msg *message);
+void exec_address_stop(struct exec_worker *worker);
 
 /* ---- exec_env.c ---- */
 

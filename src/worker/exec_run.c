@@ -81,14 +81,46 @@ static void run_kill(const struct exec_run *run, int number) {
   (void)kill(run->pid, number);
 }
 
+static bool run_has_ended(const struct exec_run *run) {
+  siginfo_t info = {.si_pid = 0};
+  return waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+/* Time for a run whose deadline we noticed too late, at most as much as it had: whatever paused us (a stopped worker,
+ * a machine that slept) paused it, too. 0: none. */
+static int64_t run_extra_ms(const struct exec_run *run) {
+  int64_t late_ms = bc_mono_ms_between(run->deadline, bc_loop_now(run->worker->loop));
+  int64_t given_ms = bc_mono_ms_between(run->started, run->deadline);
+  if (run->is_extended || late_ms <= EXEC_GRACE_MS) {
+    return 0;
+  }
+  int64_t extra_ms = late_ms < given_ms ? late_ms : given_ms;
+  return extra_ms < EXEC_GRACE_MS ? EXEC_GRACE_MS : extra_ms;
+}
+
+static void run_time_out(struct exec_run *run) {
+  int64_t extra_ms = run_extra_ms(run);
+  if (extra_ms > 0) {
+    run->is_extended = true;
+    bc_timer_start(run->timer, extra_ms);
+    return;
+  }
+  run->is_timed_out = true;
+  run_kill(run, SIGTERM);
+  bc_timer_start(run->timer, EXEC_GRACE_MS);
+}
+
 /* First the deadline, then the end of the grace, then, for as long as the kernel does not let a killed
  * process go (a hung disk), one more timeout after each interval: core must not be left waiting. */
 static void run_on_timer(void *arg) {
   struct exec_run *run = arg;
   if (!run->is_timed_out) {
-    run->is_timed_out = true;
-    run_kill(run, SIGTERM);
-    bc_timer_start(run->timer, EXEC_GRACE_MS);
+    /* Timers are told before signals: its end may be waiting behind this. */
+    if (run_has_ended(run)) {
+      exec_run_end(run);
+    } else {
+      run_time_out(run);
+    }
     return;
   }
   run_kill(run, SIGKILL);
@@ -110,7 +142,7 @@ struct run_problem {
 static void run_judge_spawn(const struct exec_check *check, int err, struct run_problem *problem) {
   bool is_missing = err == ENOENT || err == ENOTDIR || err == ELOOP;
   bool is_unfit = err == EACCES || err == ENOEXEC || err == EPERM || err == EISDIR || err == ELIBBAD;
-  if (!exec_spawn_names_interpreter(check) || (!is_missing && !is_unfit)) {
+  if (!exec_spawn_names_interpreter(check) || (!is_missing && !is_unfit) || !check->is_written) {
     problem->status = BC_CHECK_NOT_STARTED;
     problem->code = 0;
     bc_fault_set(&problem->fault, 0, "cannot start %s: %s", check->file_name, strerror(err));
@@ -125,29 +157,57 @@ static void run_judge_spawn(const struct exec_check *check, int err, struct run_
                has_return ? " (and the line ends with a carriage return)" : "");
 }
 
-static bool run_spawn(struct exec_check *check, struct exec_run *run, struct run_problem *problem) {
-  *problem = (struct run_problem){.status = BC_CHECK_NOT_STARTED};
-  check->is_written = exec_dir_provide(&check->worker->dir, check->file_name, check->script, check->script_len,
-                                       check->is_written, &problem->fault) == BC_ERR_OK;
-  if (!check->is_written) {
-    return false;
-  }
+/* The pipe of its output, watched. */
+static bool run_open_output(struct exec_run *run, int *write_end, struct bc_fault *fault) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
-    bc_fault_set(&problem->fault, 0, "cannot make a pipe: %s", strerror(errno));
+    bc_fault_set(fault, 0, "cannot make a pipe: %s", strerror(errno));
     return false;
   }
-  char job[EXEC_JOB_BYTES];
-  exec_env_job(run->number, job);
-  int err = exec_spawn(check, ends[1], job, &run->pid);
-  (void)close(ends[1]);
-  if (err != 0) {
+  run->watch = bc_watch_new(run->worker->loop, ends[0], run_on_output, run);
+  if (run->watch == NULL) {
+    bc_fault_set(fault, 0, "cannot watch the output of a check (%s): fs.epoll.max_user_watches may be too low",
+                 strerror(errno));
     (void)close(ends[0]);
-    run_judge_spawn(check, err, problem);
+    (void)close(ends[1]);
     return false;
   }
   (void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
   run->output_fd = ends[0];
+  *write_end = ends[1];
+  return true;
+}
+
+static void run_close_output(struct exec_run *run) {
+  bc_watch_free(run->watch);
+  (void)close(run->output_fd);
+}
+
+static bool run_spawn(struct exec_check *check, struct exec_run *run, struct run_problem *problem) {
+  struct exec_dir *dir = &check->worker->dir;
+  *problem = (struct run_problem){.status = BC_CHECK_NOT_STARTED};
+  check->is_written = exec_dir_provide(dir, check->file_name, check->script, check->script_len, check->is_written,
+                                       &problem->fault) == BC_ERR_OK;
+  if (!check->is_written) {
+    return false;
+  }
+  int write_end;
+  if (!run_open_output(run, &write_end, &problem->fault)) {
+    return false;
+  }
+  char job[EXEC_JOB_BYTES];
+  exec_env_job(run->number, job);
+  int err = exec_spawn(check, write_end, job, &run->pid);
+  if (err == EACCES && exec_dir_turned_noexec(dir)) {
+    err = exec_spawn(check, write_end, job, &run->pid);
+  }
+  (void)close(write_end);
+  if (err != 0) {
+    run_close_output(run);
+    check->is_written = exec_dir_is_fit(dir, check->file_name);
+    run_judge_spawn(check, err, problem);
+    return false;
+  }
   return true;
 }
 
@@ -172,12 +232,10 @@ void exec_run_start(struct exec_check *check, uint32_t late_us) {
   LIST_INSERT_HEAD(&worker->runs, run, link);
   worker->running++;
   check->run = run;
-  run->watch = bc_watch_new(worker->loop, run->output_fd, run_on_output, run);
-  if (run->watch != NULL) {
-    bc_watch_set(run->watch, BC_WATCH_READ);
-  }
+  bc_watch_set(run->watch, BC_WATCH_READ);
+  run->deadline = bc_mono_add_ms(bc_loop_now(worker->loop), check->timeout_ms);
   run->timer = bc_timer_new(worker->loop, run_on_timer, run);
-  bc_timer_start(run->timer, check->timeout_ms);
+  bc_timer_start_at(run->timer, run->deadline);
 }
 
 void exec_run_discard(struct exec_run *run) {
@@ -198,9 +256,8 @@ struct exec_run *exec_run_find(struct exec_worker *worker, pid_t pid) {
 void exec_run_free(struct exec_run *run) {
   LIST_REMOVE(run, link);
   run->worker->running--;
-  bc_watch_free(run->watch);
   bc_timer_free(run->timer);
-  (void)close(run->output_fd);
+  run_close_output(run);
   free(run);
 }
 

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+tests = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(tests / "e2e"), str(tests)]
 from lab import Lab, NODE  # noqa: E402
 
 # A process that prints each line that arrives in a fifo, and drains its stdin: the floor for one command.
@@ -138,7 +139,9 @@ def start_with(routes):
         settled_s = time.monotonic() - begun
         pid = lab.pid_of("core")
         cpu = cpu_seconds(pid)
-        time.sleep(15)  # memory of the start is given back, the last known good is saved
+        lab.wait_for(lambda: len(lab.get_prefix(f"node/{NODE}/routes/")) == routes, 600, "all states are published", interval=0.2)
+        last = f"routes/r{routes - 1:06d}/config".encode()
+        lab.wait_for(lambda: last in (lab.state / "lastgood").read_bytes(), 60, "the last known good is saved")
         rss = lab.rss_kib(pid)
         lab.stop_exabgp()
     finally:

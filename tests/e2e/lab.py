@@ -4,10 +4,12 @@
                                                      --- peer2 (10.99.1.2)
 
 Everything that a lab starts runs in its namespaces, in sessions of their own, and is ended by Lab.close(), by the end
-of the test process, or by the next lab's sweep when the test process was killed."""
+of the test process, or by the next lab's sweep when the test process was killed. EXABGP in the environment names another
+ExaBGP than Debian's: exabgp_choice.py."""
 import atexit
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import pathlib
@@ -18,15 +20,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 
+import exabgp_choice
 import netns
+import wait
 from bird import Bird
 from etcd import Etcd
 
 NODE = "n1"
 PREFIX = "/bgp"
-POLL_S = 0.03
 ADDRESSES = [("10.99.0", "2001:db8:99:0"), ("10.99.1", "2001:db8:99:1")]
 LAB_PREFIX = "bclab-"
 
@@ -174,7 +176,7 @@ class Lab:
     def exabgp_conf(self):
         options = self.options
         run = f"{self.program} {self.daemon_arguments()}"
-        text = f"process bgpcommander {{\n  run {run};\n" + f"  encoder {'text' if options['bare'] else 'json'};\n" + "}\n"
+        text = f"process bgpcommander {{\n  run {run};\n  encoder {'text' if options['bare'] else 'json'};\n}}\n"
         processes = ["bgpcommander"]
         if options["other"]:
             text += f"process other {{\n  run {self.dir}/other;\n  encoder json;\n}}\n"
@@ -227,13 +229,22 @@ class Lab:
         # A process that is not dumpable cannot be looked at by the leak checker; memory errors still end it.
         return {"ASAN_OPTIONS": f"detect_leaks=0:log_path={self.dir}/flags/asan", "UBSAN_OPTIONS": "print_stacktrace=1"}
 
+    def _exabgp_log(self):
+        """5.0 writes to stderr what goes to stdout, which is the daemon's too."""
+        path = self.dir / "exabgp.log"
+        path.touch()
+        identity = pwd.getpwnam(self.user)
+        os.chown(path, identity.pw_uid, identity.pw_gid)
+        return str(path) if exabgp_choice.chosen().is_5 else "stdout"
+
     def start_exabgp(self, wait=True):
         conf = self.dir / "exabgp.conf"
         conf.write_text(self.exabgp_conf())
         self.exabgp = self.spawn(
-            ["/usr/sbin/exabgp", conf], self.exa, "exabgp.log",
-            env={"exabgp_daemon_user": self.user, "exabgp_tcp_bind": "", "exabgp_log_destination": "stdout",
-                 "exabgp_api_cli": "false", **self.daemon_environment(), **self.environment},
+            [*exabgp_choice.chosen().argv, conf], self.exa, "exabgp.log",
+            env={"exabgp_daemon_user": self.user, "exabgp_tcp_bind": "", "exabgp_log_destination": self._exabgp_log(),
+                 "exabgp_api_cli": "false", **exabgp_choice.chosen().environment, **self.daemon_environment(),
+                 **self.environment},
             stderr=open(self.dir / "daemon.log", "ab"), cwd="/")
         if wait:
             for bird in self.birds:
@@ -372,20 +383,13 @@ class Lab:
 
     # ---- waiting ----
 
-    def wait_for(self, predicate, timeout, what, interval=POLL_S):
-        """Polls until the predicate is true, and returns its value; else fails with `what` and the logs."""
-        limit = time.monotonic() + timeout
-        last = None
-        while True:
-            try:
-                last = predicate()
-                if last:
-                    return last
-            except (OSError, KeyError, IndexError, TypeError, ValueError, http_exceptions()) as error:
-                last = repr(error)
-            if time.monotonic() > limit:
-                raise LabError(f"not within {timeout} s: {what}; last seen: {last!r:.2000}\n{self.logs()}")
-            time.sleep(interval)
+    def wait_for(self, predicate, timeout, what, interval=wait.POLL_S):
+        """wait.wait_for; fails with the logs."""
+        errors = (OSError, KeyError, IndexError, TypeError, ValueError, http.client.HTTPException)
+        try:
+            return wait.wait_for(predicate, what, timeout, interval, errors)
+        except wait.TooLate as late:
+            raise LabError(f"{late}\n{self.logs()}") from None
 
     def logs(self, lines=40):
         text = []
@@ -430,8 +434,3 @@ class Lab:
                 process.wait(5)
         shutil.rmtree(self.dir, ignore_errors=True)
         self._lock.close()
-
-
-def http_exceptions():
-    import http.client
-    return http.client.HTTPException

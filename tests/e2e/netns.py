@@ -4,7 +4,8 @@ import ctypes
 import os
 import signal
 import subprocess
-import time
+
+from wait import TooLate, wait_for
 
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -76,12 +77,15 @@ def remove(name):
     """Ends whatever runs in the namespace, then the namespace."""
     if not exists(name):
         return
-    limit = time.monotonic() + 10
-    while (left := pids(name)) and time.monotonic() < limit:
+
+    def is_empty():
+        left = pids(name)
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
+        return not left
+    with contextlib.suppress(TooLate):
+        wait_for(is_empty, f"nothing runs in {name}", 10)
     run("ip", "netns", "del", name, check=False)
 
 

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from wait import HANG
+
 QUICK = {"interval": "200ms"}
 POISON = "announce route 0.0.0.0/0 next-hop self"
 
@@ -61,16 +63,19 @@ def is_alive(pid):
 def test_grandchildren_with_own_sessions_die_with_their_check(lab):
     pids = lab.flags / "grandchildren"
     run_check(lab, "forks", 1, f"""#!/bin/sh
-setsid sh -c 'echo $$ >>{pids}; exec sleep 1000' &
-setsid sh -c 'setsid sh -c "echo \\$\\$ >>{pids}; exec sleep 1001" & exec sleep 0' &
-(trap '' TERM INT HUP; echo $$ >>{pids}; exec sleep 1002) &
-sleep 0.1
+mkfifo {pids}.$$
+exec 3<>{pids}.$$
+rm {pids}.$$
+setsid sh -c 'echo $$ >>{pids}; echo >&3; exec {HANG}' &
+setsid sh -c 'setsid sh -c "echo \\$\\$ >>{pids}; echo >&3; exec {HANG}" & exec true' &
+sh -c 'trap "" TERM INT HUP; echo $$ >>{pids}; echo >&3; exec {HANG}' &
+read _ <&3; read _ <&3; read _ <&3
 exit 0
 """)
     lab.wait_for(lambda: lab.bird.has("192.0.2.1/32"), 10, "the check passes in spite of them")
     lab.wait_for(lambda: len(pids.read_text().split()) >= 6, 20, "it runs again and again")
     # At most those of the run under way are alive.
-    lab.wait_for(lambda: sum(map(is_alive, map(int, pids.read_text().split()))) <= 4, 10, "the others are dead")
+    lab.wait_for(lambda: sum(map(is_alive, map(int, pids.read_text().split()))) <= 3, 10, "the others are dead")
 
 
 def test_a_check_that_hangs_is_killed_with_all_its_children_at_the_deadline(lab):
@@ -78,8 +83,8 @@ def test_a_check_that_hangs_is_killed_with_all_its_children_at_the_deadline(lab)
     run_check(lab, "hangs", 2, f"""#!/bin/sh
 trap '' TERM
 echo $$ >>{pids}
-setsid sh -c 'trap "" TERM; echo $$ >>{pids}; while :; do sleep 1; done' &
-while :; do sleep 1; done
+setsid sh -c 'trap "" TERM; echo $$ >>{pids}; {HANG}' &
+{HANG}
 """, timeout="300ms", fall=1)
     lab.wait_for(lambda: lab.route("hangs")["health"] == "down", 10, "a timeout counts as a failure")
     first = [int(word) for word in pids.read_text().split()[:2]]
@@ -176,7 +181,7 @@ def test_a_fork_storm_is_contained(lab):
     run_check(lab, "storm", 9, f"""#!/bin/sh
 i=0
 while [ $i -lt 60 ]; do
-  setsid sh -c 'echo $$ >>{pids}; exec sleep 1000' &
+  setsid sh -c 'echo $$ >>{pids}; exec {HANG}' &
   i=$((i + 1))
 done
 wait

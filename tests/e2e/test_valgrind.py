@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from valgrind import OPTIONS, Report, ValgrindLab, find_tool
+from wait import HANG
 
 QUICK = json.dumps({"interval": "200ms", "fall": 1})
 SECONDS = 20
@@ -57,7 +58,7 @@ def replace(lab, new):
 def spoil(lab):
     """Values that are refused, of every kind, and a check that writes and never ends."""
     lab.put_all({"routes/a/config": "route 192.0.2.1/32 next-hop nowhere", "routes/a/options": "{\"interval\": -1}",
-                 "routes/b/config": "route 192.0.2.2/32 next-hop self", "routes/b/healthcheck": "while :; do echo x; sleep 1; done",
+                 "routes/b/config": "route 192.0.2.2/32 next-hop self", "routes/b/healthcheck": f"echo x; {HANG}",
                  "routes/b/options": json.dumps({"interval": "200ms", "timeout": "300ms"}),
                  "routes/c/config": "flow route { match { destination 192.0.2.3/32; } then { discard; } }",
                  "routes/d/prefix": "192.0.2.4/32", "routes/d/config": "next-hop self",

@@ -3,7 +3,8 @@
  * without faults the way does not matter: a fresh config with only the last list looks the same.
  *
  * An input is a list of operations: a byte that chooses what, a byte that chooses the key, and for a
- * put a byte that chooses a value of the table, or (from 200 on) how many of the next bytes are one. */
+ * put a byte that chooses a value of the table (a deletion with its high bit set makes the key unreadable), or (from
+ * 200 on) how many of the next bytes are one. */
 #include "base/mem.h"
 #include "model/config.h"
 
@@ -56,6 +57,7 @@ struct world {
   struct bc_mono now;
   struct {
     bool is_there;
+    bool is_hidden; /* it cannot be read now */
     char *text;
     size_t len;
   } store[KEYS];
@@ -84,8 +86,12 @@ static void store_put_all(struct world *world, struct bc_config *config) {
     if (world->store[key].is_there) {
       char text[64];
       key_text(key, text);
-      bc_config_put(config, bc_str_of(text), (struct bc_str){world->store[key].text, world->store[key].len},
-                    world->now);
+      if (world->store[key].is_hidden) {
+        bc_config_put_unreadable(config, bc_str_of(text), "hidden", world->now);
+      } else {
+        bc_config_put(config, bc_str_of(text), (struct bc_str){world->store[key].text, world->store[key].len},
+                      world->now);
+      }
     }
   }
   bc_config_list_end(config, world->now);
@@ -219,8 +225,8 @@ static void require_saved_runs_again(struct world *world) {
 /* A refused subscription leaves the old one in force, so history matters there. */
 static bool subscription_is_plain(const struct world *world) {
   const int key = ROUTES * 5;
-  if (!world->store[key].is_there) {
-    return true;
+  if (!world->store[key].is_there || world->store[key].is_hidden) {
+    return !world->store[key].is_hidden;
   }
   struct bc_str value = {world->store[key].text, world->store[key].len};
   return bc_str_is(value, "*") || bc_str_is(value, "r0 r1") || bc_str_is(value, "-");
@@ -259,6 +265,7 @@ static void require_only_the_list_matters(struct world *world) {
 /* NULL deletes. With `is_missed` the config hears of it only by the next list. */
 static void store_set(struct world *world, int key, const char *bytes, size_t len, bool is_missed) {
   free(world->store[key].text);
+  world->store[key].is_hidden = false;
   world->store[key].is_there = bytes != NULL;
   world->store[key].text = bytes == NULL ? NULL : bc_mem_copy_text(bytes, len);
   world->store[key].len = len;
@@ -271,6 +278,26 @@ static void store_set(struct world *world, int key, const char *bytes, size_t le
     bc_config_delete(world->config, bc_str_of(text), world->now);
   } else {
     bc_config_put(world->config, bc_str_of(text), (struct bc_str){world->store[key].text, len}, world->now);
+  }
+}
+
+/* What is in force before and after is the same. */
+static void store_hide(struct world *world, int key, bool is_missed) {
+  char text[64];
+  key_text(key, text);
+  world->store[key].is_there = true;
+  world->store[key].is_hidden = true;
+  if (is_missed) {
+    return;
+  }
+  struct bc_config_route before = {.name = NULL};
+  struct bc_config_route after = {.name = NULL};
+  bool was_settled = key < ROUTES * 5 && find(world->config, key / 5, &before) && before.is_settled;
+  uint64_t print = was_settled ? print_version(&before) : 0;
+  bc_config_put_unreadable(world->config, bc_str_of(text), "hidden", world->now);
+  if (was_settled) {
+    require(find(world->config, key / 5, &after) && after.is_settled && after.fault != NULL);
+    require(print_version(&after) == print);
   }
 }
 
@@ -300,7 +327,11 @@ static size_t operate(struct world *world, const uint8_t *data, size_t size) {
   case 2:
     return 2 + put_value(world, key, data + 2, size - 2, is_missed);
   case 3:
-    store_set(world, key, NULL, 0, is_missed);
+    if ((data[0] & 0x80) != 0) {
+      store_hide(world, key, is_missed);
+    } else {
+      store_set(world, key, NULL, 0, is_missed);
+    }
     break;
   case 4:
     world->now = bc_mono_add_ms(world->now, data[1] * 10);

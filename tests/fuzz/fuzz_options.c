@@ -34,8 +34,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct bc_str text = {.at = (const char *)data, .len = size};
   struct bc_options options;
   struct bc_fault fault = {0};
-  unsigned ms = 0;
-  (void)!bc_duration_parse(text, &ms);
   if (bc_options_parse(text, &options, &fault) != BC_ERR_OK) {
     require(fault.text[0] != '\0' && bc_str_is_printable(bc_str_of(fault.text)));
     return 0;

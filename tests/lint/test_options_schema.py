@@ -23,6 +23,7 @@ GOOD = [
     '{"env": {"' + "A" * 128 + '": "x"}}', json.dumps({"env": {f"N{i}": "v" for i in range(32)}}),
     '{"threshold": 50}', '{"threshold": 50.0}', '{"checks": []}', '{"combine": "all"}', '{"down": "withdraw"}',
     '{"on_store_loss": "keep"}', '{"min_announcing": null}', '{"address": "ignore"}',
+    '{"address": "require"}', '{"address": "manage"}',
     '{"interval": 2, "timeout": "1.5s", "fall": 3, "env": {"SERVICE_PORT": "53"}}',
 ]
 
@@ -45,7 +46,7 @@ BAD = [
     json.dumps({"env": {f"N{i}": "v" for i in range(33)}}), '{"threshold": 51}', '{"threshold": "50"}',
     '{"threshold": null}', '{"checks": ["dns"]}', '{"checks": {}}', '{"checks": null}', '{"combine": "any"}',
     '{"down": {"med": 200}}', '{"down": "keep"}', '{"on_store_loss": "withdraw"}', '{"min_announcing": 0}',
-    '{"min_announcing": 2}', '{"address": "require"}', '{"address": null}', '{"check": "none", "unknown": 1}',
+    '{"min_announcing": 2}', '{"address": "required"}', '{"address": null}', '{"check": "none", "unknown": 1}',
 ] + ['{"env": {"%s": "x"}}' % name for name in
      "ENV BASH_ENV PATH IFS ROUTE PREFIX NODE CHECK STATE ATTEMPT".split()]
 

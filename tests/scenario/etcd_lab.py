@@ -11,6 +11,8 @@ import subprocess
 import threading
 import time
 
+from wait import wait_for
+
 PROBE = os.path.join(os.environ.get("BC_BUILD", "build"), "tests", "store_probe")
 FAST = {"backoff_ms": 200, "backoff_most_ms": 600}
 
@@ -33,7 +35,7 @@ class Probe:
         arguments += list(flags) + [f"{name}={value}" for name, value in options.items()]
         arguments += [f"tuning:{name}={value}" for name, value in {**FAST, **(tuning or {})}.items()]
         environment = {**os.environ, "http_proxy": "http://127.0.0.1:1", "all_proxy": "http://127.0.0.1:1"}
-        self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen(self.command(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, env=environment)
         self.lines = queue.Queue()
         self.seen = []
@@ -42,6 +44,10 @@ class Probe:
                         threading.Thread(target=self._read_errors, daemon=True)]
         for thread in self.threads:
             thread.start()
+
+    def command(self, arguments):
+        """What is run: others put a program before it."""
+        return arguments
 
     def _read(self):
         for line in self.process.stdout:
@@ -153,13 +159,10 @@ class Gateway:
         self.post("/kv/compaction", {"revision": revision, "physical": True})
 
     def wait_value(self, key, wanted, timeout=30):
-        end = time.monotonic() + timeout
-        while True:
+        def reached():
             got = self.get(key)
-            if (got[0] if got else None) == wanted:
-                return got
-            assert time.monotonic() < end, f"{key} is {got}, not {wanted}"
-            time.sleep(0.05)
+            return (got[0] if got else None) == wanted and [got]
+        return wait_for(reached, f"{key} is {wanted}", timeout)[0]
 
 
 class Member:
@@ -195,21 +198,21 @@ class Member:
         return self
 
     def wait(self, port=None):
-        end = time.monotonic() + 60
-        while True:
+        def answers():
+            assert self.process.poll() is None, f"etcd does not start: {self.folder}"
+            socket.create_connection(("127.0.0.1", port or self.port), 1).close()
+            if self.scheme == "https":
+                return True
             try:
-                socket.create_connection(("127.0.0.1", port or self.port), 1).close()
-                if self.scheme == "https":
-                    return
                 Gateway(port or self.port).post("/kv/range", {"key": b64("x")}, timeout=5)
-                return
-            except (OSError, http.client.HTTPException):
-                pass
             except RuntimeError as error:
-                if "user name is empty" in str(error):
-                    return
-            assert self.process.poll() is None and time.monotonic() < end, f"etcd does not start: {self.folder}"
-            time.sleep(0.05)
+                return "user name is empty" in str(error)
+            return True
+        wait_for(answers, f"etcd answers: {self.folder}", 60, errors=(OSError, http.client.HTTPException))
+
+    def log(self):
+        with open(os.path.join(self.folder, self.name + ".log"), errors="replace") as file:
+            return file.read()
 
     def kill(self):
         if self.process is not None and self.process.poll() is None:

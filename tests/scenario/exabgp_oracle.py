@@ -17,6 +17,8 @@ from exabgp.logger import Logger  # noqa: E402
 Logger().silence = True
 
 from exabgp.bgp.message import OUT, Update  # noqa: E402
+from exabgp.bgp.message.direction import Direction  # noqa: E402
+from exabgp.bgp.message.notification import Notify  # noqa: E402
 from exabgp.bgp.message.update.attribute import NextHop  # noqa: E402
 from exabgp.configuration.core.format import formated  # noqa: E402
 from exabgp.configuration.static import ParseStaticRoute  # noqa: E402
@@ -25,6 +27,7 @@ from exabgp.reactor.api import API  # noqa: E402
 from exabgp.reactor.api.command.limit import extract_neighbors, match_neighbors  # noqa: E402
 
 DONE, ERROR, NO_ACK, POISON, COMMAND, HANG = "done", "error", "no ack", "poison", "command", "hang"
+WATCHDOG = "watchdog"
 
 _api = API(object())
 
@@ -40,12 +43,13 @@ PEERS = [
         ("127.0.0.1", "127.0.0.1", 2, 3),
     ]
 ]
+PEERS.append(PEERS[0].replace("in-open", "ipv4-unicast/ipv6-unicast"))
 
 
 class _AddPath:
     @staticmethod
     def send(afi, safi):
-        return True
+        return str(safi) not in ("flow", "flow-vpn", "vpls")
 
 
 class _Everything:
@@ -67,9 +71,29 @@ class _Negotiated:
     families = _Everything()
     neighbor = _Neighbor()
 
+    nexthop = ()
+
     @staticmethod
     def nexthopself(afi):
-        return IPv4("192.0.2.1") if str(afi) == "ipv4" else IPv6("2001:db8::1")
+        if str(afi) == "ipv4":
+            return IPv4("192.0.2.1")
+        if str(afi) == "ipv6":
+            return IPv6("2001:db8::1")
+        raise TypeError("next-hop self of another family than the session")
+
+    @staticmethod
+    def required(afi, safi):
+        return False
+
+
+# What parses the commands of a kind, by the words behind the verb.
+PARSERS = {
+    "route": _api.api_route,
+    "attribute": lambda command: _api.api_attributes(command, []),
+    "attributes": lambda command: _api.api_attributes(command, []),
+    "flow": _api.api_flow,
+    "vpls": _api.api_vpls,
+}
 
 
 class _Hang(Exception):
@@ -88,21 +112,29 @@ def _dispatched(line):
 
 
 class Route:
-    """One parsed route: its family, ExaBGP's listing of it, and what goes to the peer."""
+    """One parsed route: its family, ExaBGP's listing of it, what goes to the peer, and of what has no
+    prefix, what ExaBGP reads back from it (to report it: a failure there ends the session)."""
 
-    def __init__(self, change, messages):
+    def __init__(self, change, messages, without_prefix):
         self.family = "%s %s" % change.nlri.family()
         self.extensive = change.extensive()
         self.nlri_index = change.index()
         self.messages = messages
+        self.reported = []
+        for message in messages if without_prefix else []:
+            update = Update.unpack_message(message[19:], Direction.OUT, _Negotiated)
+            update.attributes.json()
+            self.reported += [(nlri.json(), nlri.extensive()) for nlri in update.nlris]
 
 
-def _pack(change, verb):
+def _pack(change, verb, is_route):
     change.nlri.action = OUT.ANNOUNCE if verb == "announce" else OUT.WITHDRAW
-    if verb == "withdraw" and change.nlri.nexthop is NoNextHop:
+    if is_route and verb == "withdraw" and change.nlri.nexthop is NoNextHop:
         change.nlri.nexthop = NextHop("0.0.0.0")
-    if not ParseStaticRoute.check(change):
+    if is_route and not ParseStaticRoute.check(change):
         raise ValueError("acknowledged and then dropped")
+    if not is_route and change.nlri.nexthop != change.nlri.nexthop:  # as when an NLRI is announced again
+        raise ValueError("a next hop that is not itself")
     messages = list(Update([change.nlri], change.attributes).messages(_Negotiated))
     if not messages:
         raise ValueError("nothing would be sent")
@@ -118,18 +150,16 @@ def _ask(line):
     selectors, command = extract_neighbors(formated(line.rstrip()))
     if selectors and not match_neighbors(PEERS, selectors):
         return ERROR, "no neighbor matching the command"
-    if command.startswith("route "):
+    if command.split(" ", 1)[0] in PARSERS:
         command = "announce " + command
     name = _dispatched(command)
-    if name not in ("announce route", "withdraw route", "announce attribute", "announce attributes",
-                    "withdraw attributes"):
+    verb, _, kind = (name or "").partition(" ")
+    if kind == "watchdog" and not selectors and len(command.split(" ")) == 3:
+        return WATCHDOG, command.split(" ")[2]
+    if kind not in PARSERS:
         return COMMAND, name
-    verb = command.split(" ", 1)[0]
     try:
-        if name.endswith(" route"):
-            changes = _api.api_route(command)
-        else:
-            changes = _api.api_attributes(command, [])
+        changes = PARSERS[kind](command)
     except (ValueError, IndexError) as error:
         return ERROR, str(error)
     except _Hang:
@@ -138,17 +168,18 @@ def _ask(line):
         return NO_ACK, repr(error)
     if not changes:
         return ERROR, str(_api.configuration.error)
+    without_prefix = kind in ("flow", "vpls")
     try:
         routes = []
         for change in changes:
             listing = change.extensive()
-            route = Route(change, _pack(change, verb))
+            route = Route(change, _pack(change, verb, not without_prefix), without_prefix)
             route.extensive = listing
             routes.append(route)
         return DONE, routes
     except _Hang:
         raise
-    except Exception as error:
+    except (Exception, Notify) as error:
         return POISON, repr(error)
 
 

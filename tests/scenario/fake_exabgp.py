@@ -1,47 +1,27 @@
-"""A scripted ExaBGP 4.2: starts the daemon with pipes as ExaBGP does and speaks to it as docs/exabgp.md tells, with
+"""A scripted ExaBGP, 4.2 or 5.0: starts the daemon with pipes as ExaBGP does and speaks to it as docs/exabgp.md tells, with
 the faults of real ones at will: no acks, missing acks, refusals, answers late or never, a dead core's answers first."""
 import collections
+import contextlib
 import fcntl
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import threading
-import time
 
-POLL_S = 0.02
-HEADER = "Peer            AS        up/down state       |     #sent     #recvd"
+from fake_dialect import Dialect
+from wait import wait_for
 
 
 class Neighbor:
+    """wire, changes: what its api block asks for. refused: families that the peer does not want."""
+
     def __init__(self, ip="10.99.0.2", local="10.99.0.1", peer_as=65001, processes="bgp", wire=True, changes=True, up=True,
-                 families=("ipv4 unicast", "ipv6 unicast")):
+                 families=("ipv4 unicast", "ipv6 unicast"), refused=(), refresh=False):
         self.ip, self.local, self.peer_as, self.processes = ip, local, peer_as, processes
         self.wire, self.changes, self.up, self.families = wire, changes, up, families
-
-    def head(self):
-        return (f'"address": {{ "local": "{self.local}", "peer": "{self.ip}" }}, '
-                f'"asn": {{ "local": 65000, "peer": {self.peer_as} }} ')
-
-    def configuration(self):
-        lines = [f"neighbor {self.ip} {{", "  router-id 10.99.0.1;", f"  local-address {self.local};", "  local-as 65000;",
-                 f"  peer-as {self.peer_as};", "", "  capability {", "    route-refresh disable;", "  }", "  family {"]
-        lines += [f"    {family};" for family in self.families] + ["  }", "  api {", f"    processes [ {self.processes} ];"]
-        lines += ["    neighbor-changes;"] if self.changes else []
-        lines += ["    send {", "      parsed;", "      update;", "    }"] if self.wire else []
-        return lines + ["  }", "}"]
-
-    def extensive(self):
-        state = "ESTABLISHED" if self.up else "IDLE"
-        remote = "enabled" if self.up else "n/a"
-        return [f"Neighbor {self.ip}", "", "  Session                         Local", f"   local   {self.local}",
-                f"   state   {state}", "", "  Setup                           Local          Remote",
-                f"   AS      65000           {self.peer_as}", "",
-                "  Families                        Local          Remote        Add-Path",
-                *[f"   {family}:   enabled   {remote}   disabled" for family in self.families], "",
-                "  Message Statistic                Sent        Received", ""]
+        self.refused, self.refresh = refused, refresh
 
 
 def default_program():
@@ -52,16 +32,19 @@ class FakeExaBGP:
     """rib: {ip: {prefix: attributes}}, what ExaBGP would hold; wire: the commands' effects in order, as
     ("announce"|"withdraw", ip, prefix, attributes). Set the attributes below at any time."""
 
-    def __init__(self, arguments, neighbors=None, log=None, program=None, before=()):
+    def __init__(self, arguments, neighbors=None, log=None, program=None, before=(), dialect="4.2.21",
+                 encoder="json", acks=True):
         self.neighbors = neighbors if neighbors is not None else [Neighbor()]
         self.rib = {neighbor.ip: {} for neighbor in self.neighbors}
         self.wire, self.lines = [], []
-        self.acks = True
-        self.encoder = "json"
+        self.dialect = Dialect(dialect)
+        self.acks = acks                      # exabgp.api.ack; 5.0 has commands for it
+        self.encoder = encoder
         self.refuse = lambda line: False      # answered `error`
-        self.ignore = lambda line: False      # never answered, not done either (an exception of 4.2)
+        self.ignore = lambda line: False      # never answered, not done either
+        self.breaks = lambda line: " 10.0.0.300/32 " in line  # an exception: 4.2 never answers, 5.0 `error`
         self.mute = lambda line: False        # done, but never acknowledged
-        self.pause = lambda line: 0           # seconds before the answer
+        self.taken = lambda line: None        # told of each before its answer
         self.unseen = lambda prefix: False    # its UPDATE is not reported
         self.answering = threading.Event()    # cleared: commands are read and wait
         self.answering.set()
@@ -77,6 +60,7 @@ class FakeExaBGP:
         self._changed = threading.Condition(self._lock)
         self._ended = False
         self._threads = []
+        self._updates = []
         self.start()
 
     # ---- the process ----
@@ -114,11 +98,12 @@ class FakeExaBGP:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            try:
-                stream.close()
-            except OSError:
-                pass
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        for thread in self._threads:
+            thread.join(10)
+            assert not thread.is_alive(), "the program's output has no end: a process of it lives"
+        self.process.stdout.close()
 
     # ---- what comes and what goes ----
 
@@ -128,8 +113,6 @@ class FakeExaBGP:
         while not self._ended:
             self.reading.wait()
             try:
-                if not select.select([fd], [], [], 0.2)[0]:
-                    continue
                 got = os.read(fd, 16384)
             except (OSError, ValueError):
                 return
@@ -161,7 +144,7 @@ class FakeExaBGP:
                 if self._ended or not self._queue:
                     continue
                 line = self._queue.popleft()
-            time.sleep(self.pause(line))
+            self.taken(line)
             self._command(line)
 
     def _ack(self, word="done"):
@@ -169,40 +152,48 @@ class FakeExaBGP:
             self.say(word)
 
     def _command(self, line):
-        if self.ignore(line):
+        if self.ignore(line) or self._ack_command(line) or (self.breaks(line) and not self.dialect.is_5):
             return
-        if self.refuse(line) or "~" in line:
+        if self.refuse(line) or self.breaks(line) or "~" in line:
             self._ack("error")
             return
         if line in ("version", "system version"):
-            self.say("exabgp 4.2.21")
+            self.say(f"exabgp {self.dialect.version}")
         elif line == "show neighbor summary":
-            self.say(HEADER)
-            for neighbor in self.neighbors:
-                if neighbor.up:
-                    self.say(f"{neighbor.ip}       {neighbor.peer_as}     0:01:01 established          28          4")
+            self._say_all(self.dialect.summary(self.neighbors))
         elif line == "show neighbor configuration":
-            self._say_all(neighbor.configuration() for neighbor in self.neighbors)
+            for neighbor in self.neighbors:
+                self._say_all(self.dialect.configuration(neighbor))
         elif line == "show neighbor 256 configuration":
             pass
         elif line == "show neighbor extensive":
-            self._say_all(neighbor.extensive() for neighbor in self.neighbors)
+            for neighbor in self.neighbors:
+                self._say_all(self.dialect.extensive(neighbor))
         elif line == "show adj-rib out extensive":
             for neighbor in self.neighbors:
-                name = (f"neighbor {neighbor.ip} local-ip {neighbor.local} local-as 65000 peer-as {neighbor.peer_as} "
-                        "router-id 10.99.0.1 family-allowed in-open")
-                for prefix, attributes in list(self.rib[neighbor.ip].items()):
-                    self.say(f"{name} ipv4 unicast {prefix} {attributes}".rstrip())
+                self._say_all(self.dialect.standing(neighbor, dict(self.rib[neighbor.ip])))
         elif not self._route_command(line):
             self._ack("error")
             return
         if not self.mute(line):
             self._ack()
+        # The wire comes after the ack.
+        updates, self._updates = self._updates, []
+        for update in updates:
+            self.say_update(*update)
 
-    def _say_all(self, blocks):
-        for block in blocks:
-            for line in block:
-                self.say(line)
+    def _ack_command(self, line):
+        """Of 5.0, for this process until it ends."""
+        if not self.dialect.is_5 or line not in ("enable-ack", "disable-ack", "silence-ack"):
+            return False
+        if line != "silence-ack":
+            self.say("done")
+        self.acks = line == "enable-ack"
+        return True
+
+    def _say_all(self, lines):
+        for line in lines:
+            self.say(line)
 
     def _route_command(self, line):
         words = line.split()
@@ -216,6 +207,8 @@ class FakeExaBGP:
             words = words[verb:]
         if len(words) < 3 or words[0] not in ("announce", "withdraw") or not chosen:
             return False
+        if self.dialect.is_5 and words[1:3] in (["ipv4", "unicast"], ["ipv6", "unicast"]):
+            words = [words[0], "route", *words[3:]]
         if words[1] == "route":
             prefixes, attributes = [words[2]], " ".join(words[3:])
         elif words[1] == "attributes" and "nlri" in words:
@@ -242,35 +235,17 @@ class FakeExaBGP:
             if (verb == "withdraw" or before != attributes) and not self.unseen(prefix):
                 moved.append(prefix)
         if moved and neighbor.up and neighbor.wire:
-            self.say_update(neighbor, verb, moved, attributes)
+            self._updates.append((neighbor, verb, moved, attributes))
 
     def say_update(self, neighbor, verb, prefixes, attributes):
-        if self.encoder == "text":
-            for prefix in prefixes:
-                kind = "announced" if verb == "announce" else "withdrawn"
-                self.say(f"neighbor {neighbor.ip} send update {kind} {prefix} {attributes}".rstrip())
-            return
-        nlris = [{"nlri": prefix} for prefix in prefixes]
-        words = attributes.split()
-        update = {"attribute": {"origin": "igp", "as-path": [65000], "confederation-path": []}}
-        if "med" in words:
-            update["attribute"]["med"] = int(words[words.index("med") + 1])
-        update[verb] = {"ipv4 unicast": {"10.99.0.1": nlris} if verb == "announce" else nlris}
-        self.say(f'{{ "exabgp": "4.0.1", "time": 1.0, "host" : "vm", "pid" : 1, "ppid" : 1, "counter": 1, "type": "update", '
-                 f'"neighbor": {{ {neighbor.head()}, "direction": "send", "message": {{ "update": {json.dumps(update)} }} }} }}')
+        self._say_all(self.dialect.update(self.encoder, neighbor, verb, prefixes, attributes))
 
     def say_state(self, neighbor, state, reason=None):
         neighbor.up = state == "up" or (neighbor.up and state == "connected")
-        if self.encoder == "text":
-            self.say(f"neighbor {neighbor.ip} {state}" + (f" - {reason}" if reason else ""))
-            return
-        more = f', "reason": "{reason}"' if reason else ""
-        self.say(f'{{ "exabgp": "4.0.1", "time": 1.0, "host" : "vm", "pid" : 1, "ppid" : 1, "counter": 1, "type": "state", '
-                 f'"neighbor": {{ {neighbor.head()}, "state": "{state}"{more} }} }}')
+        self._say_all(self.dialect.state(self.encoder, neighbor, state, reason))
 
     def say_shutdown(self):
-        self.say('{ "exabgp": "4.0.1", "time": 1.0, "host" : "vm", "pid" : 1, "ppid" : 1, "type": "notification", '
-                 '"notification": "shutdown" }')
+        self._say_all(self.dialect.shutdown(self.encoder))
 
     # ---- what tests ask ----
 
@@ -289,16 +264,6 @@ class FakeExaBGP:
     def unread_bytes(self):
         """What the program has written and nobody has read."""
         return int.from_bytes(fcntl.ioctl(self.process.stdout.fileno(), 0x541B, b"\0\0\0\0"), "little")  # FIONREAD
-
-
-def wait_for(condition, what, seconds=15):
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(POLL_S)
 
 
 class Daemon:

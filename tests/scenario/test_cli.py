@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from wait import wait_for
+
 PROGRAM = os.environ.get("BGPCOMMANDER", "build/bgpcommander")
 NOW = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 7300))
 
@@ -123,12 +125,12 @@ def test_status_says_how_all_is(daemon):
 def test_status_says_what_is_wrong_and_what_to_do(daemon):
     store = {**STATUS["store"], "state": "unreachable", "text": "connection refused", "publishing": False,
              "publishProblem": "no lease",
-             "loss": {"id": "1a2b3c4d", "kind": "emptied", "text": "3 routes are kept"}}
+             "loss": {"id": "1a2b3c4d", "kind": "emptied", "text": "3 routes are kept; bgpcommander approve 1a2b3c4d"}}
     daemon.answers["status"] = {**STATUS, "mode": "safe", "store": store, "warnings": ["fix \x1b[2Jthis", "and that"]}
     text = ask(daemon, "status").stdout
     assert "SAFE MODE" in text
     assert "unreachable: etcd v3 at http://127.0.0.1:2379, revision 12, heard 40 ms ago; connection refused" in text
-    assert "emptied: 3 routes are kept; to accept: bgpcommander approve 1a2b3c4d" in text
+    assert "emptied: 3 routes are kept; bgpcommander approve 1a2b3c4d\n" in text
     assert "this node's keys are not written: no lease" in text
     daemon.answers["status"] = {**STATUS, "store": {**store, "revision": 0, "endpoint": "", "text": ""},
                                 "summary": {**STATUS["summary"], "refused": 2}}
@@ -136,6 +138,16 @@ def test_status_says_what_is_wrong_and_what_to_do(daemon):
     assert "unreachable: etcd v3, nothing read yet\n" in later
     assert "0 unconfirmed, 2 refused, 0 faulty" in later
     assert "warning   fix ?[2Jthis\nwarning   and that\n" in text
+
+
+@pytest.mark.parametrize("text, told", [
+    ("http://127.0.0.1:2379", ""), ("http://127.0.0.1:2379: connection refused", "; connection refused"),
+    ("http://127.0.0.1:23790: connection refused", "; http://127.0.0.1:23790: connection refused"),
+    ("http://10.0.0.9:2379: timed out", "; http://10.0.0.9:2379: timed out")])
+def test_status_names_an_endpoint_once(daemon, text, told):
+    daemon.answers["status"] = {**STATUS, "store": {**STATUS["store"], "text": text}}
+    assert ("store     connected: etcd v3 at http://127.0.0.1:2379, revision 12, heard 40 ms ago" + told
+            in ask(daemon, "status").stdout.splitlines())
 
 
 def test_routes_are_a_table_with_reasons_and_output(daemon):
@@ -160,6 +172,26 @@ def test_routes_can_be_picked_by_name(daemon):
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["NAME", "web-frontend", "bad"]
     result = ask(daemon, "routes", "nothing")
     assert (result.returncode, result.stdout, result.stderr) == (1, "", "there is no such route\n")
+
+
+def test_routes_picked_by_name_are_the_only_ones_in_json_too(daemon):
+    result = ask(daemon, "routes", "web*", "bad", "--json")
+    assert (result.returncode, result.stderr, result.stdout.count("\n")) == (0, "", 1)
+    assert json.loads(result.stdout) == {"routes": ROUTES["routes"][1:]}
+    result = ask(daemon, "routes", "nothing", "--json")
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", "there is no such route\n")
+    daemon.answers["routes"] = b'{"error":"no"}\n'
+    result = ask(daemon, "routes", "dns", "--json")
+    assert (result.returncode, result.stdout, result.stderr) == (1, '{"error":"no"}\n', "")
+
+
+def test_a_route_that_is_not_subscribed_is_called_so_once(daemon):
+    daemon.answers["routes"] = {"routes": [
+        route("one", subscribed=False, layer="subscription", reason="not subscribed"),
+        route("two", subscribed=False, layer="config", reason="not in the store any more")]}
+    lines = ask(daemon, "routes").stdout.splitlines()
+    assert lines[1].endswith("  subscription: not subscribed")
+    assert lines[2].endswith("  config: not in the store any more (not subscribed)")
 
 
 def test_neighbors_are_a_table(daemon):
@@ -318,28 +350,38 @@ def test_usage_is_told_and_is_exit_code_2():
     assert run("approve", "a", "b").returncode == 2
 
 
-def test_wrong_usage_of_a_command_ends_also_between_pipes():
-    process = subprocess.Popen([PROGRAM, "status", "--nonsense"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+@pytest.mark.parametrize("line", [
+    "status --nonsense", "-n status status --nonsense", "--node=n1 -c http://h:1 , http://i:1 status --nonsense",
+    "--json status --nonsense", "--nonsense=1 status"])
+def test_wrong_usage_of_a_command_ends_also_between_pipes(line):
+    process = subprocess.Popen([PROGRAM, *line.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL)
     assert process.wait(10) == 2
     process.stdin.close()
     process.stdout.close()
 
 
-def test_wrong_usage_of_the_daemon_holds_the_pipe(home):
+# The name of a command that is a value, or that may be the value of an option that we do not know, is no command.
+@pytest.mark.parametrize("line, fault", [
+    ("--nonsense", "--nonsense: there is no such option"),
+    ("-n status --nonsense", "--nonsense: there is no such option"),
+    ("--node status --nonsense", "--nonsense: there is no such option"),
+    ("-c http://h:1 , status --json", "found \"http://h:1,status\""),
+    ("-json=false -p status", "expected an absolute path, found \"status\""),
+    ("--nonsense status", "--nonsense: there is no such option"),
+    ("nonsense status", "nonsense: there is no such command")])
+def test_wrong_usage_of_the_daemon_holds_the_pipe(home, line, fault):
     with open(home + "/errors", "w+") as errors:
-        process = subprocess.Popen([PROGRAM, "--nonsense"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        process = subprocess.Popen([PROGRAM, *line.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    stderr=errors)
-        end = time.monotonic() + 10
-        while time.monotonic() < end and os.path.getsize(home + "/errors") == 0:
-            time.sleep(0.01)
+        wait_for(lambda: os.path.getsize(home + "/errors") > 0, "the error is told", 10)
         process.stdin.write(b"done\n" * 100000)
         process.stdin.flush()
         assert process.poll() is None
         process.stdin.close()
         assert process.wait(2) == 2
         errors.seek(0)
-        assert "--nonsense: there is no such option" in errors.read()
+        assert fault in errors.read()
         process.stdout.close()
 
 

@@ -11,9 +11,12 @@ import time
 import pytest
 
 from etcd_lab import Member
-from fake_exabgp import Daemon, Neighbor, wait_for
+from fake_dialect import DIALECTS
+from fake_exabgp import Daemon, Neighbor
+from wait import wait_for
 
 _numbers = itertools.count()
+in_each_dialect = pytest.mark.parametrize("scene", DIALECTS, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,8 @@ def etcd(tmp_path_factory):
 class Scene:
     """Keys of one prefix in the etcd of all tests, and the daemons that a test starts."""
 
-    def __init__(self, etcd, folder):
+    def __init__(self, etcd, folder, dialect=DIALECTS[0]):
+        self.dialect = dialect
         self.gateway, self.url = etcd.gateway(), etcd.url()
         self.folder, self.prefix = folder, f"/t{next(_numbers)}"
         self.daemons = []
@@ -51,7 +55,7 @@ class Scene:
 
     def daemon(self, subscribed="*", url=None, **options):
         self.put("node/n1/subscribedRoutes", subscribed)
-        self.daemons.append(Daemon(self.folder, url or self.url, self.prefix, **options))
+        self.daemons.append(Daemon(self.folder, url or self.url, self.prefix, **{"dialect": self.dialect, **options}))
         return self.daemons[-1]
 
     def close(self):
@@ -63,8 +67,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(etcd, tmp_path):
-    made = Scene(etcd, tmp_path)
+def scene(request, etcd, tmp_path):
+    made = Scene(etcd, tmp_path, getattr(request, "param", DIALECTS[0]))
     yield made
     made.close()
 
@@ -74,6 +78,7 @@ def wait_rib(daemon, names, seconds=15):
     wait_for(lambda: daemon.exabgp.prefixes() == wanted, f"ExaBGP holds {names}", seconds)
 
 
+@in_each_dialect
 def test_what_is_wanted_is_announced_and_confirmed(scene):
     scene.put_routes("r1", "r2")
     daemon = scene.daemon()
@@ -85,6 +90,7 @@ def test_what_is_wanted_is_announced_and_confirmed(scene):
     wait_rib(daemon, ["r2"])
 
 
+@in_each_dialect
 def test_a_missing_ack_while_a_session_comes_up_stops_nothing(scene):
     scene.put_routes("r1")
     neighbor = Neighbor()
@@ -106,6 +112,7 @@ def test_a_missing_ack_while_a_session_comes_up_stops_nothing(scene):
     assert fake.withdrawn() == [scene.net("r1")]
 
 
+@in_each_dialect
 def test_without_acks_all_is_announced_and_withdrawn(scene):
     scene.put_routes("r1", "r2", "r3")
     daemon = scene.daemon(before=[])
@@ -120,6 +127,7 @@ def test_without_acks_all_is_announced_and_withdrawn(scene):
     assert daemon.exabgp.withdrawn() == [scene.net("r2")]
 
 
+@in_each_dialect
 def test_without_acks_a_dead_cores_answers_are_waited_out(scene):
     scene.put_routes("r1", "r2")
     daemon = scene.daemon()
@@ -141,6 +149,7 @@ def test_without_acks_a_dead_cores_answers_are_waited_out(scene):
     assert fake.withdrawn() == [] and daemon.ask("routes")["foreign"] == []
 
 
+@in_each_dialect
 def test_a_refused_line_is_told_and_holds_up_nobody(scene):
     bad = scene.net("r2")
     scene.put_routes("r1")
@@ -217,8 +226,7 @@ def test_a_core_killed_while_it_starts_leaves_nothing_wrong(scene, line):
         if got == line and not held.is_set():
             held.set()
             fake.answering.clear()
-        return 0
-    fake.pause = hold
+    fake.taken = hold
     os.kill(daemon.core(), signal.SIGKILL)
     assert held.wait(10)
     second = wait_for(daemon.core, "the second core answers")
@@ -235,6 +243,7 @@ def test_a_core_killed_while_it_starts_leaves_nothing_wrong(scene, line):
     wait_rib(daemon, ["r2"])
 
 
+@in_each_dialect
 def test_answers_to_a_dead_holder_are_not_taken_for_our_own(scene):
     scene.put_routes("r1", "r2")
     daemon = scene.daemon()
@@ -254,6 +263,7 @@ def test_answers_to_a_dead_holder_are_not_taken_for_our_own(scene):
     assert fake.withdrawn() == []
 
 
+@in_each_dialect
 def test_commands_in_flight_survive_an_upgrade(scene):
     scene.put_routes("r1")
     daemon = scene.daemon()
@@ -271,6 +281,7 @@ def test_commands_in_flight_survive_an_upgrade(scene):
     assert fake.withdrawn() == [] and daemon.status()["summary"]["foreign"] == 0
 
 
+@in_each_dialect
 def test_a_shutdown_message_alone_ends_nothing(scene):
     scene.put_routes("r1")
     daemon = scene.daemon(before=['{ "exabgp": "4.0.1", "time": 1.0, "host" : "vm", "pid" : 1, "ppid" : 1, '
@@ -283,6 +294,7 @@ def test_a_shutdown_message_alone_ends_nothing(scene):
     assert daemon.status()["starts"] == 1
 
 
+@in_each_dialect
 def test_the_end_of_the_pipe_ends_all_within_two_seconds(scene):
     daemon = scene.daemon()
     daemon.wait_synced()
@@ -332,8 +344,9 @@ def test_without_store_nothing_is_withdrawn_that_the_last_known_good_does_not_na
         daemon = scene.daemon()
         daemon.wait_settled()
         old = saved(scene, b"routes/r1/config")
-        scene.put("routes/r2/healthcheck", "#!/bin/sh\nsleep 1\n")
-        scene.put("routes/r2/options", '{"interval": 3}')
+        slow, begun, go, done = (scene.folder / name for name in ("slow", "begun", "go", "done"))
+        os.mkfifo(go)
+        scene.put("routes/r2/healthcheck", f"#!/bin/sh\n[ -e {slow} ] || exit 0\n: >{begun}\nread _ <{go}\n: >{done}\n")
         scene.put_routes("r2")
         daemon.wait_state("r2", "announced")
         member.kill()
@@ -341,6 +354,7 @@ def test_without_store_nothing_is_withdrawn_that_the_last_known_good_does_not_na
         rib = {ip: dict(table) for ip, table in daemon.exabgp.rib.items()}
         daemon.close()
         shutil.copy(old, scene.folder / "state" / "lastgood")
+        slow.touch()
         daemon = Daemon(scene.folder, scene.url, scene.prefix)
         scene.daemons.append(daemon)
         fake = daemon.exabgp
@@ -349,6 +363,12 @@ def test_without_store_nothing_is_withdrawn_that_the_last_known_good_does_not_na
         assert any("no key names" in line for line in status["warnings"])
         member.start()
         wait_for(lambda: daemon.status()["warnings"] == [], "the store names it")
+        wait_for(begun.exists, "its check runs")
+        assert daemon.route("r2")["state"] == "announced"
+        slow.unlink()
+        with open(go, "w") as file:
+            file.write("\n")
+        wait_for(done.exists, "its check passes")
         daemon.wait_state("r2", "announced")
         assert fake.prefixes() == {scene.net("r1"), scene.net("r2")} and fake.withdrawn() == []
     finally:
@@ -356,6 +376,7 @@ def test_without_store_nothing_is_withdrawn_that_the_last_known_good_does_not_na
         member.kill()
 
 
+@in_each_dialect
 def test_what_nobody_names_goes_when_the_store_has_spoken(scene):
     scene.put_routes("r1", "r2")
     daemon = scene.daemon()
@@ -447,6 +468,7 @@ def test_more_neighbors_than_are_followed_cause_no_storm_of_questions(scene):
     assert any("more than 64 neighbors" in line for line in daemon.status()["warnings"])
 
 
+@in_each_dialect
 def test_neighbors_of_a_reloaded_exabgp_are_followed(scene):
     first, second = Neighbor(), Neighbor(ip="10.99.0.3", peer_as=65002)
     scene.put_routes("r1")
@@ -481,6 +503,7 @@ def test_neighbors_of_other_processes_are_not_waited_for(scene):
     assert "10.99.0.2" in route["onWire"]
 
 
+@in_each_dialect
 def test_messages_of_the_text_encoder_are_enough(scene):
     neighbor = Neighbor(up=False)
     scene.put_routes("r1")

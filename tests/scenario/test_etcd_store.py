@@ -1,11 +1,13 @@
 """The store over real etcd members: what it tells while they are killed, stopped, wiped, restored and filled."""
 import os
+import re
 import subprocess
-import time
+import urllib.request
 
 import pytest
 
 from etcd_lab import Lab, b64, free_port
+from wait import wait_for
 
 
 @pytest.fixture
@@ -125,16 +127,24 @@ def test_a_hung_member_is_noticed_and_its_return_too(lab):
     assert len(probe.told("list_begin")) == 1
 
 
+def ranges_served(etcd):
+    with urllib.request.urlopen(etcd.url() + "/metrics", timeout=10) as answer:
+        found = re.search(rb'^grpc_server_started_total\{grpc_method="Range",.*\} (\d+)$', answer.read(), re.MULTILINE)
+    return int(found.group(1))
+
+
 def test_a_quiet_store_stays_connected_by_its_checks(lab):
     etcd = lab.member()
     probe = lab.probe(etcd.url(), tuning={"quiet_ms": 100, "life_least_ms": 300, "life_most_ms": 500})
     probe.wait_connected()
-    end = time.monotonic() + 3
-    while time.monotonic() < end:
+    before = ranges_served(etcd)
+
+    def has_checked_often():
         probe.say("age")
         assert probe.next()[0] == "age", probe.seen
         assert probe.seen[-1][1] < 2000
-        time.sleep(0.1)
+        return ranges_served(etcd) >= before + 20
+    wait_for(has_checked_often, "20 checks", 30)
     etcd.gateway().put("/bgp/routes/a/config", "1")
     probe.wait_change("routes/a/config", "1")
 
@@ -166,13 +176,8 @@ def test_the_leader_of_three_is_killed_and_the_majority_lost(lab):
     probe = lab.probe([member.url() for member in [leader, *others]])
     probe.wait_connected()
     leader.kill()
-    end = time.monotonic() + 30
-    while True:
-        try:
-            others[0].gateway().put("/bgp/routes/a/config", "1")
-            break
-        except (OSError, RuntimeError):
-            assert time.monotonic() < end
+    wait_for(lambda: others[0].gateway().put("/bgp/routes/a/config", "1"), "the others have a leader", 30,
+             errors=(OSError, RuntimeError))
     probe.wait_change("routes/a/config", "1")
     assert len(probe.told("list_begin")) == 1
     # A minority must not look healthy: one of the two that are left is stopped.
@@ -286,11 +291,14 @@ def test_a_lost_lease_is_replaced_and_everything_written_again(lab):
     _, new_lease = gateway.wait_value("/bgp/node/n1/status", "one")
     assert new_lease not in (0, lease)
     assert gateway.wait_value("/bgp/node/n1/routes/a/state", "announce")[1] == new_lease
-    # It lives longer than its TTL because it is kept alive.
-    end = time.monotonic() + 6
-    while time.monotonic() < end:
+    # It lives longer than its TTL because it is kept alive; one of twice the TTL that nobody keeps alive tells when.
+    other = gateway.post("/lease/grant", {"TTL": "6"})["ID"]
+    gateway.post("/kv/put", {"key": b64("/other"), "value": b64("x"), "lease": other})
+
+    def other_is_over():
         assert gateway.get("/bgp/node/n1/status") == ("one", new_lease)
-        time.sleep(0.5)
+        return gateway.get("/other") is None
+    wait_for(other_is_over, "a lease that nobody keeps alive is over", 30)
 
 
 def test_a_full_database_pauses_writing_and_not_watching(lab):
@@ -364,19 +372,28 @@ def user_file(lab, text):
 
 
 def test_an_expired_token_is_replaced_unseen(lab):
-    etcd = lab.member(flags=["--auth-token-ttl", "1"])
+    etcd = lab.member(flags=["--auth-token-ttl", "1", "--logger", "zap"])
     gateway = etcd.gateway()
     gateway.put("/bgp/routes/a/config", "0")
     password = enable_auth(gateway)
     probe = lab.probe(etcd.url(), user_file=user_file(lab, "root:" + password),
-                      tuning={"life_least_ms": 1500, "life_most_ms": 2500, "reauth_spread_ms": 100, "quiet_ms": 1500})
+                      tuning={"life_least_ms": 2500, "life_most_ms": 3500, "reauth_spread_ms": 100})
     assert probe.wait_list()[0] == {"routes/a/config": "0"}
     probe.wait_connected()
     probe.say("enable")
+
+    ours = [gateway.token]
+
+    def lost_tokens():
+        return sum("deleted a simple token" in line and not any(token in line for token in ours)
+                   for line in etcd.log().splitlines())
+
     for number in range(1, 5):
-        time.sleep(2)  # longer than the token lives: this is what is tested
+        before = lost_tokens()
+        wait_for(lambda: lost_tokens() > before, "the probe's token is over", 30)
         gateway.token = None
         gateway.token = gateway.post("/auth/authenticate", {"name": "root", "password": password})["token"]
+        ours.append(gateway.token)
         gateway.put("/bgp/routes/a/config", str(number))
         probe.wait_change("routes/a/config", str(number))
         probe.say(f"publish node/n1/status {number}")

@@ -5,6 +5,7 @@
 #include "base/check_status.h"
 #include "base/mem.h"
 #include "base/procs.h"
+#include "hang.h"
 #include "io/channel.h"
 #include "io/child.h"
 #include "worker/exec.h"
@@ -285,6 +286,17 @@ static __attribute__((unused)) const struct harness_result *harness_run(struct h
 static __attribute__((unused)) void harness_path(const struct harness *harness, const char *name,
                                                  char path[static 128]) {
   (void)snprintf(path, 128, "%s/%s", harness->base, name);
+}
+
+/* $B/NAME, of which a script may read what the test writes into the descriptor. */
+static __attribute__((unused)) int harness_make_fifo(const struct harness *harness, const char *name) {
+  char path[128];
+  harness_path(harness, name, path);
+  assert_int_equal(mkfifo(path, 0600), 0);
+  /* Both ways: that waits for nobody. */
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  assert_true(fd >= 0);
+  return fd;
 }
 
 /* The text of a file in the base folder; "" when there is none. */

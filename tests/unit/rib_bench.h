@@ -17,6 +17,10 @@
 
 enum { BENCH_UNICAST = 1U << BC_FAMILY_IPV4_UNICAST | 1U << BC_FAMILY_IPV6_UNICAST };
 
+#define ONE "route 192.0.2.1/32 next-hop 10.9.0.1 med 100"
+#define ONE_OTHER "route 192.0.2.1/32 next-hop 10.9.0.1 med 200"
+#define TWO "route 192.0.2.2/32 next-hop 10.9.0.1 med 100"
+
 struct bench {
   struct bc_intern *intern;
   struct bc_rib *rib;
@@ -161,6 +165,21 @@ static inline void bench_announce(struct bench *bench, const char *route) {
   bench_expect(bench, line);
   bench_done(bench);
   bench_wire(bench, 0, line);
+}
+
+/* The state of a test: a bench on which neighbor 0 is up and reports its updates. */
+static inline int bench_setup(void **state) {
+  static struct bench bench;
+  bench_open(&bench);
+  bench_neighbor(&bench, 0, true, true);
+  bench_start(&bench);
+  *state = &bench;
+  return 0;
+}
+
+static inline int bench_teardown(void **state) {
+  bench_close(*state);
+  return 0;
 }
 
 #endif

@@ -1,6 +1,7 @@
 /* Our own roles as children, and what a process does to protect itself (base/harden, base/procs). */
 #include "base/harden.h"
 #include "base/procs.h"
+#include "hang.h"
 #include "io/child.h"
 
 #include <dirent.h>
@@ -171,7 +172,7 @@ static void our_end_is_non_blocking_and_not_inherited(void **state) {
   struct watcher watcher;
   watcher_open(&watcher);
   int fd;
-  struct bc_child *child = start(&watcher, "/bin/sh", (const char *const[]){"sh", "-c", "exec sleep 1000", NULL}, &fd);
+  struct bc_child *child = start(&watcher, "/bin/sh", (const char *const[]){"sh", "-c", "exec " HANG, NULL}, &fd);
   assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
   assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   bc_child_kill(child);
@@ -201,7 +202,7 @@ static void freeing_kills_and_reaps(void **state) {
   struct watcher watcher;
   watcher_open(&watcher);
   int fd;
-  struct bc_child *child = start(&watcher, "/bin/sleep", (const char *const[]){"sleep", "1000", NULL}, &fd);
+  struct bc_child *child = start(&watcher, "/bin/sh", (const char *const[]){"sh", "-c", "exec " HANG, NULL}, &fd);
   pid_t pid = bc_child_pid(child);
   bc_child_free(child);
   assert_int_equal(kill(pid, 0), -1);

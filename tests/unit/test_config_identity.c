@@ -56,6 +56,61 @@ static void a_route_replaced_in_one_go_still_stands(void **state) {
   assert_true(view("a").lost_identity);
 }
 
+static void a_route_that_stands_brings_no_right_to_another_prefix(void **state) {
+  (void)state;
+  subscribe_all();
+  put_route("a", "route 192.0.2.1/32 next-hop self");
+  put_route("b", SAME);
+  bc_config_set_standing(helper->config, "a", true);
+  bc_config_set_standing(helper->config, "b", true);
+  (void)changes();
+  put("routes/a/config", SAME);
+  assert_true(view("a").lost_identity);
+  expect_fault("a", "routes/a: has the same prefix as routes/b, which is announced");
+  assert_false(view("b").lost_identity);
+}
+
+static void routes_are_passed_in_the_order_of_their_keys(void **state) {
+  (void)state;
+  struct bc_config_route passed;
+  bc_config_list_begin(helper->config);
+  subscribe_all();
+  put("routes/a-b/config", SAME);
+  assert_false(bc_config_next_passed(helper->config, &passed));
+  put("routes/a.c/config", "route 192.0.2.1/32 next-hop self");
+  put("routes/a.c/options", "{}");
+  assert_true(bc_config_next_passed(helper->config, &passed));
+  assert_string_equal(passed.name, "a-b");
+  assert_true(passed.is_settled);
+  assert_false(bc_config_next_passed(helper->config, &passed));
+  put("routes/a/config", SAME);
+  assert_true(bc_config_next_passed(helper->config, &passed));
+  assert_string_equal(passed.name, "a.c");
+  assert_false(bc_config_next_passed(helper->config, &passed));
+  bc_config_list_end(helper->config, helper->now);
+  /* It was told first, and so it would be without a list. */
+  assert_false(view("a-b").lost_identity);
+  assert_true(view("a").lost_identity);
+  assert_string_equal(changes(), "+a ");
+  assert_false(bc_config_next_passed(helper->config, &passed));
+}
+
+static void what_a_list_has_not_named_yet_is_not_passed(void **state) {
+  (void)state;
+  struct bc_config_route passed;
+  subscribe_all();
+  put_route("a", "route 192.0.2.1/32 next-hop self");
+  put_route("b", SAME);
+  bc_config_list_begin(helper->config);
+  put("routes/b/config", SAME);
+  put("routes/c/config", "route 192.0.2.3/32 next-hop self");
+  assert_true(bc_config_next_passed(helper->config, &passed));
+  assert_string_equal(passed.name, "b");
+  assert_false(bc_config_next_passed(helper->config, &passed));
+  bc_config_list_abort(helper->config);
+  assert_false(bc_config_next_passed(helper->config, &passed));
+}
+
 static void only_subscribed_routes_with_a_version_claim(void **state) {
   (void)state;
   put("routes/a/config", SAME);
@@ -152,6 +207,9 @@ int main(void) {
       CONFIG_TEST(the_smaller_name_wins_in_any_order_of_arrival),
       CONFIG_TEST(the_one_that_stands_wins),
       CONFIG_TEST(a_route_replaced_in_one_go_still_stands),
+      CONFIG_TEST(a_route_that_stands_brings_no_right_to_another_prefix),
+      CONFIG_TEST(routes_are_passed_in_the_order_of_their_keys),
+      CONFIG_TEST(what_a_list_has_not_named_yet_is_not_passed),
       CONFIG_TEST(only_subscribed_routes_with_a_version_claim),
       CONFIG_TEST(a_new_config_moves_the_claim),
       CONFIG_TEST(routes_for_other_neighbors_are_other_routes),

@@ -16,9 +16,17 @@ enum {
   LOSER = 16,
   NEW = 32,
   LOST_CHECK = 64,
+  MISSING = 128,
+  COMING = 256,
+  UNSURE = 512,
+  ALL_FLAGS = 1023,
 };
 
 static struct bc_decision decide(unsigned flags, enum bc_admin_state admin, enum bc_health_state health, bool stands) {
+  enum bc_address_state address = (flags & MISSING) != 0  ? BC_ADDRESS_MISSING
+                                  : (flags & COMING) != 0 ? BC_ADDRESS_COMING
+                                  : (flags & UNSURE) != 0 ? BC_ADDRESS_UNKNOWN
+                                                          : BC_ADDRESS_FINE;
   struct bc_config_route route = {
       .name = "web",
       .is_subscribed = (flags & UNSUBSCRIBED) == 0,
@@ -28,7 +36,7 @@ static struct bc_decision decide(unsigned flags, enum bc_admin_state admin, enum
       .has_lost_check = (flags & LOST_CHECK) != 0,
       .lost_identity = (flags & LOSER) != 0,
   };
-  return bc_decide((flags & GONE) != 0 ? NULL : &route, admin, health, stands);
+  return bc_decide((flags & GONE) != 0 ? NULL : &route, admin, health, address, stands);
 }
 
 #define UP BC_ADMIN_UP
@@ -67,6 +75,27 @@ static const struct decide_case {
     {NEW | LOST_CHECK, UP, BC_HEALTH_DOWN, BC_VERDICT_KEEP, BC_LAYER_SETTLING},
     {LOST_CHECK, UP, BC_HEALTH_NONE, BC_VERDICT_KEEP, BC_LAYER_CONFIG},
     {LOST_CHECK, UP, BC_HEALTH_DOWN, BC_VERDICT_KEEP, BC_LAYER_CONFIG},
+    /* the service address: below all of those, above the check */
+    {MISSING, DOWN, BC_HEALTH_UP, BC_VERDICT_WITHDRAW, BC_LAYER_ADMIN},
+    {MISSING, DRAIN, BC_HEALTH_UP, BC_VERDICT_WITHDRAW, BC_LAYER_ADMIN},
+    {MISSING | UNSUBSCRIBED, UP, BC_HEALTH_UP, BC_VERDICT_WITHDRAW, BC_LAYER_SUBSCRIPTION},
+    {MISSING | NO_VERSION, UP, BC_HEALTH_UP, BC_VERDICT_KEEP, BC_LAYER_CONFIG},
+    {MISSING | LOSER, UP, BC_HEALTH_UP, BC_VERDICT_WITHDRAW, BC_LAYER_IDENTITY},
+    {MISSING | NEW, UP, BC_HEALTH_UP, BC_VERDICT_KEEP, BC_LAYER_SETTLING},
+    {MISSING | LOST_CHECK, UP, BC_HEALTH_NONE, BC_VERDICT_WITHDRAW, BC_LAYER_ADDRESS},
+    {MISSING, UP, BC_HEALTH_UP, BC_VERDICT_WITHDRAW, BC_LAYER_ADDRESS},
+    {MISSING, UP, BC_HEALTH_NONE, BC_VERDICT_WITHDRAW, BC_LAYER_ADDRESS},
+    {MISSING, UP, BC_HEALTH_DOWN, BC_VERDICT_WITHDRAW, BC_LAYER_ADDRESS},
+    {MISSING, UP, BC_HEALTH_UNKNOWN, BC_VERDICT_WITHDRAW, BC_LAYER_ADDRESS},
+    {COMING, UP, BC_HEALTH_UP, BC_VERDICT_KEEP, BC_LAYER_ADDRESS},
+    {COMING, UP, BC_HEALTH_NONE, BC_VERDICT_KEEP, BC_LAYER_ADDRESS},
+    {COMING, UP, BC_HEALTH_DOWN, BC_VERDICT_WITHDRAW, BC_LAYER_HEALTH},
+    {COMING, UP, BC_HEALTH_UNKNOWN, BC_VERDICT_KEEP, BC_LAYER_HEALTH},
+    {UNSURE, UP, BC_HEALTH_UP, BC_VERDICT_KEEP, BC_LAYER_ADDRESS},
+    {UNSURE, UP, BC_HEALTH_NONE, BC_VERDICT_KEEP, BC_LAYER_ADDRESS},
+    {UNSURE, UP, BC_HEALTH_DOWN, BC_VERDICT_WITHDRAW, BC_LAYER_HEALTH},
+    {UNSURE | LOST_CHECK, UP, BC_HEALTH_NONE, BC_VERDICT_KEEP, BC_LAYER_CONFIG},
+    {UNSURE, DOWN, BC_HEALTH_UP, BC_VERDICT_WITHDRAW, BC_LAYER_ADMIN},
 };
 
 static void every_case_of_the_table(void **state) {
@@ -83,10 +112,10 @@ static void every_case_of_the_table(void **state) {
   }
 }
 
-/* All 3 x 5 x 128 x 2 inputs: what must never happen whatever else holds. */
+/* All 3 x 5 x 1024 x 2 inputs: what must never happen whatever else holds. */
 static void no_input_makes_an_outage_or_announces_the_unknown(void **state) {
   (void)state;
-  for (unsigned flags = 0; flags < 128; flags++) {
+  for (unsigned flags = 0; flags <= ALL_FLAGS; flags++) {
     for (int admin = BC_ADMIN_UP; admin <= BC_ADMIN_DRAIN; admin++) {
       for (int health = BC_HEALTH_UNKNOWN; health <= BC_HEALTH_NONE; health++) {
         for (int stands = 0; stands < 2; stands++) {
@@ -97,7 +126,7 @@ static void no_input_makes_an_outage_or_announces_the_unknown(void **state) {
             assert_true(flags == 0 && admin == BC_ADMIN_UP && is_healthy);
           }
           if (found.verdict == BC_VERDICT_WITHDRAW && health != BC_HEALTH_DOWN) {
-            assert_true((flags & (GONE | UNSUBSCRIBED | NO_CONFIG | LOSER)) != 0 || admin != BC_ADMIN_UP);
+            assert_true((flags & (GONE | UNSUBSCRIBED | NO_CONFIG | LOSER | MISSING)) != 0 || admin != BC_ADMIN_UP);
           }
           assert_non_null(found.reason);
           assert_null(strchr(found.reason, '\n'));
@@ -113,6 +142,10 @@ static void the_reason_of_keeping_tells_which_way(void **state) {
                       "no result of the health check yet: stays announced");
   assert_string_equal(decide(0, UP, BC_HEALTH_UNKNOWN, false).reason, "no result of the health check yet");
   assert_string_equal(decide(0, UP, BC_HEALTH_DOWN, true).reason, "health check failed");
+  assert_string_equal(decide(UNSURE, UP, BC_HEALTH_UP, true).reason,
+                      "the addresses of this host are not known: stays announced");
+  assert_string_equal(decide(UNSURE, UP, BC_HEALTH_UP, false).reason,
+                      "the addresses of this host are not known: stays withdrawn");
   assert_string_equal(bc_layer_text(BC_LAYER_ADMIN), "adminState");
   assert_string_equal(bc_verdict_text(BC_VERDICT_WITHDRAW), "withdraw");
 }

@@ -119,7 +119,6 @@ static void states_of_4_are_read(void **state) {
       BC_EXABGP_LINE_STATE);
   assert_int_equal(f->event.state, BC_EXABGP_DOWN);
   assert_str(f->event.reason, "peer reset, message (closing connection) error(Broken TCP connection)");
-  assert_false(f->event.is_text_encoder);
 }
 
 static void states_of_5_are_read(void **state) {
@@ -154,7 +153,6 @@ static void the_end_of_exabgp_is_told_by_both_encoders(void **state) {
   assert_int_equal(read_line(f, HEAD "\"type\": \"notification\", \"notification\": \"shutdown\" }"),
                    BC_EXABGP_LINE_SHUTDOWN);
   assert_int_equal(read_line(f, "shutdown 8996 8995"), BC_EXABGP_LINE_SHUTDOWN);
-  assert_true(f->event.is_text_encoder);
   assert_int_equal(read_line(f, "shutdown now"), BC_EXABGP_LINE_OTHER);
   assert_int_equal(read_line(f, HEAD "\"type\": \"notification\", " PEER_42
                                      "\"direction\": \"receive\", \"notification\": { \"code\": 6 }  } }"),
@@ -254,7 +252,6 @@ static void the_text_encoder_tells_states(void **state) {
   struct fixture *f = *state;
   assert_int_equal(read_line(f, "neighbor 10.99.0.2 up"), BC_EXABGP_LINE_STATE);
   assert_int_equal(f->event.state, BC_EXABGP_UP);
-  assert_true(f->event.is_text_encoder);
   assert_int_equal(read_line(f, "neighbor 2001:db8:99::2 connected"), BC_EXABGP_LINE_STATE);
   assert_int_equal(f->event.state, BC_EXABGP_CONNECTED);
   assert_str(f->event.neighbor.peer, "2001:db8:99::2");

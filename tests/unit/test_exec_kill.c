@@ -4,12 +4,13 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-/* A grandchild with a session of its own whose parents are gone; its number is in $B/NAME. It writes into
- * our pipe as long as it lives, and ignores what can be ignored. */
+/* A grandchild with a session of its own whose parents are gone; its number is in $B/NAME. It holds our
+ * pipe as long as it lives, and ignores what can be ignored. */
 #define DAEMON(name)                                                                                                   \
+  "mkfifo $B/up; "                                                                                                     \
   "setsid sh -c 'trap \"\" TERM HUP INT; (setsid sh -c \"trap \\\"\\\" TERM HUP INT; echo \\$\\$ > $0/" name           \
-  ".new; mv $0/" name ".new $0/" name "; while :; do sleep 1; done\" &) ; exit 0' $B; "                                \
-  "while [ ! -e $B/" name " ]; do sleep 0.01; done\n"
+  "; echo > $0/up; " HANG "\" &) ; exit 0' $B; "                                                                       \
+  "read _ < $B/up\n"
 
 static void a_daemon_dies_with_the_run_that_started_it(void **state) {
   (void)state;
@@ -27,8 +28,8 @@ static void a_result_does_not_wait_for_who_holds_the_pipe(void **state) {
   (void)state;
   struct harness h;
   harness_open(&h);
-  struct bc_msg_check_set check = harness_check(
-      1, harness_script(&h, "sleep 1000 & echo $! > $B/one; setsid sleep 1000 & echo $! > $B/two; echo done"));
+  struct bc_msg_check_set check =
+      harness_check(1, harness_script(&h, HANG " & echo $! > $B/one; setsid " HANG " & echo $! > $B/two; echo done"));
   const struct harness_result *result = harness_run_check(&h, &check);
   assert_int_equal(result->status, BC_CHECK_PASSED);
   assert_string_equal(result->output, "done\n");
@@ -44,11 +45,12 @@ static void a_daemon_without_our_environment_dies_too(void **state) {
   (void)state;
   struct harness h;
   harness_open(&h);
-  harness_set_script(&h, 2, harness_script(&h, "echo $$ > $B/neighbour; sleep 1000; :"));
+  harness_set_script(&h, 2, harness_script(&h, "echo $$ > $B/neighbour; " HANG "; :"));
   pid_t neighbour = harness_wait_pid(&h, "neighbour");
-  struct bc_msg_check_set check =
-      harness_check(1, harness_script(&h, "(env -i setsid /bin/sh -c 'echo $$ > '$B'/pid; sleep 1000; :' &)\n"
-                                          "while [ ! -s $B/pid ]; do sleep 0.01; done"));
+  struct bc_msg_check_set check = harness_check(
+      1, harness_script(&h, "mkfifo $B/up\n"
+                            "(env -i setsid /bin/sh -c 'echo $$ > '$B'/pid; echo > '$B'/up; " HANG "; :' &)\n"
+                            "read _ < $B/up"));
   (void)harness_run_check(&h, &check);
   harness_wait_dead(&h, harness_wait_pid(&h, "pid"));
   assert_false(harness_is_gone(neighbour));
@@ -59,23 +61,21 @@ static void a_neighbours_end_does_not_touch_a_running_check_and_its_daemon(void 
   (void)state;
   struct harness h;
   harness_open(&h);
+  int go = harness_make_fifo(&h, "go");
   struct bc_msg_check_set check = harness_check(
-      1,
-      harness_script(
-          &h, DAEMON("pid") "echo ready > $B/ready; while [ ! -e $B/go ]; do sleep 0.02; done; kill -0 $(cat $B/pid)"));
+      1, harness_script(&h, DAEMON("pid") "echo ready > $B/ready; read _ < $B/go; kill -0 $(cat $B/pid)"));
   harness_set(&h, &check);
   (void)harness_wait_pid(&h, "pid");
   h.wanted_file = "ready";
   harness_wait(&h, harness_until_file_line);
   for (uint32_t id = 2; id < 8; id++) {
-    struct bc_msg_check_set other = harness_check(id, harness_script(&h, "setsid sleep 1000 & echo $! > $B/other"));
+    struct bc_msg_check_set other = harness_check(id, harness_script(&h, "setsid " HANG " & echo $! > $B/other"));
     (void)harness_run_check(&h, &other);
     harness_wait_dead(&h, harness_wait_pid(&h, "other"));
   }
-  char path[128];
-  harness_path(&h, "go", path);
-  assert_int_equal(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+  assert_int_equal(write(go, "\n", 1), 1);
   harness_wait_results(&h, 7);
+  (void)close(go);
   assert_int_equal(h.results[6].id, 1);
   assert_int_equal(h.results[6].status, BC_CHECK_PASSED);
   harness_wait_dead(&h, harness_wait_pid(&h, "pid"));
@@ -83,7 +83,7 @@ static void a_neighbours_end_does_not_touch_a_running_check_and_its_daemon(void 
 }
 
 static pid_t start_daemon(struct harness *h) {
-  harness_set_script(h, 1, harness_script(h, DAEMON("pid") "sleep 1000"));
+  harness_set_script(h, 1, harness_script(h, DAEMON("pid") HANG));
   return harness_wait_pid(h, "pid");
 }
 
@@ -102,7 +102,7 @@ static void a_daemon_dies_when_its_check_times_out(void **state) {
   (void)state;
   struct harness h;
   harness_open(&h);
-  struct bc_msg_check_set check = harness_check(1, harness_script(&h, DAEMON("pid") "sleep 1000"));
+  struct bc_msg_check_set check = harness_check(1, harness_script(&h, DAEMON("pid") HANG));
   check.timeout_ms = 1500;
   assert_int_equal(harness_run_check(&h, &check)->status, BC_CHECK_TIMED_OUT);
   harness_wait_dead(&h, harness_wait_pid(&h, "pid"));
@@ -216,13 +216,13 @@ static void a_fork_storm_is_gone_and_nobody_waited_for_it(void **state) {
   struct harness h;
   harness_open(&h);
   struct bc_msg_check_set check = harness_check(
-      1, harness_script(&h, "i=0; while [ $i -lt 200 ]; do\n"
+      1, harness_script(&h, "mkfifo $B/up; exec 3<>$B/up; i=0; while [ $i -lt 200 ]; do\n"
                             "case $((i % 3)) in\n"
-                            "0) sleep 1000 & echo $! >> $B/pids;;\n"
-                            "1) setsid sh -c 'echo $$ >> '$B'/pids; sleep 1000; :' & ;;\n"
-                            "2) (setsid sh -c '(setsid sh -c \"echo \\$\\$ >> $0/pids; sleep 1000; :\" &)' $B &) ;;\n"
+                            "0) " HANG " & echo $! >&3;;\n"
+                            "1) setsid sh -c 'echo $$ >&3; " HANG "; :' & ;;\n"
+                            "2) (setsid sh -c '(setsid sh -c \"echo \\$\\$ >&3; " HANG "; :\" &)' &) ;;\n"
                             "esac; i=$((i+1)); done\n"
-                            "while [ $(wc -l < $B/pids) -lt 200 ]; do sleep 0.05; done\n"));
+                            "while [ $i -gt 0 ]; do read pid <&3; echo $pid >> $B/pids; i=$((i-1)); done\n"));
   harness_set(&h, &check);
   harness_ping(&h);
   harness_wait_results(&h, 1);

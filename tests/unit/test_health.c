@@ -108,9 +108,9 @@ static void neutral_for_too_long_is_unchecked_and_proves_nothing(void **state) {
   assert_int_equal(health.proven, BC_HEALTH_UP);
   assert_false(bc_mono_is_set(bc_health_deadline(&health, &standard)));
   assert_false(bc_health_tick(&health, &standard, at_ms(99999)));
-  /* One fail is not a proof: it goes on from the last one. */
-  assert_true(bc_health_result(&health, &standard, BC_CHECK_FAILED, at_ms(100000)));
-  assert_int_equal(health.state, BC_HEALTH_UP);
+  /* One fail is not a proof, least of all that it is up: what is withdrawn would be announced. */
+  assert_false(bc_health_result(&health, &standard, BC_CHECK_FAILED, at_ms(100000)));
+  assert_int_equal(health.state, BC_HEALTH_UNCHECKED);
   assert_true(bc_health_result(&health, &standard, BC_CHECK_FAILED, at_ms(100001)));
   assert_int_equal(health.state, BC_HEALTH_DOWN);
 }

@@ -27,6 +27,8 @@ struct server {
   struct bc_buf request;
   const char *until;
   const char *answer;
+  const char *later; /* sent a while after the answer, if there is a timer */
+  struct bc_timer *later_timer;
   bool stay;
 };
 
@@ -55,6 +57,11 @@ static void server_hang_up(void) {
   server.connection = -1;
 }
 
+static void server_on_later(void *arg) {
+  (void)arg;
+  assert_int_equal(write(server.connection, server.later, strlen(server.later)), strlen(server.later));
+}
+
 static void server_on_read(void *arg, int fd, int events) {
   (void)arg;
   (void)events;
@@ -67,6 +74,9 @@ static void server_on_read(void *arg, int fd, int events) {
   bc_buf_add(&server.request, bytes, (size_t)got);
   if (strstr(server.request.data, server.until) != NULL) {
     assert_int_equal(write(fd, server.answer, strlen(server.answer)), strlen(server.answer));
+    if (server.later_timer != NULL) {
+      bc_timer_start(server.later_timer, 50);
+    }
     if (!server.stay) {
       server_hang_up();
     }
@@ -177,6 +187,100 @@ static void a_post_goes_out_whole_and_past_any_proxy(void **state) {
   assert_non_null(strstr(server.request.data, "POST /v3/kv/range HTTP/1.1\r\n"));
   assert_non_null(strstr(server.request.data, "X-Test: yes\r\n"));
   assert_null(strstr(server.request.data, "Expect"));
+}
+
+/* What each callback saw, in order. */
+static struct bc_buf order;
+
+static void ordered_on_head(void *arg, int status, const struct bc_http_call *call) {
+  (void)arg;
+  const char *index = bc_http_header(call, "x-etcd-index");
+  bc_buf_add_format(&order, "head %d %s %s;", status, index == NULL ? "none" : index,
+                    bc_http_header(call, "X-Missing") == NULL ? "none" : "some");
+  if (client.cancel_in_body) {
+    bc_http_cancel(client.call);
+    bc_loop_stop(client.loop);
+  }
+}
+
+static void ordered_on_body(void *arg, int status, struct bc_str bytes) {
+  (void)arg;
+  (void)status;
+  bc_buf_add_format(&order, "body " BC_STR_FMT ";", BC_STR_ARG(bytes));
+}
+
+static void start_method(const char *method, const char *body) {
+  struct sockaddr_in address;
+  socklen_t len = sizeof address;
+  char url[128];
+  assert_int_equal(getsockname(server.listener, (struct sockaddr *)&address, &len), 0);
+  (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/v2/keys/a", (unsigned)ntohs(address.sin_port));
+  bc_buf_init(&order, 4096);
+  client.call = bc_http_start(client.http, &(struct bc_http_request){.url = url,
+                                                                     .method = method,
+                                                                     .body = bc_str_of(body),
+                                                                     .timeout_ms = 5000,
+                                                                     .on_head = ordered_on_head,
+                                                                     .on_body = ordered_on_body,
+                                                                     .on_done = client_on_done});
+}
+
+static void a_put_is_a_form_and_its_head_comes_once_before_the_body(void **state) {
+  (void)state;
+  server.until = "value=a%20b";
+  server.answer = "HTTP/1.1 201 Created\r\nX-Etcd-Index: 17\r\nTransfer-Encoding: chunked\r\nTrailer: X-Etcd-Index\r\n"
+                  "\r\n2\r\nhi\r\n";
+  server.later = "0\r\nX-Etcd-Index: 18\r\n\r\n";
+  server.later_timer = bc_timer_new(server.loop, server_on_later, NULL);
+  server.stay = true;
+  start_method("PUT", "value=a%20b");
+  bc_loop_run(client.loop);
+  assert_int_equal(client.result.err, BC_ERR_OK);
+  assert_int_equal(client.result.status, 201);
+  assert_string_equal(order.data, "head 201 17 none;body hi;");
+  assert_non_null(strstr(server.request.data, "PUT /v2/keys/a HTTP/1.1\r\n"));
+  assert_non_null(strstr(server.request.data, "Content-Type: application/x-www-form-urlencoded\r\n"));
+  bc_timer_free(server.later_timer);
+  bc_buf_free(&order);
+}
+
+static void an_interim_answer_is_not_the_head(void **state) {
+  (void)state;
+  server.until = "\r\n\r\n";
+  server.answer = "HTTP/1.1 103 Early Hints\r\nX-Etcd-Index: 1\r\n\r\n";
+  server.later = "HTTP/1.1 200 OK\r\nX-Etcd-Index: 17\r\nContent-Length: 0\r\n\r\n";
+  server.later_timer = bc_timer_new(server.loop, server_on_later, NULL);
+  server.stay = true;
+  start_method(NULL, NULL);
+  bc_loop_run(client.loop);
+  assert_string_equal(order.data, "head 200 17 none;");
+  bc_timer_free(server.later_timer);
+  bc_buf_free(&order);
+}
+
+static void a_delete_has_no_body(void **state) {
+  (void)state;
+  server.until = "\r\n\r\n";
+  server.answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  start_method("DELETE", NULL);
+  bc_loop_run(client.loop);
+  assert_non_null(strstr(server.request.data, "DELETE /v2/keys/a HTTP/1.1\r\n"));
+  assert_null(strstr(server.request.data, "Content-"));
+  assert_string_equal(order.data, "head 200 none none;");
+  bc_buf_free(&order);
+}
+
+static void a_head_comes_before_there_is_a_body_and_may_cancel_the_call(void **state) {
+  (void)state;
+  server.until = "\r\n\r\n";
+  server.answer = "HTTP/1.1 200 OK\r\nX-Etcd-Index: 17\r\nTransfer-Encoding: chunked\r\n\r\n";
+  server.stay = true;
+  client.cancel_in_body = true;
+  start_method(NULL, NULL);
+  bc_loop_run(client.loop);
+  assert_string_equal(order.data, "head 200 17 none;");
+  assert_false(client.done);
+  bc_buf_free(&order);
 }
 
 static void a_request_without_body_is_a_get(void **state) {
@@ -316,6 +420,10 @@ static void endpoints_are_a_scheme_a_host_and_a_port(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(a_post_goes_out_whole_and_past_any_proxy, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_put_is_a_form_and_its_head_comes_once_before_the_body, setup, teardown),
+      cmocka_unit_test_setup_teardown(an_interim_answer_is_not_the_head, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_delete_has_no_body, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_head_comes_before_there_is_a_body_and_may_cancel_the_call, setup, teardown),
       cmocka_unit_test_setup_teardown(a_request_without_body_is_a_get, setup, teardown),
       cmocka_unit_test_setup_teardown(a_redirect_is_not_followed, setup, teardown),
       cmocka_unit_test_setup_teardown(silence_ends_at_the_deadline, setup, teardown),

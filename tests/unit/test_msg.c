@@ -42,6 +42,10 @@ static const struct bc_msg samples[] = {
                 .late_us = 17,
                 .output = {.at = "a\0b\n\"", .len = 5}}},
     {.type = BC_MSG_STOP},
+    {.type = BC_MSG_ADDRESS_ABLE, .address_able = {.is_able = 0, .why = {.at = "no", .len = 2}}},
+    {.type = BC_MSG_ADDRESS_SET, .address_set = {.id = 9, .address = {.at = "\300\0\2\1", .len = 4}}},
+    {.type = BC_MSG_ADDRESS_REMOVE, .address_remove = {.id = 10, .address = {.at = "0123456789abcdef", .len = 16}}},
+    {.type = BC_MSG_ADDRESS_RESULT, .address_result = {.id = 10, .error = 99}},
 };
 
 static void there_is_a_sample_of_every_message(void **state) {
@@ -109,7 +113,7 @@ static void numbers_are_big_endian_and_texts_behind_their_length(void **state) {
   bc_buf_clear(&bytes);
   assert_int_equal(bc_msg_encode(&samples[0], &bytes), BC_ERR_OK);
   assert_int_equal(bytes.len, 12);
-  assert_memory_equal(bytes.data, "\0\0\0\1\0\0\0\4none", 12);
+  assert_memory_equal(bytes.data, "\0\0\0\2\0\0\0\4none", 12);
   bc_buf_free(&bytes);
 }
 

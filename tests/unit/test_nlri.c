@@ -107,7 +107,8 @@ static void test_nlri_family_texts_are_exabgps(void **state) {
     assert_int_equal(family, i);
   }
   enum bc_family family;
-  assert_int_equal(bc_family_parse(bc_str_of("ipv4 flow"), &family), BC_ERR_NOT_FOUND);
+  assert_int_equal(bc_family_parse(bc_str_of("ipv4 mup"), &family), BC_ERR_NOT_FOUND);
+  assert_true(sizeof(struct bc_nlri) <= 32); /* held by the hundred thousand */
   assert_false(bc_family_is_ipv6(BC_FAMILY_IPV4_MPLS_VPN));
   assert_true(bc_family_is_ipv6(BC_FAMILY_IPV6_UNICAST));
 }

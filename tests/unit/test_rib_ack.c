@@ -1,24 +1,8 @@
 /* model/rib and ExaBGP's answers: refused, missing, none at all. */
 #include "rib_bench.h"
 
-#define ONE "route 192.0.2.1/32 next-hop 10.9.0.1 med 100"
-#define TWO "route 192.0.2.2/32 next-hop 10.9.0.1 med 100"
 #define THREE "route 192.0.2.3/32 next-hop 10.9.0.1 med 300"
 #define BARRIER "show neighbor summary"
-
-static int open_with_one_reporting(void **state) {
-  static struct bench bench;
-  bench_open(&bench);
-  bench_neighbor(&bench, 0, true, true);
-  bench_start(&bench);
-  *state = &bench;
-  return 0;
-}
-
-static int close_bench(void **state) {
-  bench_close(*state);
-  return 0;
-}
 
 static void bench_error(struct bench *bench) {
   bc_rib_on_error(bench->rib, bench->now);
@@ -34,7 +18,6 @@ static void answers_to_nothing_are_counted_and_ignored(void **state) {
   bench_error(bench);
   bench_barrier(bench);
   assert_int_equal(bc_rib_counts(bench->rib).acks, 1);
-  assert_int_equal(bc_rib_counts(bench->rib).errors, 1);
   bench_want(bench, ONE);
   bench_expect(bench, "announce " ONE);
   bench_expect_state(bench, ONE, BC_RIB_SENT);
@@ -240,7 +223,7 @@ static void a_command_that_does_not_fit_is_refused_here(void **state) {
 }
 
 int main(void) {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_with_one_reporting, close_bench)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
   const struct CMUnitTest tests[] = {
       RULE(answers_to_nothing_are_counted_and_ignored),
       RULE(a_refused_line_is_refused_and_tried_again_later_and_later),

@@ -1,20 +1,13 @@
 /* model/rib at the start: what stands, what the journal says is ours, what is wanted. */
 #include "rib_bench.h"
 
-#define ONE "route 192.0.2.1/32 next-hop 10.9.0.1 med 100"
-#define ONE_OTHER "route 192.0.2.1/32 next-hop 10.9.0.1 med 200"
-#define TWO "route 192.0.2.2/32 next-hop 10.9.0.1 med 100"
 #define SELF "route 192.0.2.3/32 next-hop self med 5"
+#define SELF_TWO "route 192.0.2.4/32 next-hop self med 5"
 
 static int open_unstarted(void **state) {
   static struct bench bench;
   bench_open(&bench);
   *state = &bench;
-  return 0;
-}
-
-static int close_bench(void **state) {
-  bench_close(*state);
   return 0;
 }
 
@@ -62,6 +55,29 @@ static void what_stands_as_wanted_is_adopted_without_a_command(void **state) {
   bench_expect_state(bench, SELF, BC_RIB_ANNOUNCED);
   assert_int_equal(bench_view(bench, ONE).on_wire, 3);
   assert_true(bc_rib_is_settled(bench->rib));
+}
+
+/* A core that died between the record of `self` and the command leaves the next hop of before. */
+static void another_address_than_ours_is_not_self(void **state) {
+  struct bench *bench = *state;
+  bench_journal(bench, (const char *[]){SELF, SELF_TWO}, 2);
+  struct bc_rib_neighbor neighbor = {.configured = BENCH_UNICAST,
+                                     .negotiated = BENCH_UNICAST,
+                                     .is_ours = true,
+                                     .is_established = true,
+                                     .reports_updates = true,
+                                     .name = {.ip = "10.0.0.3", .local_ip = "10.0.0.254"}};
+  assert_int_equal(bc_rib_neighbor_add(bench->rib, &neighbor), 2);
+  bench_want(bench, SELF);
+  bench_want(bench, SELF_TWO);
+  for (unsigned i = 0; i < 3; i++) {
+    bench_standing(bench, i, "route 192.0.2.3/32 next-hop 10.0.0.254 med 5");
+    bench_standing(bench, i, "route 192.0.2.4/32 next-hop 10.0.0.253 med 5");
+  }
+  bench_start(bench);
+  bench_pass_ms(bench, 1000);
+  bench_expect(bench, "announce " SELF_TWO);
+  bench_expect_none(bench);
 }
 
 static void what_stands_otherwise_is_replaced_and_never_withdrawn(void **state) {
@@ -139,13 +155,14 @@ static void foreign_routes_are_never_touched_not_even_when_wanted(void **state) 
   assert_int_equal(bc_rib_counts(bench->rib).foreign, 3);
   unsigned neighbor;
   const char *text;
-  assert_true(bc_rib_foreign(bench->rib, 0, &neighbor, &text));
+  size_t at = 0;
+  assert_true(bc_rib_foreign(bench->rib, &at, &neighbor, &text));
   assert_int_equal(neighbor, 1);
   assert_string_equal(text, "flow destination 10.0.0.0/24");
-  assert_true(bc_rib_foreign(bench->rib, 1, &neighbor, &text));
+  assert_true(bc_rib_foreign(bench->rib, &at, &neighbor, &text));
   assert_string_equal(text, ONE);
-  assert_true(bc_rib_foreign(bench->rib, 2, &neighbor, &text));
-  assert_false(bc_rib_foreign(bench->rib, 3, &neighbor, &text));
+  assert_true(bc_rib_foreign(bench->rib, &at, &neighbor, &text));
+  assert_false(bc_rib_foreign(bench->rib, &at, &neighbor, &text));
 }
 
 static void a_foreign_route_that_was_withdrawn_gives_way(void **state) {
@@ -273,10 +290,11 @@ static void more_neighbors_than_the_limit_are_not_followed(void **state) {
 }
 
 int main(void) {
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_unstarted, close_bench)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, open_unstarted, bench_teardown)
   const struct CMUnitTest tests[] = {
       RULE(before_the_start_there_are_no_commands),
       RULE(what_stands_as_wanted_is_adopted_without_a_command),
+      RULE(another_address_than_ours_is_not_self),
       RULE(what_stands_otherwise_is_replaced_and_never_withdrawn),
       RULE(where_it_lacks_it_is_announced_and_only_there_waited_for),
       RULE(ours_and_not_wanted_is_withdrawn),

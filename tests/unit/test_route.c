@@ -87,7 +87,7 @@ static void test_route_canonical_text_is_typed_and_ordered_like_exabgps(void **s
        "route 10.0.0.0/24 next-hop self attribute [ 0x0B 0x80 0x ] attribute [ 0x99 0xE0 0xab ]"},
       {"route 10.0.0.0/24 next-hop self attribute [0x04 0x80 0x00000064]", "route 10.0.0.0/24 next-hop self med 100"},
       {"route 10.0.0.0/24 next-hop self withdraw name a watchdog b split /25",
-       "route 10.0.0.0/24 next-hop self split /25 watchdog b withdraw name a"},
+       "route 10.0.0.0/24 next-hop self watchdog b withdraw split /25 name a"},
       {"neighbor 10.0.0.3 peer-as 5 local-as 04, neighbor 10.0.0.2, neighbor 10.0.0.2 route 10.0.0.0/24 next-hop self",
        "neighbor 10.0.0.2, neighbor 10.0.0.3 local-as 4 peer-as 5 route 10.0.0.0/24 next-hop self"},
       {"neighbor 2001:DB8::2 route 10.0.0.0/24 next-hop self", "neighbor 2001:DB8::2 route 10.0.0.0/24 next-hop self"},
@@ -142,7 +142,8 @@ static void test_route_faults_say_where_what_and_what_was_expected(void **state)
       {"route 10.0.0.0/24 next-hop self attribute [ 0x99 0x40 0x00 ]", BC_ERR_RANGE, 45, "close the session"},
       {"route 10.0.0.0/24 next-hop self name shutdown", BC_ERR_SYNTAX, 38, "would obey as a command"},
       {"route 10.0.0.0/24 next-hop self name rd", BC_ERR_SYNTAX, 38, "another family"},
-      {"route 10.0.0.0/8 next-hop self split /32", BC_ERR_LIMIT, 38, "more than 65536 routes"},
+      {"route 10.0.0.0/8 next-hop self split /32", BC_ERR_LIMIT, 38,
+       "split: /8 into /32 makes 2^24 routes, expected at most 1000"},
       {"route 10.0.0.0/24 next-hop self route 10.0.0.0/25 next-hop self", BC_ERR_SYNTAX, 33, "second command"},
       {"route 10.0.0.0/24 { next-hop self med 5; }", BC_ERR_SYNTAX, 35, "expected ';'"},
       {"route 10.0.0.0/24 next-hop self # why", BC_ERR_SYNTAX, 33, "comment"},
@@ -152,9 +153,11 @@ static void test_route_faults_say_where_what_and_what_was_expected(void **state)
       {"announce route 10.0.0.0/24 next-hop self", BC_ERR_SYNTAX, 1, "decided here"},
       {"neighbor * route 10.0.0.0/24 next-hop self", BC_ERR_RANGE, 10, "4.2.21"},
       {"neighbor 10.0.0.2 neighbor 10.0.0.3 route 10.0.0.0/24 next-hop self", BC_ERR_SYNTAX, 19, "comma"},
-      {"flow route { match { } then { discard; } }", BC_ERR_UNSUPPORTED, 1, "flow routes are not supported yet"},
-      {"attributes next-hop self nlri 10.0.0.0/24", BC_ERR_UNSUPPORTED, 1, "not supported yet"},
-      {"vpls endpoint 5", BC_ERR_UNSUPPORTED, 1, "vpls is not supported yet"},
+      {"watchdog dog", BC_ERR_UNSUPPORTED, 1, "would steer ExaBGP"},
+      {"ipv4 mup isd 10.0.0.0/24", BC_ERR_UNSUPPORTED, 6, "mup is not supported"},
+      {"ipv6 mcast-vpn shared-join", BC_ERR_UNSUPPORTED, 6, "mcast-vpn is not supported"},
+      {"ipv4 sr-policy distinguisher 1", BC_ERR_UNSUPPORTED, 6, "sr-policy is not supported"},
+      {"l2vpn evpn mac 1", BC_ERR_UNSUPPORTED, 7, "evpn is not supported"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct bc_route route = {.med = 77};
@@ -229,7 +232,7 @@ static void test_route_facts_follow_from_the_text(void **state) {
       {"route 10.0.0.0/24 next-hop self label 1 rd 1:1", BC_FAMILY_IPV4_MPLS_VPN, false, 0},
       {"route 2001:db8::/32 next-hop ::1 label 1", BC_FAMILY_IPV6_NLRI_MPLS, false, 0},
       {"route 2001:db8::/32 next-hop ::1 label 1 rd 1:1", BC_FAMILY_IPV6_MPLS_VPN, false, 0},
-      {"route 10.0.0.0/24 next-hop self split /25", BC_FAMILY_IPV4_UNICAST, false, BC_ROUTE_SPLIT},
+      {"route 10.0.0.0/24 next-hop self split /25", BC_FAMILY_IPV4_UNICAST, true, 0},
       {"route 10.0.0.0/24 next-hop self watchdog a withdraw", BC_FAMILY_IPV4_UNICAST, false,
        BC_ROUTE_WATCHDOG | BC_ROUTE_WITHDRAW},
   };
@@ -297,7 +300,7 @@ static void test_route_commands_keep_their_verb(void **state) {
 
 struct standing_case {
   enum bc_family family;
-  const char *listed; /* ExaBGP 4.2.21, show adj-rib out extensive */
+  const char *listed; /* ExaBGP 4.2.21 or 5.0, show adj-rib out extensive */
   const char *config;
 };
 
@@ -309,6 +312,9 @@ static void test_route_listed_by_exabgp_equals_the_config(void **state) {
        "route 10.0.0.0/24 aigp 5 as-path [ 1 ( 2 ) ] next-hop self"},
       {BC_FAMILY_IPV4_UNICAST, "10.0.0.0/24 next-hop self as-path [ ( 2 )]",
        "route 10.0.0.0/24 as-path [ ( 2 ) ] next-hop self"},
+      {BC_FAMILY_IPV4_UNICAST, "10.0.0.0/24 next-hop self as-path ( 1 2 ) [ 3 4 ] med 5",
+       "route 10.0.0.0/24 as-path [ 1 2 ( 3 4 ) ] next-hop self med 5"},
+      {BC_FAMILY_IPV4_UNICAST, "10.0.0.0/24 next-hop self as-path (  )", "route 10.0.0.0/24 as-path [ ] next-hop self"},
       {BC_FAMILY_IPV4_UNICAST, "10.0.0.0/24 path-information 0.0.0.1 next-hop 10.0.0.1",
        "route 10.0.0.0/24 path-information 1 next-hop 10.0.0.1"},
       {BC_FAMILY_IPV4_UNICAST, "10.0.0.0/24 next-hop self extended-community target:1.2.3.4:5",

@@ -65,6 +65,7 @@ static void defaults_are_the_classic_ones_with_etcd_v3_first(void **state) {
   assert_null(result.settings.state_dir);
   assert_null(result.settings.socket);
   assert_int_equal(result.settings.workers, 1);
+  assert_int_equal(result.settings.etcd_api, BC_SETTINGS_API_AUTO);
   assert_int_equal(result.settings.log_level, BC_LOG_NOTICE);
   assert_int_equal(result.settings.log_format, BC_LOG_TEXT);
   assert_true(result.settings.shell);
@@ -178,10 +179,27 @@ static void a_fault_in_the_node_file_names_file_line_and_expectation(void **stat
   assert_refused("--config /c", "", "c http://a:1", "/c:1: expected a setting of docs/settings.md, found \"c\"");
 }
 
+static void the_api_of_etcd_is_one_of_three_words(void **state) {
+  (void)state;
+  static const struct {
+    const char *arguments;
+    enum bc_settings_api api;
+  } cases[] = {{"--etcd-api auto", BC_SETTINGS_API_AUTO},
+               {"--etcd-api=v3", BC_SETTINGS_API_V3},
+               {"--etcd-api v2", BC_SETTINGS_API_V2}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct fixture result = parse(cases[i].arguments, "", NULL);
+    assert_int_equal(result.err, BC_ERR_OK);
+    assert_int_equal(result.settings.etcd_api, cases[i].api);
+    bc_settings_release(&result.settings);
+  }
+}
+
 static void a_value_is_refused_where_it_stands(void **state) {
   (void)state;
   assert_refused("--log-level loud", "", NULL,
                  "--log-level: expected error, warning, notice, info or debug, found \"loud\"");
+  assert_refused("--etcd-api=v1", "", NULL, "--etcd-api: expected auto, v3 or v2, found \"v1\"");
   assert_refused("--log-format=xml", "", NULL, "--log-format: expected text or json, found \"xml\"");
   assert_refused("", "BGPCOMMANDER_WORKERS=0", NULL,
                  "BGPCOMMANDER_WORKERS: expected a number from 1 to 64, found \"0\"");
@@ -265,7 +283,7 @@ static void usage_begins_as_the_classic_program_printed_it(void **state) {
   (void)state;
   static const char classic[] =
       "Usage of ./bgpcommander:\n"
-      "  -c=http://127.0.0.1:2379,http://127.0.0.1:4001: Comma separated list of etcd cluster members\n"
+      "  -c=http://127.0.0.1:2379,http://127.0.0.1:4001: Comma separated list of etcd cluster members, or file:///DIR\n"
       "  -n=\"killallhumans.local\": Override node's name\n"
       "  -p=\"/tmp\": Path to store healthcheck scripts\n";
   struct bc_buf text;
@@ -336,6 +354,7 @@ int main(void) {
       cmocka_unit_test(node_file_takes_comments_blanks_and_repeated_endpoints),
       cmocka_unit_test(node_file_endpoints_give_way_to_the_flag_whole),
       cmocka_unit_test(a_fault_in_the_node_file_names_file_line_and_expectation),
+      cmocka_unit_test(the_api_of_etcd_is_one_of_three_words),
       cmocka_unit_test(a_value_is_refused_where_it_stands),
       cmocka_unit_test(names_and_prefixes_that_cannot_be_keys_are_refused),
       cmocka_unit_test(more_than_16_endpoints_are_refused_also_by_repetition),

@@ -1,0 +1,148 @@
+/* The answer to `routes`, in pieces: made as it is read, so that it costs the loop little at a time, and memory for one
+ * piece, however many routes there are and however many clients ask. */
+#include "base/mem.h"
+#include "core/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIST_PIECE_BYTES = 65536, LIST_PIECE_ROUTES = 200, LIST_LOOKS = 1000, LIST_NAMES = 64 };
+
+struct list {
+  struct bc_core *core;
+  char **names; /* names or globs that were asked for; NULL = all routes, and what is foreign */
+  size_t count;
+  const char *after; /* interned: the last route that was looked at, which may be gone meanwhile; NULL = none yet */
+  bool is_foreign;   /* the routes are told */
+  size_t foreign;    /* from here on it is not told */
+  bool has_one;      /* of the array that is being written: a comma goes before the next */
+};
+
+static void list_add(struct list *list, json_t *one, struct bc_buf *text) {
+  bc_buf_add_text(text, list->has_one ? "," : "");
+  core_report_print(one, text);
+  json_decref(one);
+  list->has_one = true;
+}
+
+static bool list_is_asked_for(const struct list *list, const char *name) {
+  bool is_asked_for = list->names == NULL;
+  for (size_t i = 0; i < list->count && !is_asked_for; i++) {
+    is_asked_for = bc_str_glob(bc_str_of(list->names[i]), bc_str_of(name));
+  }
+  return is_asked_for;
+}
+
+static struct core_route *list_next(const struct list *list) {
+  bool is_one_name = list->count == 1 && strpbrk(list->names[0], "*?") == NULL;
+  if (is_one_name) {
+    return list->after == NULL ? core_route_find(list->core, list->names[0]) : NULL;
+  }
+  return core_route_after(list->core, list->after);
+}
+
+/* False when all are told. */
+static bool list_routes(struct list *list, struct bc_buf *text) {
+  unsigned told = 0;
+  for (unsigned looks = 0; looks < LIST_LOOKS && told < LIST_PIECE_ROUTES && text->len < LIST_PIECE_BYTES; looks++) {
+    struct core_route *route = list_next(list);
+    if (route == NULL) {
+      return false;
+    }
+    bc_intern_put(list->core->intern, list->after);
+    list->after = bc_intern_ref(route->name);
+    if (list_is_asked_for(list, route->name)) {
+      list_add(list, core_report_route(list->core, route), text);
+      told++;
+    }
+  }
+  return true;
+}
+
+static bool list_foreign(struct list *list, struct bc_buf *text) {
+  const struct bc_rib *rib = list->core->rib;
+  unsigned number;
+  const char *shown;
+  while (text->len < LIST_PIECE_BYTES) {
+    if (!bc_rib_foreign(rib, &list->foreign, &number, &shown)) {
+      return false;
+    }
+    json_t *one = json_object();
+    json_object_set_new(one, "neighbor", json_string(bc_rib_neighbor_get(rib, number)->name.ip));
+    json_object_set_new(one, "text", json_stringn_nocheck(shown, strlen(shown)));
+    list_add(list, one, text);
+  }
+  return true;
+}
+
+static bool list_more(void *arg, struct bc_buf *text) {
+  struct list *list = arg;
+  if (!list->is_foreign) {
+    if (list_routes(list, text)) {
+      return true;
+    }
+    if (list->names != NULL) {
+      bc_buf_add_text(text, "]}");
+      return false;
+    }
+    list->is_foreign = true;
+    list->has_one = false;
+    bc_buf_add_text(text, "],\"foreign\":[");
+  }
+  if (list_foreign(list, text)) {
+    return true;
+  }
+  bc_buf_add_format(text, "],\"foreignTotal\":%zu}", bc_rib_counts(list->core->rib).foreign);
+  return false;
+}
+
+static void list_end(void *arg) {
+  struct list *list = arg;
+  for (size_t i = 0; i < list->count; i++) {
+    free(list->names[i]);
+  }
+  free(list->names);
+  bc_intern_put(list->core->intern, list->after);
+  free(list);
+}
+
+static bool list_add_name(struct list *list, const json_t *name) {
+  if (!json_is_string(name) || list->count == LIST_NAMES) {
+    return false;
+  }
+  list->names[list->count++] = bc_mem_copy_string(json_string_value(name));
+  return true;
+}
+
+/* A text, or an array of texts; false when it is something else. */
+static bool list_take_names(struct list *list, const json_t *names) {
+  size_t i;
+  const json_t *name;
+  if (names == NULL) {
+    return true;
+  }
+  list->names = bc_mem_new(LIST_NAMES, sizeof *list->names);
+  if (!json_is_array(names)) {
+    return list_add_name(list, names);
+  }
+  json_array_foreach(names, i, name) {
+    if (!list_add_name(list, name)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool core_list_begin(struct bc_core *core, const json_t *names, struct bc_sock_answer *answer) {
+  struct list *list = bc_mem_new(1, sizeof *list);
+  list->core = core;
+  if (!list_take_names(list, names)) {
+    list_end(list);
+    return false;
+  }
+  bc_buf_add_text(&answer->text, "{\"routes\":[");
+  answer->more = list_more;
+  answer->end = list_end;
+  answer->arg = list;
+  return true;
+}

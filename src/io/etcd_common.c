@@ -1,0 +1,118 @@
+#include "io/etcd_common.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+const struct bc_etcd_tuning bc_etcd_tuning_default = {
+    .page_keys = 32000,
+    .backoff_ms = 800,
+    .backoff_most_ms = 30000,
+    .healthy_ms = 120000,
+    .created_ms = 5000,
+    .life_least_ms = 660000,
+    .life_most_ms = 960000,
+    .unary_ms = 10000,
+    .quiet_ms = 20000,
+    .relist_ms = 3600000,
+    .list_spread_ms = 1000,
+    .reauth_spread_ms = 2000,
+    .lease_ttl_s = 60,
+    .lease_spread_ms = 60000,
+    .txn_ops = 100,
+    .txn_gap_ms = 500,
+    .pause_ms = 300000,
+    .stale_ms = 10000,
+    .reput_ms = 10000,
+    .history = 400,
+    .look_ms = 1500,
+};
+
+void bc_etcd_random_seed(struct bc_etcd_random *random, uint64_t seed) {
+  random->state = seed;
+  if (seed == 0) {
+    (void)!getrandom(&random->state, sizeof random->state, 0);
+  }
+}
+
+int64_t bc_etcd_random(struct bc_etcd_random *random, int64_t most) {
+  random->state += 0x9e3779b97f4a7c15U;
+  uint64_t z = random->state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+  z ^= z >> 31;
+  return most <= 0 ? 0 : (int64_t)(z % ((uint64_t)most + 1));
+}
+
+int64_t bc_etcd_backoff_next(struct bc_etcd_backoff *backoff, const struct bc_etcd_tuning *tuning,
+                             struct bc_etcd_random *random, struct bc_mono now) {
+  if (bc_mono_is_set(backoff->healthy_since) && bc_mono_ms_between(backoff->healthy_since, now) >= tuning->healthy_ms) {
+    backoff->failures = 0;
+  }
+  backoff->healthy_since = (struct bc_mono){0};
+  int64_t bound = tuning->backoff_ms;
+  for (unsigned i = 0; i < backoff->failures && bound < tuning->backoff_most_ms; i++) {
+    bound *= 2;
+  }
+  bound = bound < tuning->backoff_most_ms ? bound : tuning->backoff_most_ms;
+  backoff->failures += backoff->failures < 1000 ? 1 : 0;
+  return bc_etcd_random(random, bound);
+}
+
+void bc_etcd_backoff_healthy(struct bc_etcd_backoff *backoff, struct bc_mono now) {
+  if (!bc_mono_is_set(backoff->healthy_since)) {
+    backoff->healthy_since = now;
+  }
+}
+
+static char *common_join(const char *a, const char *b, const char *c, const char *d) {
+  struct bc_buf text;
+  bc_buf_init(&text, BC_LIMIT_KEY_BYTES);
+  bc_buf_add_text(&text, a);
+  bc_buf_add_text(&text, b);
+  bc_buf_add_text(&text, c);
+  bc_buf_add_text(&text, d);
+  return bc_buf_take(&text);
+}
+
+void bc_etcd_names_init(struct bc_etcd_names *names, const char *prefix, const char *node) {
+  struct bc_str base = bc_str_of(prefix);
+  while (base.len > 0 && base.at[base.len - 1] == '/') {
+    base.len--;
+  }
+  char *root = bc_mem_copy_text(base.at, base.len);
+  names->prefix = common_join(root, "/", "", "");
+  free(root);
+  /* Listed in this order: who knows the subscription can act on each route that the list has told. */
+  names->ranges[BC_ETCD_RANGE_NODE] = common_join(names->prefix, "node/", node, "/");
+  names->ranges[BC_ETCD_RANGE_ROUTES] = common_join(names->prefix, "routes/", "", "");
+  names->own_dirs[0] = common_join("node/", node, "/neighbors/", "");
+  names->own_dirs[1] = common_join("node/", node, "/routes/", "");
+  names->own_status = common_join("node/", node, "/status", "");
+}
+
+void bc_etcd_names_fini(struct bc_etcd_names *names) {
+  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
+    free(names->ranges[i]);
+    free(names->own_dirs[i]);
+  }
+  free(names->prefix);
+  free(names->own_status);
+}
+
+struct bc_str bc_etcd_names_relative(const struct bc_etcd_names *names, struct bc_str key) {
+  size_t len = strlen(names->prefix);
+  if (!bc_str_starts(key, names->prefix)) {
+    return (struct bc_str){.at = NULL, .len = 0};
+  }
+  return (struct bc_str){.at = key.at + len, .len = key.len - len};
+}
+
+bool bc_etcd_names_is_own(const struct bc_etcd_names *names, struct bc_str key) {
+  return bc_str_is(key, names->own_status) || bc_str_starts(key, names->own_dirs[0]) ||
+         bc_str_starts(key, names->own_dirs[1]);
+}
