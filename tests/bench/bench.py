@@ -139,7 +139,6 @@ def start_with(routes):
         settled_s = time.monotonic() - begun
         pid = lab.pid_of("core")
         cpu = cpu_seconds(pid)
-        lab.wait_for(lambda: len(lab.get_prefix(f"node/{NODE}/routes/")) == routes, 600, "all states are published", interval=0.2)
         last = f"routes/r{routes - 1:06d}/config".encode()
         lab.wait_for(lambda: last in (lab.state / "lastgood").read_bytes(), 60, "the last known good is saved")
         rss = lab.rss_kib(pid)
