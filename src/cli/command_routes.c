@@ -150,9 +150,24 @@ static void routes_print(const json_t *answer) {
   bc_screen_table_free(table);
 }
 
+/* The daemon looks for these alone; one that ignores `name`, or takes not so many, tells all. */
+static json_t *routes_request(const struct bc_settings *settings) {
+  enum { ROUTES_NAMES = 64 };
+  json_t *request = bc_client_request("routes");
+  json_t *names = json_array();
+  for (int i = 0; i < settings->word_count; i++) {
+    (void)json_array_append_new(names, json_string(settings->words[i]));
+  }
+  if (json_array_size(names) == (size_t)settings->word_count && settings->word_count <= ROUTES_NAMES) {
+    (void)json_object_set(request, "name", names);
+  }
+  json_decref(names);
+  return request;
+}
+
 static int routes_print_chosen(const struct bc_settings *settings) {
   json_t *answer;
-  int code = bc_client_ask_for_part(settings, bc_client_request("routes"), &answer);
+  int code = bc_client_ask_for_part(settings, routes_request(settings), &answer);
   if (answer == NULL) {
     return code;
   }
