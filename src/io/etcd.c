@@ -318,6 +318,10 @@ static void etcd_on_watch_ended(void *arg, struct bc_etcd_watch *watch, enum bc_
   case BC_ETCD_WATCH_ODD:
     etcd_start_check(etcd, true);
     break;
+  case BC_ETCD_WATCH_TOO_LARGE:
+    etcd->need_list = true;
+    etcd_fail(etcd, reply);
+    break;
   default:
     if (reply->error.trouble == BC_ETCD_TROUBLE_AUTH && etcd->backoff.failures < AUTH_TRIES) {
       bc_etcd_link_drop_token(etcd->link);

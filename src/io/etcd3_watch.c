@@ -154,8 +154,8 @@ static bool watch_take_object(struct etcd3_watch *watch, struct bc_str object) {
     return false;
   }
   if (watch->held_bytes > BC_LIMIT_ETCD_OBJECT_BYTES) {
-    /* The same revision would be as large again: a list, page by page, is not. */
-    bc_etcd_watch_end(&watch->base, BC_ETCD_WATCH_COMPACTED, NULL);
+    bc_etcd_watch_give_up(&watch->base, BC_ETCD_WATCH_TOO_LARGE, BC_ERR_LIMIT,
+                          "one revision of etcd holds more changes than fit");
     return false;
   }
   if (answer.events == 0 && !answer.created && !answer.fragment && answer.header.revision >= watch->base.next) {
@@ -175,10 +175,10 @@ static void watch_on_bytes(void *arg, struct bc_str bytes) {
       return;
     }
   }
-  if (err != BC_ERR_AGAIN) {
-    bc_etcd_watch_fail(&watch->base, err,
-                       err == BC_ERR_LIMIT ? "etcd's watch sends an object without end"
-                                           : "etcd's watch sends no JSON objects");
+  if (err == BC_ERR_LIMIT) {
+    bc_etcd_watch_give_up(&watch->base, BC_ETCD_WATCH_TOO_LARGE, err, "etcd's watch sends an object without end");
+  } else if (err != BC_ERR_AGAIN) {
+    bc_etcd_watch_fail(&watch->base, err, "etcd's watch sends no JSON objects");
   }
 }
 

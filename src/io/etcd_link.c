@@ -31,6 +31,7 @@ struct bc_etcd_call {
   size_t endpoint;
   bool has_body;
   bool has_deadline;
+  bool is_grpc;
   struct bc_etcd_header header;
   bc_etcd_bytes_fn *on_bytes;
   bc_etcd_head_fn *on_head;
@@ -44,6 +45,7 @@ struct bc_etcd_call {
 };
 
 struct bc_etcd_link {
+  struct bc_loop *loop;
   bool is_v2;
   const struct bc_etcd_tuning *tuning;
   struct bc_etcd_random *random;
@@ -303,6 +305,24 @@ static void link_on_done(void *arg, const struct bc_http_result *result) {
   bc_buf_free(&answer);
 }
 
+/* The words of a refusal are not read: the gateway says the same. */
+static void link_on_grpc_done(void *arg, const struct bc_http_result *result) {
+  struct bc_etcd_call *call = arg;
+  const char *status = bc_http_trailer(call->http, "grpc-status");
+  struct bc_etcd_reply reply;
+  struct bc_buf answer = call->answer;
+  bc_buf_init(&call->answer, 0);
+  call->http = NULL;
+  link_read_end(call->owner, result, &answer, &reply);
+  if ((reply.err == BC_ERR_OK || reply.err == BC_ERR_REFUSED) && (status == NULL || strcmp(status, "0") != 0)) {
+    reply.err = status == NULL ? BC_ERR_UNSUPPORTED : BC_ERR_REFUSED;
+    bc_fault_set(&reply.error.fault, 0, "gRPC: status %s", status == NULL ? "none" : status);
+  }
+  reply.body = bc_buf_str(&answer);
+  link_finish(call, &reply);
+  bc_buf_free(&answer);
+}
+
 /* v2: the server says at once where it stands; the body of a poll may come much later. */
 static void link_on_head(void *arg, int status, const struct bc_http_call *http) {
   struct bc_etcd_call *call = arg;
@@ -319,7 +339,10 @@ static void link_add_headers(const struct bc_etcd_call *call, const char *header
   const struct bc_etcd_link *link = call->owner;
   size_t used = 0;
   if (!link->is_v2) {
-    headers[used++] = "Content-Type: application/json";
+    headers[used++] = call->is_grpc ? "Content-Type: application/grpc" : "Content-Type: application/json";
+  }
+  if (call->is_grpc) {
+    headers[used++] = "TE: trailers";
   }
   if (call->on_bytes != NULL) {
     /* Without it, a member that lost the majority goes on as if nothing ever changed. */
@@ -346,8 +369,8 @@ static void link_send(struct bc_etcd_call *call) {
   link_add_headers(call, headers, &authorization);
   /* 3.2 and 3.3 know this one path only below kv/. */
   bool below_kv = !link->is_v2 && strcmp(call->path, "/lease/revoke") == 0 && strcmp(endpoint->api, "/v3") != 0;
-  bc_buf_add_format(&url, "%s%s%s%s", link->options.urls[call->endpoint], endpoint->api, below_kv ? "/kv" : "",
-                    call->path);
+  bc_buf_add_format(&url, "%s%s%s%s", link->options.urls[call->endpoint], call->is_grpc ? "" : endpoint->api,
+                    below_kv ? "/kv" : "", call->path);
   call->login = link->login_number;
   call->http = bc_http_start(
       link->http, &(struct bc_http_request){.url = url.data,
@@ -355,10 +378,11 @@ static void link_send(struct bc_etcd_call *call) {
                                             .method = call->method,
                                             .body = call->has_body ? bc_buf_str(&call->body) : (struct bc_str){0},
                                             .timeout_ms = call->has_deadline ? link->tuning->unary_ms : 0,
-                                            .own_connection = call->on_bytes != NULL,
+                                            .own_connection = call->on_bytes != NULL || call->is_grpc,
+                                            .is_http2 = call->is_grpc,
                                             .on_head = link->is_v2 ? link_on_head : NULL,
                                             .on_body = link_on_body,
-                                            .on_done = link_on_done,
+                                            .on_done = call->is_grpc ? link_on_grpc_done : link_on_done,
                                             .arg = call});
   bc_buf_free(&url);
   bc_buf_free(&authorization);
@@ -396,6 +420,14 @@ static struct bc_etcd_call *link_new_call(struct bc_etcd_link *link, const char 
 struct bc_etcd_call *bc_etcd_link_call(struct bc_etcd_link *link, const char *path, struct bc_str body,
                                        bc_etcd_reply_fn *fn, void *arg) {
   struct bc_etcd_call *call = link_new_call(link, path, body, fn, arg);
+  link_advance(call);
+  return call;
+}
+
+struct bc_etcd_call *bc_etcd_link_grpc(struct bc_etcd_link *link, const char *method, struct bc_str body,
+                                       bc_etcd_reply_fn *fn, void *arg) {
+  struct bc_etcd_call *call = link_new_call(link, method, body, fn, arg);
+  call->is_grpc = true;
   link_advance(call);
   return call;
 }
@@ -443,6 +475,10 @@ void bc_etcd_link_next(struct bc_etcd_link *link) {
 
 void bc_etcd_link_select(struct bc_etcd_link *link, size_t endpoint) {
   link->current = endpoint;
+}
+
+struct bc_loop *bc_etcd_link_loop(const struct bc_etcd_link *link) {
+  return link->loop;
 }
 
 size_t bc_etcd_link_count(const struct bc_etcd_link *link) {
@@ -509,6 +545,7 @@ enum bc_err bc_etcd_link_open(struct bc_loop *loop, enum bc_store_type type, con
     return err;
   }
   struct bc_etcd_link *link = bc_mem_new(1, sizeof *link);
+  link->loop = loop;
   link->is_v2 = type == BC_STORE_TYPE_ETCD_V2;
   link->tuning = tuning;
   link->random = random;

@@ -38,6 +38,11 @@ void bc_etcd_link_close(struct bc_etcd_link *link);
  * ("/kv/range"). The call is valid until fn. */
 struct bc_etcd_call *bc_etcd_link_call(struct bc_etcd_link *link, const char *path, struct bc_str body,
                                        bc_etcd_reply_fn *fn, void *arg);
+/* One call of etcd's own gRPC API, which lies beside the gateway: `method` "/etcdserverpb.KV/Range"; `body` and the
+ * answer are gRPC frames. OK: grpc-status 0. UNSUPPORTED: nobody on the way spoke gRPC. REFUSED: another status; ask
+ * the gateway, whose words are understood. */
+struct bc_etcd_call *bc_etcd_link_grpc(struct bc_etcd_link *link, const char *method, struct bc_str body,
+                                       bc_etcd_reply_fn *fn, void *arg);
 /* A watch on a connection of its own, without deadline; on_bytes gets what comes; fn tells the end (OK
  * with an empty body: the server closed it properly). */
 struct bc_etcd_call *bc_etcd_link_stream(struct bc_etcd_link *link, const char *path, struct bc_str body,
@@ -57,6 +62,7 @@ void bc_etcd_link_cancel(struct bc_etcd_call *call);
 void bc_etcd_link_next(struct bc_etcd_link *link);
 /* This one (below the count) for calls from now on. */
 void bc_etcd_link_select(struct bc_etcd_link *link, size_t endpoint);
+struct bc_loop *bc_etcd_link_loop(const struct bc_etcd_link *link);
 size_t bc_etcd_link_count(const struct bc_etcd_link *link);
 const char *bc_etcd_link_endpoint(const struct bc_etcd_link *link);
 /* Forgets the token: one of another cluster or history makes requests hang. */

@@ -365,7 +365,7 @@ void bc_etcd_publish_list_end(struct bc_etcd_publish *publish, uint64_t revision
     }
     if (entry->want == NULL && entry->stale && entry->place != BC_ETCD_PLACE_IN_FLIGHT) {
       publish_drop(publish, entry);
-    } else if (entry->want != NULL && (entry->revision <= revision || entry->place != BC_ETCD_PLACE_CLEAN)) {
+    } else if (entry->want != NULL && entry->revision <= revision) {
       publish_lose(publish);
       publish_repair(publish, entry);
     }

@@ -54,10 +54,14 @@ void bc_etcd_watch_end(struct bc_etcd_watch *watch, enum bc_etcd_watch_end end, 
   watch->setup.handler->ended(watch->setup.handler->arg, watch, end, reply);
 }
 
-void bc_etcd_watch_fail(struct bc_etcd_watch *watch, enum bc_err err, const char *text) {
+void bc_etcd_watch_give_up(struct bc_etcd_watch *watch, enum bc_etcd_watch_end end, enum bc_err err, const char *text) {
   struct bc_etcd_reply reply = {.err = err, .error = {.code = -1}};
   bc_fault_set(&reply.error.fault, 0, "%s", text);
-  bc_etcd_watch_end(watch, BC_ETCD_WATCH_FAILED, &reply);
+  bc_etcd_watch_end(watch, end, &reply);
+}
+
+void bc_etcd_watch_fail(struct bc_etcd_watch *watch, enum bc_err err, const char *text) {
+  bc_etcd_watch_give_up(watch, BC_ETCD_WATCH_FAILED, err, text);
 }
 
 void bc_etcd_watch_confirm(struct bc_etcd_watch *watch) {

@@ -9,8 +9,9 @@
 
 enum bc_etcd_watch_end {
   BC_ETCD_WATCH_LIFE,      /* open it again where it stands: nothing is lost */
-  BC_ETCD_WATCH_COMPACTED, /* the revisions it needs are gone, or too large: only a list helps */
+  BC_ETCD_WATCH_COMPACTED, /* the revisions it needs are gone: only a list helps */
   BC_ETCD_WATCH_ODD,       /* the server's revision is lower than what it told before, or its cluster another */
+  BC_ETCD_WATCH_TOO_LARGE, /* what comes next does not fit, and would not again: only a list, page by page, helps */
   BC_ETCD_WATCH_FAILED,
 };
 
@@ -21,7 +22,7 @@ struct bc_etcd_watch_handler {
   /* Each event of complete revisions in order, then `applied`. */
   void (*change)(void *arg, const struct bc_etcd_kv *kv);
   void (*applied)(void *arg, uint64_t revision);
-  /* The watch is over; `reply` says why (only for FAILED). */
+  /* The watch is over; `reply` says why (only for TOO_LARGE and FAILED). */
   void (*ended)(void *arg, struct bc_etcd_watch *watch, enum bc_etcd_watch_end end, const struct bc_etcd_reply *reply);
 };
 
@@ -73,6 +74,7 @@ extern const struct bc_etcd_watch_kind bc_etcd2_watch_kind;
 /* Stops the watch and tells its end. */
 void bc_etcd_watch_end(struct bc_etcd_watch *watch, enum bc_etcd_watch_end end, const struct bc_etcd_reply *reply);
 void bc_etcd_watch_fail(struct bc_etcd_watch *watch, enum bc_err err, const char *text);
+void bc_etcd_watch_give_up(struct bc_etcd_watch *watch, enum bc_etcd_watch_end end, enum bc_err err, const char *text);
 /* The server has confirmed the watch: its life begins. */
 void bc_etcd_watch_confirm(struct bc_etcd_watch *watch);
 

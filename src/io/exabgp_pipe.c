@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -27,8 +28,9 @@ struct bc_exabgp_pipe {
   struct bc_buf in;              /* lines not handed out, the last one mostly incomplete */
   size_t scanned;                /* bytes of `in` that are known to hold no line break */
   bool is_skipping;              /* inside a line that was too long */
-  struct bc_buf out;             /* the rest of a line that was begun */
-  bool wants_room;               /* a write returned AGAIN */
+  uint64_t skipped;
+  struct bc_buf out; /* the rest of a line that was begun */
+  bool wants_room;   /* a write returned AGAIN */
   bool is_closed;
   unsigned calls; /* of the handler, under way */
   bool is_freed;
@@ -72,6 +74,14 @@ static void pipe_on_closed(void *arg) {
   (void)pipe_leave(pipe);
 }
 
+static void pipe_note_skipped(struct bc_exabgp_pipe *pipe) {
+  if (pipe->skipped++ == 0) {
+    bc_log(BC_LOG_WARNING,
+           "a line from ExaBGP is longer than %d bytes and not read: what it told is not known (status counts them)",
+           BC_LIMIT_EXABGP_LINE_BYTES);
+  }
+}
+
 /* Hands out the complete lines; false when the handler freed the pipe. */
 static bool pipe_hand_out(struct bc_exabgp_pipe *pipe) {
   size_t start = 0;
@@ -88,11 +98,16 @@ static bool pipe_hand_out(struct bc_exabgp_pipe *pipe) {
       if (pipe->is_freed) {
         return false;
       }
+    } else {
+      pipe_note_skipped(pipe);
     }
   }
   bc_buf_consume(&pipe->in, start);
   pipe->scanned = pipe->in.len;
   if (pipe->is_skipping || pipe->in.len > BC_LIMIT_EXABGP_LINE_BYTES) {
+    if (!pipe->is_skipping) {
+      pipe_note_skipped(pipe);
+    }
     pipe->is_skipping = true;
     bc_buf_clear(&pipe->in);
     pipe->scanned = 0;
@@ -238,4 +253,8 @@ enum bc_err bc_exabgp_pipe_write(struct bc_exabgp_pipe *pipe, struct bc_str line
 
 size_t bc_exabgp_pipe_pending_bytes(const struct bc_exabgp_pipe *pipe) {
   return pipe->out.len;
+}
+
+uint64_t bc_exabgp_pipe_skipped(const struct bc_exabgp_pipe *pipe) {
+  return pipe == NULL ? 0 : pipe->skipped;
 }

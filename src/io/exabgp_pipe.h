@@ -32,8 +32,8 @@ struct bc_exabgp_pipe;
 /* Any of these may free the pipe. */
 struct bc_exabgp_pipe_handler {
   void *arg;
-  /* One line without its line break; any bytes; valid until it returns. After a restart of core the first one may be
-   * the rest of a line. */
+  /* One line without its line break; any bytes, at most BC_LIMIT_EXABGP_LINE_BYTES; valid until it returns. After a
+   * restart of core the first one may be the rest of a line. */
   void (*line)(void *arg, struct bc_str line);
   /* Once: the end of fd 0, or fd 1 has no reader any more. No call follows it. */
   void (*closed)(void *arg);
@@ -60,7 +60,12 @@ void bc_exabgp_pipe_free(struct bc_exabgp_pipe *pipe);
  * BC_ERR_CLOSED  nobody reads any more; `closed` comes in the next turn, or came */
 BC_MUST_CHECK enum bc_err bc_exabgp_pipe_write(struct bc_exabgp_pipe *pipe, struct bc_str line);
 
-/* Bytes of a line that was begun and not ended: end the process only when this is 0. */
+/* Bytes of a line that was begun and not ended: the process better ends when this is 0. One that cannot wait leaves a
+ * torn line, which the seal of the next pipe makes ExaBGP refuse. */
 size_t bc_exabgp_pipe_pending_bytes(const struct bc_exabgp_pipe *pipe);
+
+/* Lines that were longer than BC_LIMIT_EXABGP_LINE_BYTES and so not handed out; the first one is told in the log. NULL:
+ * 0. */
+uint64_t bc_exabgp_pipe_skipped(const struct bc_exabgp_pipe *pipe);
 
 #endif

@@ -316,12 +316,16 @@ static int http_set_up_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
   return CURL_SOCKOPT_OK;
 }
 
-static void http_set_transport(const struct bc_http *http, CURL *easy) {
+static void http_set_transport(const struct bc_http *http, CURL *easy, const struct bc_http_request *request) {
+  bool is_tls = strncmp(request->url, "https:", 6) == 0;
+  long version = !request->is_http2 ? CURL_HTTP_VERSION_1_1
+                 : is_tls           ? CURL_HTTP_VERSION_2TLS
+                                    : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
   (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
   (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)HTTP_CONNECT_MS);
   (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
@@ -358,7 +362,7 @@ struct bc_http_call *bc_http_start(struct bc_http *http, const struct bc_http_re
     call->headers = curl_slist_append(call->headers, request->headers[i]);
   }
   CURL *easy = call->easy;
-  http_set_transport(http, easy);
+  http_set_transport(http, easy, request);
   (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
   (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
   (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
@@ -385,10 +389,18 @@ struct bc_http_call *bc_http_start(struct bc_http *http, const struct bc_http_re
   return call;
 }
 
-const char *bc_http_header(const struct bc_http_call *call, const char *name) {
+static const char *http_find_header(const struct bc_http_call *call, const char *name, unsigned origins) {
   struct curl_header *header;
-  CURLHcode code = curl_easy_header(call->easy, name, 0, CURLH_HEADER, -1, &header);
+  CURLHcode code = curl_easy_header(call->easy, name, 0, origins, -1, &header);
   return code == CURLHE_OK ? header->value : NULL;
+}
+
+const char *bc_http_header(const struct bc_http_call *call, const char *name) {
+  return http_find_header(call, name, CURLH_HEADER);
+}
+
+const char *bc_http_trailer(const struct bc_http_call *call, const char *name) {
+  return http_find_header(call, name, CURLH_HEADER | CURLH_TRAILER);
 }
 
 void bc_http_cancel(struct bc_http_call *call) {

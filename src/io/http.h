@@ -1,6 +1,6 @@
 /* HTTP requests on the loop, by libcurl: for etcd. Plain HTTP/1.1 (so that every stream has a
- * connection of its own), http and https only, no proxy from the environment, no redirects, no cookies,
- * connect within 3 s, TCP keepalive 30/10/3.
+ * connection of its own) or, for gRPC, HTTP/2; http and https only, no proxy from the environment, no redirects, no
+ * cookies, connect within 3 s, TCP keepalive 30/10/3.
  *
  * Names in URLs are resolved by libcurl's resolver thread, which is not waited for. No callback comes
  * from inside libcurl: each may start and cancel calls and free the client. */
@@ -46,6 +46,7 @@ struct bc_http_request {
   struct bc_str body;         /* `at` NULL: none. A form unless a header says otherwise */
   int64_t timeout_ms;         /* for all of it; 0: none */
   bool own_connection;        /* neither takes nor leaves a connection that others use */
+  bool is_http2;              /* to http:// without asking whether it is spoken there */
   bc_http_head_fn *on_head;   /* may be NULL */
   bc_http_body_fn *on_body;
   bc_http_done_fn *on_done;
@@ -62,6 +63,8 @@ void bc_http_free(struct bc_http *http);
 struct bc_http_call *bc_http_start(struct bc_http *http, const struct bc_http_request *request);
 /* A header of the answer, NULL when there is none; valid during bc_http_head_fn. */
 const char *bc_http_header(const struct bc_http_call *call, const char *name);
+/* The same of its trailers or its head; valid during bc_http_done_fn. */
+const char *bc_http_trailer(const struct bc_http_call *call, const char *name);
 /* No callback afterwards. NULL is allowed. */
 void bc_http_cancel(struct bc_http_call *call);
 

@@ -1,26 +1,12 @@
 #include "proto/etcd2_answer.h"
 
+#include "proto/etcd_json.h"
+
 #include <jansson.h>
 #include <string.h>
 
 /* No key of ours lies deeper than seven; anybody may make directories. */
 enum { ANSWER_DEPTH = 64 };
-
-static json_t *answer_load(struct bc_str body, struct bc_fault *fault) {
-  json_error_t error;
-  /* Somebody's value may hold a NUL byte: that is a fault of this value, not of the list. */
-  json_t *root = body.len == 0 ? NULL : json_loadb(body.at, body.len, JSON_ALLOW_NUL, &error);
-  if (root == NULL) {
-    bc_fault_set(fault, 0, "etcd's answer is not JSON: %s", body.len == 0 ? "it is empty" : error.text);
-    return NULL;
-  }
-  if (!json_is_object(root)) {
-    bc_fault_set(fault, 0, "etcd's answer is not a JSON object");
-    json_decref(root);
-    return NULL;
-  }
-  return root;
-}
 
 /* Absent = empty. */
 static bool answer_text(const json_t *object, const char *name, struct bc_str *text) {
@@ -72,7 +58,7 @@ static enum bc_err answer_walk(const json_t *node, unsigned depth, bc_etcd_kv_fn
 }
 
 enum bc_err bc_etcd2_answer_list(struct bc_str body, bc_etcd_kv_fn *fn, void *arg, struct bc_fault *fault) {
-  json_t *root = answer_load(body, fault);
+  json_t *root = bc_etcd_json_load(body, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }
@@ -84,7 +70,7 @@ enum bc_err bc_etcd2_answer_list(struct bc_str body, bc_etcd_kv_fn *fn, void *ar
 enum bc_err bc_etcd2_answer_has_nodes(struct bc_str body, bool *has_nodes, struct bc_fault *fault) {
   struct bc_etcd_kv kv;
   *has_nodes = false;
-  json_t *root = answer_load(body, fault);
+  json_t *root = bc_etcd_json_load(body, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }
@@ -138,7 +124,7 @@ static enum bc_err answer_read_event(const json_t *root, bc_etcd_kv_fn *fn, void
 }
 
 enum bc_err bc_etcd2_answer_event(struct bc_str body, bc_etcd_kv_fn *fn, void *arg, struct bc_fault *fault) {
-  json_t *root = answer_load(body, fault);
+  json_t *root = bc_etcd_json_load(body, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }
@@ -192,7 +178,7 @@ void bc_etcd2_answer_error(int http_status, struct bc_str body, struct bc_etcd_e
   struct bc_str cause = {.at = "", .len = 0};
   json_int_t code = 0;
   *error = (struct bc_etcd_error){.code = -1};
-  json_t *root = answer_load(body, NULL);
+  json_t *root = bc_etcd_json_load(body, NULL);
   if (root != NULL) {
     (void)answer_text(root, "message", &message);
     (void)answer_text(root, "cause", &cause);

@@ -1,26 +1,14 @@
 #include "proto/etcd_answer.h"
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "proto/base64.h"
+#include "proto/etcd_json.h"
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-static json_t *etcd_answer_load(struct bc_str body, struct bc_fault *fault) {
-  json_error_t error;
-  json_t *root = body.len == 0 ? NULL : json_loadb(body.at, body.len, 0, &error);
-  if (root == NULL) {
-    bc_fault_set(fault, 0, "etcd's answer is not JSON: %s", body.len == 0 ? "it is empty" : error.text);
-    return NULL;
-  }
-  if (!json_is_object(root)) {
-    bc_fault_set(fault, 0, "etcd's answer is not a JSON object");
-    json_decref(root);
-    return NULL;
-  }
-  return root;
-}
 
 /* Absent = 0; a string of digits or a number; anything else is an error. */
 static enum bc_err etcd_answer_number(const json_t *object, const char *name, uint64_t *number,
@@ -88,30 +76,27 @@ static void etcd_answer_scratch_free(struct etcd_answer_scratch *scratch) {
   bc_buf_free(&scratch->value);
 }
 
-static enum bc_err etcd_answer_kv(const json_t *json, struct etcd_answer_scratch *scratch, bool deleted,
-                                  bc_etcd_kv_fn *fn, void *arg, struct bc_fault *fault) {
-  struct bc_etcd_kv kv = {.deleted = deleted};
+static enum bc_err etcd_answer_kv(const json_t *json, struct etcd_answer_scratch *scratch, struct bc_etcd_kv *kv,
+                                  struct bc_fault *fault) {
+  *kv = (struct bc_etcd_kv){.deleted = false};
   if (!json_is_object(json)) {
     bc_fault_set(fault, 0, "etcd's answer: a key without \"kv\"");
     return BC_ERR_PROTOCOL;
   }
   if (etcd_answer_bytes(json, "key", &scratch->key, fault) != BC_ERR_OK ||
       etcd_answer_bytes(json, "value", &scratch->value, fault) != BC_ERR_OK ||
-      etcd_answer_number(json, "mod_revision", &kv.mod_revision, fault) != BC_ERR_OK) {
+      etcd_answer_number(json, "mod_revision", &kv->mod_revision, fault) != BC_ERR_OK) {
     return BC_ERR_PROTOCOL;
   }
-  if (etcd_answer_number(json, "lease", &kv.lease, NULL) != BC_ERR_OK) {
-    kv.lease = UINT64_MAX; /* a client may choose a negative one: not ours */
+  if (etcd_answer_number(json, "lease", &kv->lease, NULL) != BC_ERR_OK) {
+    kv->lease = UINT64_MAX; /* a client may choose a negative one: not ours */
   }
-  if (scratch->key.len == 0 || kv.mod_revision == 0) {
+  if (scratch->key.len == 0 || kv->mod_revision == 0) {
     bc_fault_set(fault, 0, "etcd's answer: a key without a name or a revision");
     return BC_ERR_PROTOCOL;
   }
-  kv.key = bc_buf_str(&scratch->key);
-  kv.value = bc_buf_str(&scratch->value);
-  if (fn != NULL) {
-    fn(arg, &kv);
-  }
+  kv->key = bc_buf_str(&scratch->key);
+  kv->value = bc_buf_str(&scratch->value);
   return BC_ERR_OK;
 }
 
@@ -127,12 +112,18 @@ static enum bc_err etcd_answer_array(const json_t *object, const char *name, jso
   return BC_ERR_OK;
 }
 
-static enum bc_err etcd_answer_read_range(const json_t *root, struct bc_etcd_range_answer *answer, bc_etcd_kv_fn *fn,
-                                          void *arg, struct bc_fault *fault) {
+struct bc_etcd_range_reader {
+  json_t *root;
   json_t *kvs;
+  size_t at;
+  struct etcd_answer_scratch scratch;
+};
+
+static enum bc_err etcd_answer_read_range(const json_t *root, struct bc_etcd_range_answer *answer, json_t **kvs,
+                                          struct bc_fault *fault) {
   if (etcd_answer_header(root, &answer->header, fault) != BC_ERR_OK ||
       etcd_answer_number(root, "count", &answer->count, fault) != BC_ERR_OK ||
-      etcd_answer_array(root, "kvs", &kvs, fault) != BC_ERR_OK) {
+      etcd_answer_array(root, "kvs", kvs, fault) != BC_ERR_OK) {
     return BC_ERR_PROTOCOL;
   }
   if (answer->header.revision == 0) {
@@ -140,31 +131,59 @@ static enum bc_err etcd_answer_read_range(const json_t *root, struct bc_etcd_ran
     return BC_ERR_PROTOCOL;
   }
   answer->more = json_is_true(json_object_get(root, "more"));
-  struct etcd_answer_scratch scratch;
-  etcd_answer_scratch_init(&scratch);
-  enum bc_err err = BC_ERR_OK;
-  for (size_t i = 0; i < json_array_size(kvs) && err == BC_ERR_OK; i++) {
-    err = etcd_answer_kv(json_array_get(kvs, i), &scratch, false, fn, arg, fault);
+  return BC_ERR_OK;
+}
+
+enum bc_err bc_etcd_range_open(struct bc_str body, struct bc_etcd_range_answer *answer,
+                               struct bc_etcd_range_reader **reader, struct bc_fault *fault) {
+  json_t *kvs;
+  *answer = (struct bc_etcd_range_answer){.count = 0};
+  *reader = NULL;
+  json_t *root = bc_etcd_json_load(body, fault);
+  if (root == NULL || etcd_answer_read_range(root, answer, &kvs, fault) != BC_ERR_OK) {
+    json_decref(root);
+    return BC_ERR_PROTOCOL;
   }
-  etcd_answer_scratch_free(&scratch);
-  return err;
+  *reader = bc_mem_new(1, sizeof **reader);
+  (*reader)->root = root;
+  (*reader)->kvs = kvs;
+  etcd_answer_scratch_init(&(*reader)->scratch);
+  return BC_ERR_OK;
+}
+
+enum bc_err bc_etcd_range_next(struct bc_etcd_range_reader *reader, struct bc_etcd_kv *kv, struct bc_fault *fault) {
+  if (reader->at == json_array_size(reader->kvs)) {
+    *kv = (struct bc_etcd_kv){.deleted = false};
+    return BC_ERR_OK;
+  }
+  return etcd_answer_kv(json_array_get(reader->kvs, reader->at++), &reader->scratch, kv, fault);
+}
+
+void bc_etcd_range_close(struct bc_etcd_range_reader *reader) {
+  if (reader != NULL) {
+    json_decref(reader->root);
+    etcd_answer_scratch_free(&reader->scratch);
+    free(reader);
+  }
 }
 
 enum bc_err bc_etcd_answer_range(struct bc_str body, struct bc_etcd_range_answer *answer, bc_etcd_kv_fn *fn, void *arg,
                                  struct bc_fault *fault) {
-  *answer = (struct bc_etcd_range_answer){.count = 0};
-  json_t *root = etcd_answer_load(body, fault);
-  if (root == NULL) {
-    return BC_ERR_PROTOCOL;
+  struct bc_etcd_range_reader *reader;
+  struct bc_etcd_kv kv = {.deleted = false};
+  enum bc_err err = bc_etcd_range_open(body, answer, &reader, fault);
+  while (err == BC_ERR_OK && (err = bc_etcd_range_next(reader, &kv, fault)) == BC_ERR_OK && kv.key.len > 0) {
+    if (fn != NULL) {
+      fn(arg, &kv);
+    }
   }
-  enum bc_err err = etcd_answer_read_range(root, answer, fn, arg, fault);
-  json_decref(root);
+  bc_etcd_range_close(reader);
   return err;
 }
 
 enum bc_err bc_etcd_answer_write(struct bc_str body, struct bc_etcd_header *header, struct bc_fault *fault) {
   *header = (struct bc_etcd_header){.revision = 0};
-  json_t *root = etcd_answer_load(body, fault);
+  json_t *root = bc_etcd_json_load(body, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }
@@ -175,7 +194,7 @@ enum bc_err bc_etcd_answer_write(struct bc_str body, struct bc_etcd_header *head
 
 enum bc_err bc_etcd_answer_lease(struct bc_str body, struct bc_etcd_lease_answer *answer, struct bc_fault *fault) {
   *answer = (struct bc_etcd_lease_answer){.lease = 0};
-  json_t *root = etcd_answer_load(body, fault);
+  json_t *root = bc_etcd_json_load(body, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }
@@ -195,7 +214,7 @@ enum bc_err bc_etcd_answer_lease(struct bc_str body, struct bc_etcd_lease_answer
 }
 
 enum bc_err bc_etcd_answer_token(struct bc_str body, struct bc_buf *token, struct bc_fault *fault) {
-  json_t *root = etcd_answer_load(body, fault);
+  json_t *root = bc_etcd_json_load(body, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }
@@ -212,7 +231,7 @@ enum bc_err bc_etcd_answer_token(struct bc_str body, struct bc_buf *token, struc
 }
 
 void bc_etcd_answer_version_text(struct bc_str body, char text[static BC_ETCD_VERSION_BYTES]) {
-  json_t *root = etcd_answer_load(body, NULL);
+  json_t *root = bc_etcd_json_load(body, NULL);
   const char *version = json_string_value(json_object_get(root, "etcdserver"));
   bool is_usable = version != NULL && version[0] != '\0' && bc_str_is_printable(bc_str_of(version));
   (void)snprintf(text, BC_ETCD_VERSION_BYTES, "%s", is_usable ? version : "?");
@@ -242,7 +261,7 @@ void bc_etcd_answer_no_api(const char *version, bool wants_v2, struct bc_fault *
 }
 
 enum bc_err bc_etcd_answer_version(struct bc_str body, const char **prefix, struct bc_fault *fault) {
-  json_t *root = etcd_answer_load(body, fault);
+  json_t *root = bc_etcd_json_load(body, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }
@@ -273,7 +292,13 @@ static enum bc_err etcd_answer_event(const json_t *event, struct etcd_answer_scr
     bc_fault_set(fault, 0, "etcd's watch: an event of an unknown type");
     return BC_ERR_PROTOCOL;
   }
-  return etcd_answer_kv(json_object_get(event, "kv"), scratch, deleted, fn, arg, fault);
+  struct bc_etcd_kv kv;
+  enum bc_err err = etcd_answer_kv(json_object_get(event, "kv"), scratch, &kv, fault);
+  kv.deleted = deleted;
+  if (err == BC_ERR_OK && fn != NULL) {
+    fn(arg, &kv);
+  }
+  return err;
 }
 
 static void etcd_answer_set_error(struct bc_etcd_watch_answer *answer, const json_t *error);
@@ -315,7 +340,7 @@ static enum bc_err etcd_answer_read_watch(const json_t *root, struct bc_etcd_wat
 enum bc_err bc_etcd_answer_watch(struct bc_str object, struct bc_etcd_watch_answer *answer, bc_etcd_kv_fn *fn,
                                  void *arg, struct bc_fault *fault) {
   *answer = (struct bc_etcd_watch_answer){.created = false};
-  json_t *root = etcd_answer_load(object, fault);
+  json_t *root = bc_etcd_json_load(object, fault);
   if (root == NULL) {
     return BC_ERR_PROTOCOL;
   }

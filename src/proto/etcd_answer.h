@@ -65,6 +65,16 @@ struct bc_etcd_range_answer {
 BC_MUST_CHECK enum bc_err bc_etcd_answer_range(struct bc_str body, struct bc_etcd_range_answer *answer,
                                                bc_etcd_kv_fn *fn, void *arg, struct bc_fault *fault);
 
+/* The same, key by key, each when it is asked for. `body` is needed for the opening only. */
+struct bc_etcd_range_reader;
+BC_MUST_CHECK enum bc_err bc_etcd_range_open(struct bc_str body, struct bc_etcd_range_answer *answer,
+                                             struct bc_etcd_range_reader **reader, struct bc_fault *fault);
+/* The slices of `kv` are valid until the next call; an empty key is the end. */
+BC_MUST_CHECK enum bc_err bc_etcd_range_next(struct bc_etcd_range_reader *reader, struct bc_etcd_kv *kv,
+                                             struct bc_fault *fault);
+/* NULL is allowed. */
+void bc_etcd_range_close(struct bc_etcd_range_reader *reader);
+
 /* Of a put, a deletion or a transaction: where it stands. */
 BC_MUST_CHECK enum bc_err bc_etcd_answer_write(struct bc_str body, struct bc_etcd_header *header,
                                                struct bc_fault *fault);

@@ -2,7 +2,8 @@
 """Speed and memory, as ratios to a peer or a floor of the same run. Figures go to docs/performance.md by hand.
 
   tests/bench/run single [--count 100]      key written -> UPDATE at BIRD, beside a bare process that prints the line
-  tests/bench/run start [--routes 10000]    start with many routes, beside etcdctl and a bare feeder under ExaBGP
+  tests/bench/run start [--routes 10000] [--repeat 3]
+                                            start with many routes, beside etcdctl and a bare feeder under ExaBGP
 """
 import argparse
 import json
@@ -62,6 +63,18 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / 100
 
 
+def cpu_of_all(lab):
+    """{name: seconds of CPU until now} of those that share the processors while a start is measured."""
+    pids = {"ExaBGP": lab.exabgp.pid if lab.exabgp else None, "BIRD": lab.bird.process.pid, "etcd": lab.etcd.process.pid}
+    if lab.daemons().get("core"):
+        pids["core"] = lab.pid_of("core")
+    return {name: cpu_seconds(pid) if pid else 0 for name, pid in pids.items()}
+
+
+def cpu_text(before, after):
+    return ", ".join(f"{name} {after[name] - before.get(name, 0):.2f} s" for name in after)
+
+
 def wait_bird(lab, check, what):
     return lab.wait_for(check, 30, what, interval=0.0005)
 
@@ -111,7 +124,8 @@ def wait_all(lab, routes, begun):
     return first, time.monotonic() - begun
 
 
-def start_with(routes):
+def start_feeder(routes):
+    """Seconds to the first and the last route of a bare feeder, and its CPU."""
     lab = Lab(program="none")
     try:
         lines = [f"announce attributes next-hop self nlri {' '.join(prefix_of(i) for i in range(at, min(at + 100, routes)))}\n"
@@ -119,46 +133,82 @@ def start_with(routes):
         (lab.dir / "lines").write_text("".join(lines))
         lab.program.write_text(FEEDER.format(lines=lab.dir / "lines"))
         lab.program.chmod(0o755)
+        before = cpu_of_all(lab)
         begun = time.monotonic()
         lab.start_exabgp(wait=False)
-        feeder_first, feeder_s = wait_all(lab, routes, begun)
+        times = wait_all(lab, routes, begun)
+        return (*times, cpu_text(before, cpu_of_all(lab)))
     finally:
         lab.close()
+
+
+def rss_at_rest_kib(lab, routes):
+    """When all is confirmed and saved, and the memory that the start took is given back: the same in three looks."""
+    lab.wait_for(lambda: lab.status()["exabgp"]["settled"], 120, "settled", interval=0.2)
+    last = f"routes/r{routes - 1:06d}/config".encode()
+    lab.wait_for(lambda: last in (lab.state / "lastgood").read_bytes(), 60, "the last known good is saved")
+    pid, looks = lab.pid_of("core"), []
+
+    def is_at_rest():
+        looks.append(lab.rss_kib(pid))
+        return len(looks) > 2 and max(looks[-3:]) < 1.01 * min(looks[-3:])
+
+    lab.wait_for(is_at_rest, 60, "the memory changes no more", interval=1)
+    return looks[-1]
+
+
+def start_daemon(routes):
+    """The same of bgpcommander; then its CPU and memory at rest."""
     lab = Lab()
     try:
         lab.put_all({f"routes/r{i:06d}/config": f"route {prefix_of(i)} next-hop self" for i in range(routes)})
         lab.put(f"node/{NODE}/subscribedRoutes", "*")
-        begun = time.monotonic()
-        out = subprocess.run(lab._in_namespace(lab.exa) + ["etcdctl", "--endpoints", lab.etcd.url, "get", "--prefix", "/bgp/routes/"],
-                             stdout=subprocess.PIPE, env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"}, check=True).stdout
-        etcdctl_s = time.monotonic() - begun
+        before = cpu_of_all(lab)
         begun = time.monotonic()
         lab.start_exabgp(wait=False)
-        first, daemon_s = wait_all(lab, routes, begun)
-        lab.wait_for(lambda: lab.status()["exabgp"]["settled"], 120, "settled", interval=0.2)
-        settled_s = time.monotonic() - begun
-        pid = lab.pid_of("core")
-        cpu = cpu_seconds(pid)
-        last = f"routes/r{routes - 1:06d}/config".encode()
-        lab.wait_for(lambda: last in (lab.state / "lastgood").read_bytes(), 60, "the last known good is saved")
-        rss = lab.rss_kib(pid)
-        lab.stop_exabgp()
+        times = wait_all(lab, routes, begun)
+        cpu = cpu_text(before, cpu_of_all(lab))
+        return (*times, cpu, rss_at_rest_kib(lab, routes))
     finally:
         lab.close()
+
+
+def idle_rss_kib():
     lab = Lab()
     try:
         lab.put_all({"routes/one/config": "route 10.0.0.1/32 next-hop self", f"node/{NODE}/subscribedRoutes": "*"})
         lab.start_exabgp()
-        idle = lab.rss_kib(lab.pid_of("core"))
+        return lab.rss_kib(lab.pid_of("core"))
     finally:
         lab.close()
-    print(f"{routes} routes, ExaBGP started -> all in BIRD: bgpcommander {daemon_s:.2f} s, bare feeder {feeder_s:.2f} s, "
-          f"ratio {daemon_s / feeder_s:.2f}")
-    print(f"from the first route to the last: bgpcommander {daemon_s - first:.2f} s, bare feeder {feeder_s - feeder_first:.2f} s, "
-          f"ratio {(daemon_s - first) / (feeder_s - feeder_first):.2f}; first route after {first:.2f} and {feeder_first:.2f} s")
-    print(f"settled (all confirmed) after {settled_s:.2f} s; core's CPU {cpu:.2f} s; RSS {rss} KiB, idle {idle} KiB, "
-          f"{(rss - idle) * 1024 / routes:.0f} bytes a route")
-    print(f"etcdctl get of the same: {etcdctl_s:.2f} s ({len(out)} bytes)")
+
+
+def etcdctl_s(routes):
+    lab = Lab()
+    try:
+        lab.put_all({f"routes/r{i:06d}/config": f"route {prefix_of(i)} next-hop self" for i in range(routes)})
+        begun = time.monotonic()
+        subprocess.run(lab._in_namespace(lab.exa) + ["etcdctl", "--endpoints", lab.etcd.url, "get", "--prefix", "/bgp/routes/"],
+                       stdout=subprocess.DEVNULL, env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"}, check=True)
+        return time.monotonic() - begun
+    finally:
+        lab.close()
+
+
+def start_with(routes, repeat):
+    """The two in turn, so that what else the machine does falls on both."""
+    feeders, daemons = [], []
+    for _ in range(repeat):
+        feeders.append(start_feeder(routes))
+        print("bare feeder:  first {:.2f} s, all {:.2f} s; CPU: {}".format(*feeders[-1]), flush=True)
+        daemons.append(start_daemon(routes))
+        print("bgpcommander: first {:.2f} s, all {:.2f} s; CPU: {}; RSS at rest {} KiB".format(*daemons[-1]), flush=True)
+    feeder, daemon = (statistics.median(one[1] for one in runs) for runs in (feeders, daemons))
+    rss, idle = statistics.median(one[3] for one in daemons), idle_rss_kib()
+    print(f"{routes} routes, ExaBGP started -> all in BIRD, median of {repeat}: bgpcommander {daemon:.2f} s, bare feeder "
+          f"{feeder:.2f} s, ratio {daemon / feeder:.2f}")
+    print(f"core at rest {rss:.0f} KiB, idle {idle} KiB: {(rss - idle) * 1024 / routes:.0f} bytes a route; "
+          f"etcdctl get of the same {etcdctl_s(routes):.2f} s")
 
 
 def main():
@@ -166,11 +216,12 @@ def main():
     parser.add_argument("what", choices=["single", "start"])
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--routes", type=int, default=10000)
+    parser.add_argument("--repeat", type=int, default=3)
     options = parser.parse_args()
     if options.what == "single":
         single(options.count)
     else:
-        start_with(options.routes)
+        start_with(options.routes, options.repeat)
 
 
 if __name__ == "__main__":

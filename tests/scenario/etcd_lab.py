@@ -85,15 +85,18 @@ class Probe:
 
     def wait_list(self, timeout=30):
         """The next complete list: ({key: value}, cluster, revision)."""
+        end = time.monotonic() + timeout
         begin = self.wait("list_begin", timeout=timeout)
         entries = {}
         while True:
-            line = self.next(timeout)
+            left = end - time.monotonic()
+            assert left > 0, f"no complete list within {timeout} s: {self.seen[-20:]}"
+            line = self.next(left)
             if line[0] == "list_end":
                 assert line[1:] == begin[1:]
                 return entries, line[1], line[2]
             if line[0] == "list_abort":
-                begin = self.wait("list_begin", timeout=timeout)
+                begin = self.wait("list_begin", timeout=left)
                 entries = {}
                 continue
             assert line[0] in ("entry", "entries"), line

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
+from etcd_gateway_fake import Fake
 from fake_exabgp import Daemon
 from test_core_fake import Scene
-from test_etcd_gateway import Fake
 from wait import wait_for
 
 

@@ -44,6 +44,18 @@ static void a_range_gives_its_keys_and_where_it_stands(void **state) {
   assert_true(answer.more);
 }
 
+static void a_negative_lease_is_somebody_elses_and_no_fault(void **state) {
+  (void)state;
+  struct bc_etcd_range_answer answer;
+  assert_int_equal(bc_etcd_answer_range(
+                       bc_str_of("{" HEADER ",\"kvs\":[{\"key\":\"L2MvYQ==\",\"mod_revision\":\"5\",\"lease\":\"-7\"},"
+                                 "{\"key\":\"L2MvYg==\",\"mod_revision\":\"6\",\"lease\":-8}]}"),
+                       &answer, note, NULL, NULL),
+                   BC_ERR_OK);
+  /* As int: UINT64_MAX, which no grant of ours gives. */
+  assert_string_equal(seen, "/c/a=@5 lease -1;/c/b=@6 lease -1;");
+}
+
 static void an_empty_range_is_only_a_header(void **state) {
   (void)state;
   struct bc_etcd_range_answer answer;
@@ -257,6 +269,7 @@ static void a_write_tells_its_revision(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(a_range_gives_its_keys_and_where_it_stands, setup),
+      cmocka_unit_test_setup(a_negative_lease_is_somebody_elses_and_no_fault, setup),
       cmocka_unit_test_setup(an_empty_range_is_only_a_header, setup),
       cmocka_unit_test_setup(a_broken_range_is_an_error, setup),
       cmocka_unit_test_setup(errors_of_all_versions_are_told_apart, setup),

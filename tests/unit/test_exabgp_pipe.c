@@ -200,6 +200,7 @@ static void a_line_of_the_limit_passes_and_a_longer_one_is_skipped_and_counted(v
   assert_int_equal(f->longest, BC_LIMIT_EXABGP_LINE_BYTES);
   assert_int_equal(f->line_count, 4);
   assert_string_equal(f->lines.data + f->lines.len - 15, "done\ndone\ndone\n");
+  assert_int_equal(bc_exabgp_pipe_skipped(f->pipe), 2);
   bc_buf_free(&bytes);
 }
 
