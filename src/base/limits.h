@@ -12,6 +12,7 @@
   X(SUBSCRIPTION_BYTES, 1048576, "bytes of subscribedRoutes")                                                          \
   X(SUBSCRIBED_GLOBS, 256, "globs in subscribedRoutes")                                                                \
   X(KEY_NLRI, 1000, "NLRI that one route of the store announces")                                                      \
+  X(LIST_NLRI, 100000, "NLRI of all routes of the store, beyond one each")                                             \
   X(SAME_PREFIX, 64, "routes with one prefix that are announced at once")                                              \
   X(STRAY_KEYS, 100, "keys under routes/ without a meaning that are named in faults")                                  \
   X(SCRIPTS, 1000, "distinct health check scripts")                                                                    \

@@ -1,3 +1,4 @@
+#include "base/buf.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -8,14 +9,36 @@
 
 enum { NEIGHBORS_TEXT_BYTES = 512 };
 
-static void neighbors_join(const json_t *list, char *to, size_t size) {
-  size_t used = 0;
-  to[0] = '\0';
-  for (size_t i = 0; i < json_array_size(list) && used < size; i++) {
-    const char *text = json_string_value(json_array_get(list, i));
-    int len = snprintf(to + used, size - used, "%s%s", i == 0 ? "" : ", ", text == NULL ? "" : text);
-    used += len < 0 ? 0 : (size_t)len;
+static void neighbors_join(struct bc_buf *to, const char *family, const json_t *count) {
+  bc_buf_add_format(to, "%s%s", to->len == 0 ? "" : ", ", family);
+  if (json_is_integer(count)) {
+    bc_buf_add_format(to, " %" JSON_INTEGER_FORMAT, json_integer_value(count));
   }
+}
+
+/* "ipv4 unicast 3, ipv4 flow": those that it has routes of with their number, and some that are not configured may be
+ * among them. */
+static void neighbors_add_families(struct bc_screen_table *table, const json_t *neighbor) {
+  const json_t *counts = json_object_get(neighbor, "routesByFamily");
+  const json_t *list = json_object_get(neighbor, "families");
+  json_t *left = json_is_object(counts) ? json_copy((json_t *)(uintptr_t)counts) : json_object();
+  struct bc_buf text;
+  bc_buf_init(&text, NEIGHBORS_TEXT_BYTES);
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *family = json_string_value(json_array_get(list, i));
+    if (family != NULL) {
+      neighbors_join(&text, family, json_object_get(left, family));
+      (void)json_object_del(left, family);
+    }
+  }
+  const char *family;
+  json_t *count;
+  json_object_foreach(left, family, count) {
+    neighbors_join(&text, family, count);
+  }
+  bc_screen_table_add(table, BC_SCREEN_PLAIN, text.data);
+  bc_buf_free(&text);
+  json_decref(left);
 }
 
 static void neighbors_add(struct bc_screen_table *table, const json_t *neighbor) {
@@ -34,8 +57,7 @@ static void neighbors_add(struct bc_screen_table *table, const json_t *neighbor)
   (void)snprintf(text, sizeof text, "%lld", bc_client_number(neighbor, "routes"));
   bc_screen_table_add(table, BC_SCREEN_PLAIN, text);
   bc_screen_table_add(table, BC_SCREEN_PLAIN, bc_client_is_true(neighbor, "reportsUpdates") ? "yes" : "no");
-  neighbors_join(json_object_get(neighbor, "families"), text, sizeof text);
-  bc_screen_table_add(table, BC_SCREEN_PLAIN, text);
+  neighbors_add_families(table, neighbor);
   bc_screen_table_add(table, BC_SCREEN_PLAIN, bc_client_text(neighbor, "reason"));
 }
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROUTES_OUTPUT_LINES = 3, ROUTES_TEXT_BYTES = 1024 };
+enum { ROUTES_OUTPUT_LINES = 3, ROUTES_TEXT_BYTES = 1024, ROUTES_PREFIX_BYTES = 48 };
 
 static bool routes_is_asked_for(const struct bc_settings *settings, const char *name) {
   for (int i = 0; i < settings->word_count; i++) {
@@ -102,13 +102,37 @@ static void routes_add_output(struct bc_screen_table *table, const json_t *route
   }
 }
 
+/* "10.9.9.1/32 +3": the first of four. A flow is told as far as there is room. */
+static void routes_add_prefix(struct bc_screen_table *table, const json_t *route) {
+  char text[ROUTES_PREFIX_BYTES + 32];
+  const char *prefix = bc_client_text(route, "prefix");
+  long long count = bc_client_number(json_object_get(route, "nlri"), "count");
+  bool is_cut = strlen(prefix) > ROUTES_PREFIX_BYTES;
+  int used = snprintf(text, sizeof text, "%.*s%s", is_cut ? ROUTES_PREFIX_BYTES - 3 : ROUTES_PREFIX_BYTES,
+                      prefix[0] == '\0' ? "-" : prefix, is_cut ? "..." : "");
+  if (count > 1 && used > 0) {
+    (void)snprintf(text + used, sizeof text - (size_t)used, " +%lld", count - 1);
+  }
+  bc_screen_table_add(table, BC_SCREEN_PLAIN, text);
+}
+
+/* For who asks for this route. */
+static void routes_add_count(struct bc_screen_table *table, const json_t *route) {
+  const json_t *nlri = json_object_get(route, "nlri");
+  long long count = bc_client_number(nlri, "count");
+  if (count > 1) {
+    char text[80];
+    (void)snprintf(text, sizeof text, "nlri %lld, %lld announced", count, bc_client_number(nlri, "announced"));
+    bc_screen_table_note(table, text);
+  }
+}
+
 static void routes_add(struct bc_screen_table *table, const json_t *route) {
   char age[24];
-  const char *prefix = bc_client_text(route, "prefix");
   const char *health = bc_client_text(route, "health");
   bc_screen_age(bc_client_text(route, "since"), age);
   bc_screen_table_add(table, BC_SCREEN_PLAIN, bc_client_text(route, "name"));
-  bc_screen_table_add(table, BC_SCREEN_PLAIN, prefix[0] == '\0' ? "-" : prefix);
+  routes_add_prefix(table, route);
   bc_screen_table_add(table, routes_state_mood(route), bc_client_text(route, "state"));
   bc_screen_table_add(table, routes_health_mood(health), strcmp(health, "none") == 0 ? "no check" : health);
   bc_screen_table_add(table, BC_SCREEN_PLAIN, age);
@@ -138,13 +162,16 @@ static void routes_print_foreign(const json_t *answer) {
   }
 }
 
-static void routes_print(const json_t *answer) {
+static void routes_print(const json_t *answer, bool is_chosen) {
   static const char *const headers[] = {"NAME", "PREFIX", "STATE", "HEALTH", "SINCE", "WIRE", "WHY"};
   struct bc_screen_table *table = bc_screen_table_new(headers, sizeof headers / sizeof headers[0]);
   size_t i;
   const json_t *route;
   json_array_foreach(json_object_get(answer, "routes"), i, route) {
     routes_add(table, route);
+    if (is_chosen) {
+      routes_add_count(table, route);
+    }
   }
   bc_screen_table_print(table);
   bc_screen_table_free(table);
@@ -179,7 +206,7 @@ static int routes_print_chosen(const struct bc_settings *settings) {
     (void)json_dumpf(answer, stdout, JSON_COMPACT);
     (void)fputc('\n', stdout);
   } else {
-    routes_print(answer);
+    routes_print(answer, true);
   }
   json_decref(answer);
   return code;
@@ -195,7 +222,7 @@ int bc_command_routes(const struct bc_settings *settings) {
     return code;
   }
   if (json_array_size(json_object_get(answer, "routes")) > 0) {
-    routes_print(answer);
+    routes_print(answer, false);
   } else {
     (void)fputs("there are no routes\n", stdout);
   }

@@ -104,6 +104,10 @@ static void status_print_workers(const json_t *workers) {
                    bc_client_number(worker, "checks"), bc_client_number(worker, "running"),
                    bc_client_number(worker, "restarts"), bc_client_text(worker, "confinement"));
     status_line("worker", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
+    if (bc_client_text(worker, "addresses")[0] != '\0') {
+      (void)snprintf(text, sizeof text, "service addresses: %s", bc_client_text(worker, "addresses"));
+      status_line("", BC_SCREEN_PLAIN, text);
+    }
   }
 }
 

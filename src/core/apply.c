@@ -18,9 +18,16 @@ enum {
 
 BC_ENUM_TEXT_FUNCTION(core_loss_text, enum core_loss, CORE_LOSS_LIST, "none")
 
+/* Which store it is that offers itself, or before that the one that we know. */
+static uint64_t apply_offered_store(const struct core_apply *apply) {
+  const struct bc_store_point *point = apply->offered.type == BC_STORE_TYPE_NONE ? &apply->known : &apply->offered;
+  return point->cluster_id * 31 + (uint64_t)point->type;
+}
+
 static void apply_make_id(struct core_apply *apply) {
   uint64_t hash = 0xcbf29ce484222325U;
-  const uint64_t parts[] = {(uint64_t)apply->loss, apply->offered.cluster_id, apply->known.revision};
+  apply->loss_store = apply_offered_store(apply);
+  const uint64_t parts[] = {(uint64_t)apply->loss, apply->loss_store, apply->known.revision};
   for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
     for (unsigned byte = 0; byte < 8; byte++) {
       hash = (hash ^ ((parts[i] >> (8 * byte)) & 0xff)) * 0x100000001b3U;
@@ -31,7 +38,9 @@ static void apply_make_id(struct core_apply *apply) {
 
 static void apply_set_loss(struct bc_core *core, enum core_loss loss) {
   struct core_apply *apply = &core->apply;
-  if (apply->loss == loss) {
+  /* A third store is another loss than the second. */
+  bool is_same = loss == LOSS_NONE || apply_offered_store(apply) == apply->loss_store;
+  if (apply->loss == loss && is_same) {
     return;
   }
   apply->loss = loss;
@@ -108,6 +117,10 @@ static void apply_on_list_begin(void *arg, struct bc_store_point point) {
   struct bc_core *core = arg;
   struct core_apply *apply = &core->apply;
   apply->offered = point;
+  if (apply->is_approved && apply->approved_store != apply_offered_store(apply)) {
+    apply->is_approved = false;
+    bc_log(BC_LOG_WARNING, "the approval was for another store than the one that answers now: it does not count");
+  }
   enum core_loss loss = apply->is_approved ? LOSS_NONE : apply_judge(core, point);
   /* An emptied store stays lost until its routes are back: the end of the list tells. */
   if (loss != LOSS_NONE || apply->loss != LOSS_EMPTIED) {
@@ -422,6 +435,7 @@ enum bc_err core_apply_approve(struct bc_core *core, const char *id) {
   }
   bc_log(BC_LOG_NOTICE, "store loss %s approved: the store's content counts from now on", apply->loss_id);
   apply->is_approved = true;
+  apply->approved_store = apply->loss_store;
   if (apply->store != NULL) {
     bc_store_relist(apply->store);
   }

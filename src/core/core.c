@@ -14,6 +14,7 @@
 
 enum {
   CORE_LOCK_RETRY_MS = 500,
+  CORE_LOCK_MEND_MS = 5000,
   CORE_EXIT_POLL_MS = 10,
   CORE_EXIT_WITHDRAW_MS = 1000, /* for on_exit withdraws to be confirmed */
   CORE_EXIT_LEAVE_MS = 800,     /* for the lease */
@@ -80,22 +81,21 @@ static void core_on_signal(void *arg, int number) {
 
 /* ---- the beginning ---- */
 
-static bool core_open_all(struct bc_core *core, struct bc_fault *fault) {
-  if (!core_journal_open(core, fault)) {
-    return false;
-  }
+static void core_open_all(struct bc_core *core) {
+  struct bc_fault fault;
+  core->is_open = true;
+  core_journal_open(core);
   core_neighbor_open(core);
   core_check_open(core);
   core_publish_open(core);
   core_apply_open(core);
-  if (!core_api_open(core, fault)) {
+  if (!core_api_open(core, &fault)) {
     /* Routing goes on without it. */
-    bc_log(BC_LOG_ERROR, "local socket %s: %s", core->paths.socket, fault->text);
+    bc_log(BC_LOG_ERROR, "local socket %s: %s", core->paths.socket, fault.text);
   }
   core_address_open(core);
   core_pool_open(core);
   core_link_open(core);
-  return true;
 }
 
 static void core_stop_waiting(struct bc_core *core) {
@@ -114,6 +114,31 @@ static void core_on_drain(void *arg, int fd, int events) {
   }
 }
 
+/* Another daemon has the directory. */
+static void core_wait_for_lock(struct bc_core *core, const char *why) {
+  if (!core->lock_told) {
+    core->lock_told = true;
+    bc_log(BC_LOG_WARNING, "state directory %s: %s; waiting, announcing nothing", core->paths.state_dir, why);
+    core->drain = bc_watch_new(core->loop, STDIN_FILENO, core_on_drain, core);
+    if (core->drain != NULL) {
+      bc_watch_set(core->drain, BC_WATCH_READ);
+    }
+  }
+  bc_timer_start(core->lock_timer, CORE_LOCK_RETRY_MS);
+}
+
+/* A lock that cannot be had (no inodes, no right) tells of no other daemon: what stands must be followed all the same,
+ * and withdrawn when its check says so. */
+static void core_set_lock_problem(struct bc_core *core, const char *problem) {
+  if (core->lock_problem == NULL && problem != NULL) {
+    bc_log(BC_LOG_ERROR, "%s; going on without the lock", problem);
+  } else if (core->lock_problem != NULL && problem == NULL) {
+    bc_log(BC_LOG_NOTICE, "state directory %s: locked", core->paths.state_dir);
+  }
+  free(core->lock_problem);
+  core->lock_problem = bc_mem_copy_string(problem);
+}
+
 static void core_on_lock_timer(void *arg) {
   struct bc_core *core = arg;
   struct bc_fault fault;
@@ -122,23 +147,17 @@ static void core_on_lock_timer(void *arg) {
     return;
   }
   enum bc_err err = bc_disk_lock(core->disk, &holder, &fault);
-  if (err != BC_ERR_OK) {
-    if (!core->lock_told) {
-      core->lock_told = true;
-      bc_log(BC_LOG_WARNING, "state directory %s: %s; waiting, announcing nothing", core->paths.state_dir, fault.text);
-      core->drain = bc_watch_new(core->loop, STDIN_FILENO, core_on_drain, core);
-      if (core->drain != NULL) {
-        bc_watch_set(core->drain, BC_WATCH_READ);
-      }
-    }
-    bc_timer_start(core->lock_timer, CORE_LOCK_RETRY_MS);
+  if (err == BC_ERR_EXISTS && !core->is_open) {
+    core_wait_for_lock(core, fault.text);
     return;
   }
-  core_stop_waiting(core);
-  if (!core_open_all(core, &fault)) {
-    bc_log(BC_LOG_ERROR, "%s", fault.text);
-    core->exit_code = 1;
-    bc_loop_stop(core->loop);
+  core_set_lock_problem(core, err == BC_ERR_OK ? NULL : fault.text);
+  if (err != BC_ERR_OK) {
+    bc_timer_start(core->lock_timer, CORE_LOCK_MEND_MS);
+  }
+  if (!core->is_open) {
+    core_stop_waiting(core);
+    core_open_all(core);
   }
 }
 
@@ -172,6 +191,7 @@ static void core_free(struct bc_core *core) {
   bc_config_free(core->config);
   bc_intern_free(core->intern);
   bc_paths_release(&core->paths);
+  free(core->lock_problem);
   bc_buf_free(&core->heard);
   bc_loop_free(core->loop);
 }

@@ -15,7 +15,7 @@ struct bc_core_options {
 
 /* Runs until TERM, INT or the end of stdin: the exit code. Status words for the holder: */
 enum {
-  BC_CORE_EXIT_OK = 0,      /* the end of the whole: ExaBGP closed the pipe or sent TERM */
+  BC_CORE_EXIT_OK = 0,      /* the end of the whole: ExaBGP closed the pipe or sent TERM, or there is no pipe */
   BC_CORE_EXIT_UPGRADE = 10 /* start the (new) binary at once; not a crash */
 };
 int bc_core_run(const struct bc_core_options *options);

@@ -25,17 +25,8 @@ static struct core_route *dispatch_route_for(struct bc_core *core, const char *n
   route->name = bc_intern_get(core->intern, bc_str_of(name));
   route->since_ms = bc_wall_now_ms();
   RB_INSERT(core_route_tree, &core->routes, route);
+  core->by_state[route->state]++;
   return route;
-}
-
-static bool dispatch_view(const struct bc_core *core, const struct core_route *route, struct bc_rib_view *view) {
-  return route->has_claim && bc_rib_find(core->rib, route->claimed.selector, &route->claimed.nlri, view) &&
-         (view->owner == NULL || strcmp(view->owner, route->name) == 0);
-}
-
-static bool dispatch_stands(const struct bc_core *core, const struct core_route *route) {
-  struct bc_rib_view view;
-  return dispatch_view(core, route, &view) && view.told != NULL;
 }
 
 /* ---- what people are told ---- */
@@ -75,11 +66,13 @@ static void dispatch_tell_fault(struct core_route *route, const char *fault) {
 }
 
 /* After anything that people can see of a route may have changed. */
-static void dispatch_refresh(struct bc_core *core, struct core_route *route, const struct bc_config_route *config) {
-  struct bc_rib_view view = {0};
-  bool has_view = dispatch_view(core, route, &view);
-  bool stands = has_view && view.told != NULL;
-  enum bc_rib_state state = has_view ? view.state : BC_RIB_NONE;
+static void dispatch_show(struct bc_core *core, struct core_route *route, const struct bc_config_route *config,
+                          const struct core_view *view) {
+  bool stands = view->count > 0 && view->told == view->count;
+  enum bc_rib_state state = view->state;
+  core->by_state[route->state]--;
+  route->state = (uint8_t)state;
+  core->by_state[route->state]++;
   enum bc_health_state health = route->check == NULL ? BC_HEALTH_NONE : route->check->health.state;
   const char *fault = config == NULL ? NULL : config->fault != NULL ? config->fault : core_address_fault(route);
   dispatch_tell_fault(route, fault);
@@ -101,13 +94,25 @@ static void dispatch_refresh(struct bc_core *core, struct core_route *route, con
   core_publish_dirty(core);
 }
 
+static void dispatch_refresh(struct bc_core *core, struct core_route *route, const struct bc_config_route *config) {
+  struct core_view view;
+  (void)core_route_view(core, route, &view);
+  dispatch_show(core, route, config, &view);
+}
+
 /* ---- wants ---- */
 
-/* Not when the identity went over to another route. */
-static void dispatch_unwant(struct bc_core *core, struct core_route *route) {
+/* Not when it went over to another route. */
+static void dispatch_unwant_nlri(struct bc_core *core, struct core_route *route, size_t i) {
   struct bc_rib_view view;
-  if (dispatch_view(core, route, &view)) {
-    bc_rib_unwant(core->rib, route->claimed.selector, &route->claimed.nlri, bc_loop_now(core->loop));
+  if (core_route_find_nlri(core, route, i, &view)) {
+    bc_rib_unwant(core->rib, route->claimed.selector, bc_route_nlri(&route->claimed, i), bc_loop_now(core->loop));
+  }
+}
+
+static void dispatch_unwant(struct bc_core *core, struct core_route *route) {
+  for (size_t i = 0; route->has_claim && i < bc_route_nlri_count(&route->claimed); i++) {
+    dispatch_unwant_nlri(core, route, i);
   }
   route->is_wanted = false;
 }
@@ -122,17 +127,56 @@ static void dispatch_drop_claim(struct bc_core *core, struct core_route *route) 
 }
 
 static bool dispatch_same_identity(const struct bc_route *a, const struct bc_route *b) {
-  return a->selector == b->selector && bc_nlri_compare(&a->nlri, &b->nlri) == 0;
+  size_t count = bc_route_nlri_count(a);
+  bool is_same = a->selector == b->selector && count == bc_route_nlri_count(b);
+  for (size_t i = 0; is_same && i < count; i++) {
+    is_same = bc_nlri_compare(bc_route_nlri(a, i), bc_route_nlri(b, i)) == 0;
+  }
+  return is_same;
+}
+
+/* What it has now and will not have any more; both lists are in order. */
+static void dispatch_unwant_rest(struct bc_core *core, struct core_route *route, const struct bc_route *wanted) {
+  size_t count = bc_route_nlri_count(wanted);
+  size_t at = 0;
+  for (size_t i = 0; i < bc_route_nlri_count(&route->claimed); i++) {
+    int order = 1;
+    while (at < count && (order = bc_nlri_compare(bc_route_nlri(wanted, at), bc_route_nlri(&route->claimed, i))) < 0) {
+      at++;
+    }
+    if (at == count || order != 0) {
+      dispatch_unwant_nlri(core, route, i);
+    }
+  }
+}
+
+/* While its new version is pushed back others may have won what it had. */
+static bool dispatch_is_anothers(const struct bc_core *core, const struct core_route *route, size_t i) {
+  struct bc_rib_view view;
+  return bc_rib_find(core->rib, route->claimed.selector, bc_route_nlri(&route->claimed, i), &view) &&
+         view.wanted != NULL && view.owner != NULL && strcmp(view.owner, route->name) != 0;
+}
+
+static void dispatch_want_each(struct bc_core *core, const struct core_route *route, const struct bc_route *wanted) {
+  for (size_t i = 0; i < bc_route_nlri_count(wanted); i++) {
+    if (wanted == &route->claimed && dispatch_is_anothers(core, route, i)) {
+      continue;
+    }
+    struct bc_route single = bc_route_single(wanted, i);
+    bc_rib_want(core->rib, route->name, &single, bc_loop_now(core->loop));
+    bc_route_release(core->intern, &single);
+  }
 }
 
 static void dispatch_want(struct bc_core *core, struct core_route *route, const struct bc_route *wanted) {
-  if (route->has_claim && !dispatch_same_identity(&route->claimed, wanted)) {
+  if (route->has_claim && route->claimed.selector != wanted->selector) {
     dispatch_drop_claim(core, route);
-  }
-  if (route->has_claim && route->is_wanted && bc_route_equal(&route->claimed, wanted)) {
+  } else if (route->has_claim && !dispatch_same_identity(&route->claimed, wanted)) {
+    dispatch_unwant_rest(core, route, wanted);
+  } else if (route->has_claim && route->is_wanted && bc_route_equal(&route->claimed, wanted)) {
     return;
   }
-  bc_rib_want(core->rib, route->name, wanted, bc_loop_now(core->loop));
+  dispatch_want_each(core, route, wanted);
   if (!route->has_claim) {
     route->claimed = bc_route_copy(wanted);
   } else if (wanted != &route->claimed) {
@@ -190,7 +234,9 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
 /* A route whose text we cannot read may stand, and we could not tell. */
 static void dispatch_set_unreadable(struct bc_core *core, struct core_route *route,
                                     const struct bc_config_route *view) {
-  bool is_unreadable = view != NULL && view->is_subscribed && view->has_config && !view->has_version;
+  bool may_stand = view != NULL && view->is_subscribed && view->has_config;
+  /* After a restart no key tells what a route had whose change was pushed back. */
+  bool is_unreadable = may_stand && (!view->has_version || (view->lost_identity && !route->has_claim));
   core->unreadable += is_unreadable;
   core->unreadable -= route->is_unreadable;
   route->is_unreadable = is_unreadable;
@@ -202,6 +248,7 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   dispatch_drop_claim(core, route);
   dispatch_set_unreadable(core, route, NULL);
   dispatch_set_notable(core, route, false);
+  core->by_state[route->state]--;
   core_publish_route(core, route, true);
   RB_REMOVE(core_route_tree, &core->routes, route);
   bc_intern_put(core->intern, route->name);
@@ -215,14 +262,33 @@ static void dispatch_recall_probation(const struct bc_core *core, struct core_ro
   }
 }
 
+static bool dispatch_is_any_unnamed(const struct bc_core *core, const struct bc_route *route) {
+  bool is_unnamed = false;
+  for (size_t i = 0; !is_unnamed && i < bc_route_nlri_count(route); i++) {
+    struct bc_rib_view view;
+    is_unnamed = bc_rib_find(core->rib, route->selector, bc_route_nlri(route, i), &view) && view.is_unnamed;
+  }
+  return is_unnamed;
+}
+
+/* What stands of it is nothing that its new version could refer to, when that was pushed back. */
+static bool dispatch_tell_standing(struct bc_core *core, const struct core_route *route,
+                                   const struct bc_config_route *config) {
+  bool is_news = config->stands != route->is_standing && !dispatch_is_pushed_back(route, config);
+  if (is_news) {
+    bc_config_set_standing(core->config, route->name, route->is_standing);
+  }
+  return is_news;
+}
+
 /* It stands since before the start and only now a key names it. */
 static bool dispatch_adopt(struct bc_core *core, struct core_route *route, const struct bc_config_route *view) {
-  struct bc_rib_view is;
   if (route->is_wanted || view->route == NULL || view->lost_identity || bc_rib_counts(core->rib).unnamed == 0 ||
-      !bc_rib_find(core->rib, view->route->selector, &view->route->nlri, &is) || !is.is_unnamed) {
+      !dispatch_is_any_unnamed(core, view->route)) {
     return false;
   }
   dispatch_want(core, route, view->route);
+  route->is_standing = true;
   return true;
 }
 
@@ -249,6 +315,7 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
   }
   dispatch_decide(core, route, view);
   dispatch_refresh(core, route, view);
+  (void)dispatch_tell_standing(core, route, view);
 }
 
 void core_dispatch_again(struct bc_core *core, struct core_route *route) {
@@ -277,6 +344,26 @@ static void dispatch_start_rib(struct bc_core *core) {
   bc_rib_start(core->rib, core->journal.was_lost, now);
 }
 
+/* One of its NLRI is enough: it was healthy for the core before this one. */
+static bool dispatch_stood(struct bc_core *core, const struct bc_route *route) {
+  bool stood = false;
+  for (size_t i = 0; route != NULL && !stood && i < bc_route_nlri_count(route); i++) {
+    stood = bc_rib_stood(core->rib, route->selector, bc_route_nlri(route, i), core->journal.was_lost);
+  }
+  return stood;
+}
+
+/* Of two with one identity the one that stood goes on, not the smaller name: the journal has its very words. */
+static void dispatch_recall_standing(struct bc_core *core) {
+  struct bc_config_route view = {0};
+  bool is_disputed = bc_config_counts(core->config).faulty > 0;
+  while (is_disputed && bc_config_each(core->config, view.name, &view)) {
+    if (view.route != NULL && bc_rib_said(core->rib, view.route)) {
+      bc_config_set_standing(core->config, view.name, true);
+    }
+  }
+}
+
 static void dispatch_log_start(const struct bc_core *core) {
   struct bc_rib_counts counts = bc_rib_counts(core->rib);
   bc_log(BC_LOG_NOTICE, "%zu routes configured, %zu foreign ones stand, %zu changes to write",
@@ -287,6 +374,7 @@ void core_dispatch_start(struct bc_core *core) {
   core->routes_started = true;
   struct bc_config_route view;
   bool found;
+  dispatch_recall_standing(core);
   while (bc_config_next_changed(core->config, &view, &found)) {
     if (!found) {
       continue;
@@ -295,9 +383,7 @@ void core_dispatch_start(struct bc_core *core) {
     route->is_new = true;
     dispatch_set_unreadable(core, route, &view);
     route->exit_withdraw = view.options != NULL && view.options->on_exit == BC_ON_EXIT_WITHDRAW;
-    bool stands =
-        view.route != NULL && bc_rib_stood(core->rib, view.route->selector, &view.route->nlri, core->journal.was_lost);
-    route->is_wanted = false;
+    bool stands = dispatch_stood(core, view.route);
     core_check_apply(core, route, &view, stands ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
     if (stands) {
       dispatch_recall_probation(core, route);
@@ -305,8 +391,12 @@ void core_dispatch_start(struct bc_core *core) {
     /* Also what is then decided to go: so that it is known by name. */
     if (stands && !view.lost_identity) {
       dispatch_want(core, route, view.route);
+      route->is_standing = true;
     }
     dispatch_decide(core, route, &view);
+    if (view.lost_identity) {
+      bc_config_set_standing(core->config, route->name, false);
+    }
   }
   (void)bc_config_take_admin_changed(core->config);
   dispatch_start_rib(core);
@@ -348,7 +438,7 @@ void core_dispatch_start_end(struct bc_core *core) {
 
 /* ---- what the rib and the checks say ---- */
 
-static void dispatch_tell_refusal(struct core_route *route, const struct bc_rib_view *view) {
+static void dispatch_tell_refusal(struct core_route *route, const struct core_view *view) {
   bool is_refused = view->state == BC_RIB_REFUSED && view->error != NULL;
   uint32_t hash = is_refused ? dispatch_hash(2166136261U, view->error) : route->error_hash;
   if (hash != route->error_hash) {
@@ -357,25 +447,38 @@ static void dispatch_tell_refusal(struct core_route *route, const struct bc_rib_
   route->error_hash = view->state == BC_RIB_ANNOUNCED ? 0 : hash;
 }
 
+/* What the RIB has of it changed; true when it came to stand, or stands no more. */
+static bool dispatch_route_moved(struct bc_core *core, struct core_route *route) {
+  struct core_view view;
+  struct bc_config_route config;
+  if (core_route_view(core, route, &view)) {
+    dispatch_tell_refusal(route, &view);
+  }
+  bool was_standing = route->is_standing;
+  /* Also while it goes over to other NLRI or neighbors: else another one could come in between. */
+  bool is_moving = was_standing && route->is_wanted && (view.state == BC_RIB_PENDING || view.state == BC_RIB_SENT);
+  route->is_standing = view.told > 0 || is_moving;
+  bool found = bc_config_find(core->config, route->name, &config);
+  if (found && dispatch_tell_standing(core, route, &config)) {
+    found = bc_config_find(core->config, route->name, &config);
+  }
+  dispatch_show(core, route, found ? &config : NULL, &view);
+  return route->is_standing != was_standing;
+}
+
 void core_dispatch_rib(struct bc_core *core) {
   const char *owner;
+  struct core_route *last = NULL;
   bool is_moved = false;
   while (core->routes_started && (owner = bc_rib_next_changed(core->rib)) != NULL) {
-    struct core_route *route = core_route_find(core, owner);
-    if (route == NULL) {
-      continue;
+    /* The NLRI of a list mostly change together. */
+    if (last != NULL && strcmp(owner, last->name) != 0) {
+      is_moved = dispatch_route_moved(core, last) || is_moved;
+      last = NULL;
     }
-    struct bc_rib_view view;
-    if (dispatch_view(core, route, &view)) {
-      dispatch_tell_refusal(route, &view);
-    }
-    bool stands = dispatch_stands(core, route);
-    is_moved = is_moved || stands != route->published_announce;
-    bc_config_set_standing(core->config, route->name, stands);
-    struct bc_config_route config;
-    bool found = bc_config_find(core->config, route->name, &config);
-    dispatch_refresh(core, route, found ? &config : NULL);
+    last = last == NULL ? core_route_find(core, owner) : last;
   }
+  is_moved = (last != NULL && dispatch_route_moved(core, last)) || is_moved;
   if (is_moved && !core->is_exiting) {
     /* Another route with the same identity may have its turn now. */
     core_apply_changes(core);

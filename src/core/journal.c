@@ -19,7 +19,7 @@ static void journal_failed(struct bc_core *core, const char *problem) {
 
 static void journal_mended(struct bc_core *core) {
   if (core->journal.problem != NULL) {
-    bc_log(BC_LOG_NOTICE, "journal: written again");
+    bc_log(BC_LOG_NOTICE, "journal: in use again");
     free(core->journal.problem);
     core->journal.problem = NULL;
     core_publish_dirty(core);
@@ -65,17 +65,64 @@ void core_journal_flush(struct bc_core *core) {
   if (journal->log == NULL || journal->is_busy || bc_timer_is_armed(journal->retry_timer)) {
     return;
   }
-  journal->is_rewrite = journal_is_grown(core) && bc_rib_journal_snapshot(core->rib, &journal->batch);
+  bool is_due = journal->must_rewrite || journal_is_grown(core);
+  journal->is_rewrite = is_due && bc_rib_journal_snapshot(core->rib, &journal->batch);
   if (!journal->is_rewrite && journal->batch.len > 0) {
     bc_buf_free(&journal->batch); /* a snapshot that was too large, or not possible now */
   }
-  if (journal->is_rewrite || bc_rib_journal_take(core->rib, &journal->batch)) {
+  journal->must_rewrite = journal->must_rewrite && !journal->is_rewrite;
+  if (journal->is_rewrite || (!journal->must_rewrite && bc_rib_journal_take(core->rib, &journal->batch))) {
     journal_write(core);
   }
 }
 
+/* Without a whole journal ExaBGP may hold announcements of ours that it does not tell: what is wanted
+ * and stands is adopted, nothing that it does not name is withdrawn. Of one that comes too late for that no record is
+ * taken over. */
+static void journal_load(struct bc_core *core, struct bc_str content) {
+  struct core_journal *journal = &core->journal;
+  bool is_late = bc_rib_is_started(core->rib);
+  size_t good = is_late ? 0 : bc_rib_journal_load(core->rib, content);
+  if (good < content.len) {
+    bc_log(BC_LOG_WARNING, "journal: %zu of %zu bytes are good, the rest is left out", good, content.len);
+  }
+  bool is_whole = good > 0 && good == content.len;
+  journal->was_lost = is_late ? journal->was_lost : !is_whole;
+  /* Behind a damaged end new records would be lost: the file is made anew first. */
+  journal->must_rewrite = !is_whole;
+}
+
+static void journal_open_again(struct bc_core *core) {
+  struct core_journal *journal = &core->journal;
+  struct bc_buf content;
+  struct bc_fault fault;
+  bc_buf_init(&content, JOURNAL_BYTES_MAX);
+  enum bc_err err = bc_disk_log_open(core->disk, "journal", &content, &journal->log, &fault);
+  if (err == BC_ERR_LIMIT) {
+    bc_log(BC_LOG_ERROR, "journal: %s: set aside as journal.bad", fault.text);
+    if (bc_disk_set_aside(core->disk, "journal", &fault) == BC_ERR_OK) {
+      err = bc_disk_log_open(core->disk, "journal", &content, &journal->log, &fault);
+    }
+  }
+  if (err == BC_ERR_OK) {
+    journal_load(core, bc_buf_str(&content));
+    journal_mended(core);
+  } else {
+    journal->log = NULL;
+    journal->was_lost = true;
+    journal_failed(core, fault.text);
+  }
+  bc_buf_free(&content);
+}
+
 static void journal_on_retry(void *arg) {
   struct bc_core *core = arg;
+  if (core->journal.log == NULL) {
+    journal_open_again(core);
+  }
+  if (core->journal.log == NULL) {
+    return;
+  }
   if (!core->journal.is_busy && core->journal.batch.len > 0) {
     journal_write(core);
   } else {
@@ -83,38 +130,11 @@ static void journal_on_retry(void *arg) {
   }
 }
 
-bool core_journal_open(struct bc_core *core, struct bc_fault *fault) {
-  struct core_journal *journal = &core->journal;
-  struct bc_buf content;
-  bc_buf_init(&content, JOURNAL_BYTES_MAX);
-  bc_buf_init(&journal->batch, JOURNAL_BYTES_MAX);
-  enum bc_err err = bc_disk_log_open(core->disk, "journal", &content, &journal->log, fault);
-  if (err == BC_ERR_LIMIT) {
-    bc_log(BC_LOG_ERROR, "journal: %s: set aside as journal.bad", fault->text);
-    if (bc_disk_set_aside(core->disk, "journal", fault) == BC_ERR_OK) {
-      err = bc_disk_log_open(core->disk, "journal", &content, &journal->log, fault);
-    }
-  }
-  if (err != BC_ERR_OK) {
-    bc_buf_free(&content);
-    return false;
-  }
-  size_t good = bc_rib_journal_load(core->rib, bc_buf_str(&content));
-  if (good < content.len) {
-    bc_log(BC_LOG_WARNING, "journal: %zu of %zu bytes are good, the rest is left out", good, content.len);
-  }
-  /* Without a whole journal ExaBGP may hold announcements of ours that it does not tell: what is wanted
-   * and stands is adopted, nothing that it does not name is withdrawn. */
-  bool is_whole = good > 0 && good == content.len;
-  journal->was_lost = !is_whole;
-  bc_buf_free(&content);
-  journal->retry_timer = bc_timer_new(core->loop, journal_on_retry, core);
-  /* Behind a damaged end new records would be lost: the file is made anew first. */
-  if (!is_whole && bc_rib_journal_snapshot(core->rib, &journal->batch)) {
-    journal->is_rewrite = true;
-    journal_write(core);
-  }
-  return true;
+void core_journal_open(struct bc_core *core) {
+  bc_buf_init(&core->journal.batch, JOURNAL_BYTES_MAX);
+  core->journal.retry_timer = bc_timer_new(core->loop, journal_on_retry, core);
+  journal_open_again(core);
+  core_journal_flush(core);
 }
 
 void core_journal_close(struct bc_core *core) {

@@ -258,6 +258,12 @@ static void link_on_standing(struct bc_core *core, const struct bc_exabgp_event 
   bc_route_release(core->intern, &route);
 }
 
+static enum bc_err link_read_nlri(struct bc_core *core, enum bc_family family, const struct bc_exabgp_nlri *text,
+                                  struct bc_nlri *nlri) {
+  return bc_family_has_prefix(family) ? bc_nlri_from_text(family, text->prefix, text->path_id, text->rd, nlri)
+                                      : bc_nlri_from_rule(core->intern, family, text->rule, nlri);
+}
+
 static void link_on_nlri(void *arg, const struct bc_exabgp_event *event, bool is_withdraw,
                          const struct bc_exabgp_nlri *text) {
   struct bc_core *core = arg;
@@ -265,12 +271,16 @@ static void link_on_nlri(void *arg, const struct bc_exabgp_event *event, bool is
   enum bc_family family;
   struct bc_nlri nlri;
   if (neighbor == NULL || bc_family_parse(text->family, &family) != BC_ERR_OK ||
-      bc_nlri_from_text(family, text->prefix, text->path_id, text->rd, &nlri) != BC_ERR_OK) {
+      link_read_nlri(core, family, text, &nlri) != BC_ERR_OK) {
     return;
   }
   core_neighbor_heard(core, neighbor); /* before what it has, which counts only for those whom our commands reach */
-  bc_rib_on_wire(core->rib, core_neighbor_number(core, neighbor), is_withdraw ? BC_VERB_WITHDRAW : BC_VERB_ANNOUNCE,
-                 &nlri, event->has_med, event->med, bc_loop_now(core->loop));
+  unsigned number = core_neighbor_number(core, neighbor);
+  bool has_paths = text->path_id.len > 0 || text->rule.len > 0;
+  struct bc_nlri meant = has_paths ? nlri : *bc_rib_nlri_meant(core->rib, number, &nlri);
+  bc_rib_on_wire(core->rib, number, is_withdraw ? BC_VERB_WITHDRAW : BC_VERB_ANNOUNCE, &meant, event->has_med,
+                 event->med, bc_loop_now(core->loop));
+  bc_nlri_put(core->intern, &nlri);
 }
 
 static void link_on_message(struct bc_core *core, const struct bc_exabgp_event *event) {

@@ -177,6 +177,7 @@ void core_pool_open(struct bc_core *core) {
   struct core_pool *pool = &core->pool;
   pool->restart_timer = bc_timer_new(core->loop, pool_on_restart, core);
   pool->ping_timer = bc_timer_new(core->loop, pool_on_ping, core);
+  pool->strays = bc_child_strays_new(core->loop);
   if (core->settings->shell) {
     core_pool_need(core);
   }
@@ -201,6 +202,7 @@ void core_pool_close(struct bc_core *core) {
   pool_stop_channel(core);
   bc_child_free(pool->child);
   pool->child = NULL;
+  bc_child_strays_free(pool->strays);
   (void)bc_child_kill_strays();
   bc_timer_free(pool->restart_timer);
   bc_timer_free(pool->ping_timer);

@@ -46,7 +46,7 @@ struct core_route {
   RB_ENTRY(core_route) by_name;
   TAILQ_ENTRY(core_route) notable; /* in core->notable when is_notable */
   const char *name;                /* interned */
-  struct bc_route claimed;         /* what was last wanted: its identity is withdrawn later */
+  struct bc_route claimed;         /* what was last wanted: its NLRI are withdrawn later */
   bool has_claim;
   bool is_wanted;
   bool is_notable;
@@ -62,6 +62,21 @@ struct core_route {
   uint32_t seen;       /* hash of what people saw then */
   uint32_t fault_hash; /* of the fault that the log has told */
   uint32_t error_hash; /* of ExaBGP's refusal that the log has told */
+  uint8_t state;       /* enum bc_rib_state, as counted in core->by_state */
+  bool is_standing;    /* any of it, as the config was told */
+};
+
+/* All NLRI of a route as one. */
+struct core_view {
+  enum bc_rib_state state; /* the worst of them */
+  size_t count;            /* NLRI, … */
+  size_t announced;        /* … of them announced, … */
+  size_t told;             /* … of them told to ExaBGP, and not withdrawn since */
+  uint64_t on_wire;        /* neighbors that have them all */
+  uint64_t missing;        /* neighbors that lack one, as bc_rib_view has it */
+  bool is_alarmed;         /* one of them */
+  const char *error;       /* of the worst, or NULL … */
+  size_t error_at;         /* … and which it is */
 };
 
 RB_HEAD(core_route_tree, core_route);
@@ -155,9 +170,11 @@ struct core_apply {
   uint64_t applied_revision; /* of the last change that concerned us */
   enum core_loss loss;
   char loss_id[9];
-  bool is_approved; /* the next list counts whatever its point */
-  bool in_list;     /* a list is being applied */
-  bool skip_list;   /* … and ignored: store loss */
+  uint64_t loss_store;     /* which the id is for, … */
+  uint64_t approved_store; /* … and which was approved */
+  bool is_approved;        /* the next list counts whatever its point */
+  bool in_list;            /* a list is being applied */
+  bool skip_list;          /* … and ignored: store loss */
   size_t list_route_keys;
   size_t held;           /* routes with a config when a list began after the store had been emptied … */
   size_t back;           /* … and how many of them it has brought back */
@@ -182,10 +199,12 @@ struct core_apply {
 /* ---- the exec worker (pool.c) ---- */
 
 struct bc_child;
+struct bc_child_strays;
 struct bc_channel;
 
 struct core_pool {
   struct bc_child *child;
+  struct bc_child_strays *strays;
   struct bc_channel *channel;
   struct bc_timer *restart_timer;
   struct bc_timer *ping_timer;
@@ -210,6 +229,7 @@ struct core_journal {
   struct bc_timer *retry_timer;
   struct bc_buf batch;
   bool is_rewrite;
+  bool must_rewrite;      /* nothing may be appended to what the file holds */
   size_t rewritten_bytes; /* size after the last rewrite */
 };
 
@@ -233,6 +253,8 @@ struct bc_core {
   struct bc_timer *lock_timer; /* another daemon has the state directory: tried again */
   struct bc_watch *drain;      /* … and meanwhile stdin is read */
   bool lock_told;
+  bool is_open;       /* all that follows the lock */
+  char *lock_problem; /* why there is none, and we go on without; NULL = we have it, or wait for it */
   bool store_left;
   bool pipe_closed;
   struct bc_mono exit_begun;
@@ -267,7 +289,8 @@ struct bc_core {
   bool routes_started; /* decisions flow */
   int exit_code;
   int64_t started_wall_ms;
-  size_t unreadable; /* subscribed routes that have never had a good version */
+  size_t unreadable;                   /* subscribed routes of which it is not known what they may have announced */
+  size_t by_state[BC_RIB_FOREIGN + 1]; /* routes */
 };
 
 /* ---- link.c ---- */
@@ -295,7 +318,9 @@ void core_advice_tell(struct bc_core *core);
 /* Appends what is due. */
 void core_advice_list(struct bc_core *core, json_t *list);
 /* ---- journal.c ---- */
-bool core_journal_open(struct bc_core *core, struct bc_fault *fault);
+/* When it cannot be opened that is tried again; until then what we want and stands is taken for ours, announcements
+ * wait, withdraws go on. */
+void core_journal_open(struct bc_core *core);
 void core_journal_flush(struct bc_core *core);
 void core_journal_close(struct bc_core *core);
 /* ---- apply.c, lastgood.c ---- */
@@ -337,6 +362,14 @@ struct core_route *core_route_after(struct bc_core *core, const char *name);
 void core_dispatch_free(struct bc_core *core);
 /* Why it stands as it does; never NULL. */
 const char *core_route_reason(const struct core_route *route);
+/* ---- view.c ---- */
+/* False when the RIB has nothing of what it was last wanted to be. */
+bool core_route_view(const struct bc_core *core, const struct core_route *route, struct core_view *to);
+/* The same of one NLRI of `claimed`; false also when another route has it now. */
+bool core_route_find_nlri(const struct bc_core *core, const struct core_route *route, size_t i,
+                          struct bc_rib_view *view);
+/* Which sessions that are up cannot carry it; "" = none is up that it goes to. */
+void core_route_standby_reason(const struct bc_core *core, const struct core_route *route, char *text, size_t room);
 /* ---- checks.c ---- */
 void core_check_apply(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
                       enum bc_health_state presumed);

@@ -50,9 +50,9 @@ void core_report_print(const json_t *made, struct bc_buf *to) {
 
 /* ---- one route ---- */
 
-static const char *report_route_state(const struct core_route *route, bool has_view, const struct bc_rib_view *view,
+static const char *report_route_state(const struct core_route *route, const struct core_view *view,
                                       const struct bc_config_route *config) {
-  if (has_view && view->state != BC_RIB_NONE) {
+  if (view->state != BC_RIB_NONE) {
     return bc_rib_state_text(view->state);
   }
   if (config == NULL || !config->has_version) {
@@ -74,31 +74,63 @@ static void report_health_reason(const struct core_check *check, char *text, siz
   }
 }
 
+/* What keeps it from the wire is more than why it is wanted. */
+static void report_standby_reason(const struct bc_core *core, const struct core_route *route, char *text, size_t room) {
+  char why[256];
+  core_route_standby_reason(core, route, why, sizeof why);
+  if (why[0] != '\0') {
+    (void)snprintf(text, room, "%s", why);
+  }
+}
+
+/* Of several NLRI it says which. */
+static const char *report_route_error(const struct core_route *route, const struct core_view *view, struct bc_buf *to) {
+  if (view->error == NULL || view->count == 1) {
+    return view->error;
+  }
+  bc_nlri_print(bc_route_nlri(&route->claimed, view->error_at), to);
+  bc_buf_add_text(to, ": ");
+  bc_buf_add_text(to, view->error);
+  return to->data;
+}
+
+static json_t *report_nlri(const struct bc_route *shown, const struct core_view *view) {
+  size_t count = view->count > 0 ? view->count : shown == NULL ? 0 : bc_route_nlri_count(shown);
+  json_t *made = json_object();
+  json_object_set_new(made, "count", json_integer((json_int_t)count));
+  json_object_set_new(made, "announced", json_integer((json_int_t)view->announced));
+  return made;
+}
+
 json_t *core_report_route(struct bc_core *core, const struct core_route *route) {
   struct bc_config_route config;
   bool found = bc_config_find(core->config, route->name, &config);
-  struct bc_rib_view view = {0};
-  bool has_view = route->has_claim && bc_rib_find(core->rib, route->claimed.selector, &route->claimed.nlri, &view) &&
-                  view.owner != NULL && strcmp(view.owner, route->name) == 0;
+  struct core_view view;
+  (void)core_route_view(core, route, &view);
   const struct core_check *check = route->check;
   enum bc_health_state health = check == NULL ? BC_HEALTH_NONE : check->health.state;
   struct bc_buf prefix;
   struct bc_buf text;
-  bc_buf_init(&prefix, 256);
+  bc_buf_init(&prefix, BC_LIMIT_COMMAND_BYTES);
   bc_buf_init(&text, BC_LIMIT_COMMAND_BYTES);
   const struct bc_route *shown = found && config.route != NULL ? config.route : NULL;
   if (shown != NULL) {
     bc_nlri_print(&shown->nlri, &prefix);
     bc_route_print(shown, BC_VERB_NONE, &text);
   }
-  char reason[128];
+  char reason[256];
   (void)snprintf(reason, sizeof reason, "%s", core_route_reason(route));
   if (route->decision.layer == BC_LAYER_HEALTH && health == BC_HEALTH_DOWN && check->has_result &&
       check->last_status != BC_CHECK_PASSED) {
     report_health_reason(check, reason, sizeof reason);
   }
+  if (view.state == BC_RIB_STANDBY) {
+    report_standby_reason(core, route, reason, sizeof reason);
+  }
   const char *fault = found && config.fault != NULL ? config.fault : core_address_fault(route);
-  const char *error = fault != NULL ? fault : view.error;
+  struct bc_buf refusal;
+  bc_buf_init(&refusal, 2U * BC_LIMIT_COMMAND_BYTES);
+  const char *error = fault != NULL ? fault : report_route_error(route, &view, &refusal);
   if (error == NULL && view.is_alarmed) {
     error =
         "not seen on the wire of all neighbors after three repairs: look at ExaBGP's log; it is tried once a minute";
@@ -112,12 +144,13 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
   json_object_set_new(made, "verdict", json_string(bc_verdict_text(route->decision.verdict)));
   json_object_set_new(made, "layer", json_string(bc_layer_text(route->decision.layer)));
   json_object_set_new(made, "reason", json_string(reason));
-  json_object_set_new(made, "state", json_string(report_route_state(route, has_view, &view, found ? &config : NULL)));
+  json_object_set_new(made, "state", json_string(report_route_state(route, &view, found ? &config : NULL)));
   json_object_set_new(made, "health", json_string(bc_health_state_text(health)));
   json_object_set_new(made, "since", report_time(route->since_ms));
   json_object_set_new(made, "acked",
-                      json_boolean(has_view && (view.state == BC_RIB_ACKED || view.state == BC_RIB_ANNOUNCED ||
-                                                view.state == BC_RIB_STANDBY || view.state == BC_RIB_UNCONFIRMED)));
+                      json_boolean(view.state == BC_RIB_ACKED || view.state == BC_RIB_ANNOUNCED ||
+                                   view.state == BC_RIB_STANDBY || view.state == BC_RIB_UNCONFIRMED));
+  json_object_set_new(made, "nlri", report_nlri(shown, &view));
   json_object_set_new(made, "onWire", report_neighbor_set(core, view.on_wire));
   json_object_set_new(made, "missing", report_neighbor_set(core, view.missing));
   json_object_set_new(made, "error", report_text(error));
@@ -125,14 +158,28 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
                       report_bytes(check == NULL ? NULL : check->output, BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES));
   bc_buf_free(&prefix);
   bc_buf_free(&text);
+  bc_buf_free(&refusal);
   return made;
 }
 
 /* ---- the whole ---- */
 
+static void report_neighbor_counts(json_t *to, const size_t counts[static BC_FAMILY_COUNT]) {
+  json_t *by_family = json_object();
+  json_int_t total = 0;
+  for (unsigned family = 0; family < BC_FAMILY_COUNT; family++) {
+    total += (json_int_t)counts[family];
+    if (counts[family] > 0) {
+      json_object_set_new(by_family, bc_family_text((enum bc_family)family), json_integer((json_int_t)counts[family]));
+    }
+  }
+  json_object_set_new(to, "routes", json_integer(total));
+  json_object_set_new(to, "routesByFamily", by_family);
+}
+
 json_t *core_report_neighbors(struct bc_core *core) {
   json_t *list = json_array();
-  size_t counts[BC_LIMIT_NEIGHBORS];
+  size_t counts[BC_LIMIT_NEIGHBORS][BC_FAMILY_COUNT];
   bc_rib_count_on_wire(core->rib, counts);
   for (unsigned i = 0; i < core->neighbor_count; i++) {
     const struct core_neighbor *neighbor = &core->neighbors[i];
@@ -150,7 +197,7 @@ json_t *core_report_neighbors(struct bc_core *core) {
     json_object_set_new(one, "reason", report_bytes(neighbor->reason, sizeof neighbor->reason));
     json_object_set_new(one, "families", families);
     json_object_set_new(one, "reportsUpdates", json_boolean(neighbor->config.reports_updates));
-    json_object_set_new(one, "routes", json_integer((json_int_t)counts[i]));
+    report_neighbor_counts(one, counts[i]);
     json_array_append_new(list, one);
   }
   json_t *made = json_object();
@@ -189,11 +236,12 @@ json_t *core_report_store(struct bc_core *core) {
 json_t *core_report_summary(struct bc_core *core) {
   struct bc_config_counts config = bc_config_counts(core->config);
   struct bc_rib_counts rib = bc_rib_counts(core->rib);
-  size_t announced = rib.by_state[BC_RIB_ANNOUNCED];
-  size_t pending = rib.by_state[BC_RIB_PENDING] + rib.by_state[BC_RIB_SENT] + rib.by_state[BC_RIB_ACKED] +
-                   rib.by_state[BC_RIB_WITHDRAWING];
-  size_t standing = announced + pending + rib.by_state[BC_RIB_STANDBY] + rib.by_state[BC_RIB_UNCONFIRMED] +
-                    rib.by_state[BC_RIB_REFUSED] + rib.by_state[BC_RIB_FOREIGN];
+  const size_t *by_state = core->by_state;
+  size_t announced = by_state[BC_RIB_ANNOUNCED] + rib.unnamed;
+  size_t pending =
+      by_state[BC_RIB_PENDING] + by_state[BC_RIB_SENT] + by_state[BC_RIB_ACKED] + by_state[BC_RIB_WITHDRAWING];
+  size_t standing = announced + pending + by_state[BC_RIB_STANDBY] + by_state[BC_RIB_UNCONFIRMED] +
+                    by_state[BC_RIB_REFUSED] + by_state[BC_RIB_FOREIGN];
   json_t *made = json_object();
   json_object_set_new(made, "routes", json_integer((json_int_t)config.routes));
   json_object_set_new(made, "subscribed", json_integer((json_int_t)config.subscribed));
@@ -202,9 +250,9 @@ json_t *core_report_summary(struct bc_core *core) {
       made, "withdrawn",
       json_integer(config.subscribed > standing ? (json_int_t)(config.subscribed - standing) : (json_int_t)0));
   json_object_set_new(made, "pending", json_integer((json_int_t)pending));
-  json_object_set_new(made, "standby", json_integer((json_int_t)rib.by_state[BC_RIB_STANDBY]));
-  json_object_set_new(made, "unconfirmed", json_integer((json_int_t)rib.by_state[BC_RIB_UNCONFIRMED]));
-  json_object_set_new(made, "refused", json_integer((json_int_t)rib.by_state[BC_RIB_REFUSED]));
+  json_object_set_new(made, "standby", json_integer((json_int_t)by_state[BC_RIB_STANDBY]));
+  json_object_set_new(made, "unconfirmed", json_integer((json_int_t)by_state[BC_RIB_UNCONFIRMED]));
+  json_object_set_new(made, "refused", json_integer((json_int_t)by_state[BC_RIB_REFUSED]));
   json_object_set_new(made, "faulty", json_integer((json_int_t)config.faulty));
   json_object_set_new(made, "foreign", json_integer((json_int_t)rib.foreign));
   return made;
@@ -232,7 +280,8 @@ json_t *core_report_warnings(struct bc_core *core) {
   size_t unnamed = bc_rib_counts(core->rib).unnamed;
   if (unnamed > 0) {
     (void)snprintf(line, sizeof line, "%zu routes of ours stand that no key names, and are kept until %s", unnamed,
-                   apply->has_list ? "each subscribed route can be read" : "the store has told its keys");
+                   apply->has_list ? "each subscribed route can be read and none loses its prefix to another"
+                                   : "the store has told its keys");
     report_warn(list, line);
   }
   if (core->neighbors_cut) {
@@ -243,6 +292,10 @@ json_t *core_report_warnings(struct bc_core *core) {
   report_warn(list, line[0] == '\0' ? NULL : line);
   if (core->journal.problem != NULL) {
     (void)snprintf(line, sizeof line, "the journal cannot be written, announcements wait: %s", core->journal.problem);
+    report_warn(list, line);
+  }
+  if (core->lock_problem != NULL) {
+    (void)snprintf(line, sizeof line, "%s: a second daemon of this node would not be noticed", core->lock_problem);
     report_warn(list, line);
   }
   if (apply->last_good_problem != NULL) {
@@ -288,6 +341,7 @@ json_t *core_report_status(struct bc_core *core) {
   json_object_set_new(exabgp, "settled", json_boolean(core->routes_started && bc_rib_is_settled(core->rib)));
   json_object_set_new(exabgp, "linesWritten", json_integer((json_int_t)rib.lines_written));
   json_object_set_new(exabgp, "acksMissing", json_integer((json_int_t)rib.acks_missing));
+  json_object_set_new(exabgp, "linesSkipped", json_integer((json_int_t)bc_exabgp_pipe_skipped(core->link.pipe)));
   json_object_set_new(exabgp, "nudges", json_integer((json_int_t)rib.nudges));
   json_t *exec = json_object();
   json_object_set_new(exec, "pid", json_integer(pool->child == NULL ? 0 : (json_int_t)core_pool_pid(core)));

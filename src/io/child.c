@@ -212,12 +212,11 @@ static void child_kill_stray(const struct bc_procs_child *stray) {
   }
 }
 
-unsigned bc_child_kill_strays(void) {
+/* A killed process hands its own children to us: again until nobody comes, or until the deadline. */
+static unsigned child_sweep(struct bc_mono deadline) {
   struct bc_procs_child *list = bc_mem_new(CHILD_STRAYS, sizeof *list);
-  struct bc_mono deadline = bc_mono_add_ms(bc_mono_now(), CHILD_STRAYS_MS);
   unsigned killed = 0;
   unsigned reaped;
-  /* A killed process hands its own children to us: again until nobody comes. */
   do {
     size_t count = bc_procs_children(list, CHILD_STRAYS);
     reaped = 0;
@@ -235,4 +234,32 @@ unsigned bc_child_kill_strays(void) {
   } while (reaped > 0 && !bc_mono_reached(deadline, bc_mono_now()));
   free(list);
   return killed;
+}
+
+unsigned bc_child_kill_strays(void) {
+  return child_sweep(bc_mono_add_ms(bc_mono_now(), CHILD_STRAYS_MS));
+}
+
+struct bc_child_strays {
+  struct bc_signal *signal;
+};
+
+static void child_on_stray(void *arg, int number) {
+  (void)arg;
+  (void)number;
+  /* Those that do not end at once end with the next signal. */
+  (void)child_sweep(bc_mono_now());
+}
+
+struct bc_child_strays *bc_child_strays_new(struct bc_loop *loop) {
+  struct bc_child_strays *strays = bc_mem_new(1, sizeof *strays);
+  strays->signal = bc_signal_new(loop, SIGCHLD, child_on_stray, strays);
+  return strays;
+}
+
+void bc_child_strays_free(struct bc_child_strays *strays) {
+  if (strays != NULL) {
+    bc_signal_free(strays->signal);
+    free(strays);
+  }
 }

@@ -44,7 +44,14 @@ void bc_child_kill(struct bc_child *child);
 void bc_child_free(struct bc_child *child);
 
 /* Kills every process that has become our child without being one that we started (orphans of a dead
- * exec worker: core is a child subreaper), and reaps them. Returns how many. */
+ * exec worker: core is a child subreaper), and reaps them. Waits for their end up to 250 ms. Returns how many. */
 unsigned bc_child_kill_strays(void);
+
+/* The same for those that outlive that, or become our children later: whenever a child of ours ends, which is also when
+ * its own children come to us. Never waits. */
+struct bc_child_strays;
+struct bc_child_strays *bc_child_strays_new(struct bc_loop *loop);
+/* NULL is allowed. */
+void bc_child_strays_free(struct bc_child_strays *strays);
 
 #endif

@@ -1,7 +1,8 @@
 /* Files of the state directory, written on the disk thread: a full disk is an error that is told, a
  * hung one only delays the callback, and neither ever stops the loop.
  *
- * What is read is read at once by the calling thread: only before the loop runs. All files have mode
+ * What is read is read at once by the calling thread: before the loop runs, or when that failed and is tried again. All
+ * files have mode
  * 0600. What was written outlives this process; only bc_disk_save and bc_disk_log_rewrite also wait for
  * the disk, so that a machine that lost its power finds either the old or the new content. */
 #ifndef BC_IO_DISK_H

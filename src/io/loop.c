@@ -15,8 +15,15 @@ struct loop_job {
 };
 STAILQ_HEAD(loop_jobs, loop_job);
 
+/* Timers of the next round. libuv would call one that is armed again by its own call in the same round, for ever, and
+ * descriptors would have no turn. */
+TAILQ_HEAD(loop_soon, bc_timer);
+
 struct bc_loop {
   uv_loop_t uv;
+  uv_idle_t idle; /* active while there are such timers */
+  struct loop_soon soon;
+  uint64_t round;
   uv_async_t wake;
   pthread_t disk_thread;
   pthread_mutex_t lock; /* guards todo, finished, stopping */
@@ -30,6 +37,10 @@ struct bc_loop {
 
 struct bc_timer {
   uv_timer_t uv;
+  struct bc_loop *loop;
+  TAILQ_ENTRY(bc_timer) soon;
+  bool is_soon;
+  uint64_t round; /* in which it was armed */
   bc_loop_fn *fn;
   void *arg;
 };
@@ -92,13 +103,26 @@ static void *loop_disk_main(void *arg) {
   return NULL;
 }
 
+static void loop_on_idle(uv_idle_t *handle) {
+  struct bc_loop *loop = handle->data;
+  struct bc_timer *timer;
+  loop->round++;
+  while ((timer = TAILQ_FIRST(&loop->soon)) != NULL && timer->round < loop->round) {
+    bc_timer_stop(timer);
+    timer->fn(timer->arg);
+  }
+}
+
 struct bc_loop *bc_loop_new(void) {
   struct bc_loop *loop = bc_mem_new(1, sizeof *loop);
+  TAILQ_INIT(&loop->soon);
   STAILQ_INIT(&loop->todo);
   STAILQ_INIT(&loop->finished);
-  if (uv_loop_init(&loop->uv) != 0 || uv_async_init(&loop->uv, &loop->wake, loop_on_wake) != 0) {
+  if (uv_loop_init(&loop->uv) != 0 || uv_async_init(&loop->uv, &loop->wake, loop_on_wake) != 0 ||
+      uv_idle_init(&loop->uv, &loop->idle) != 0) {
     abort();
   }
+  loop->idle.data = loop;
   loop->wake.data = loop;
   (void)pthread_mutex_init(&loop->lock, NULL);
   (void)pthread_cond_init(&loop->more, NULL);
@@ -118,6 +142,8 @@ void bc_loop_free(struct bc_loop *loop) {
     loop_run_finished(loop);
   }
   uv_close((uv_handle_t *)&loop->wake, NULL);
+  (void)uv_run(&loop->uv, UV_RUN_DEFAULT); /* what closed itself in the next round still frees itself */
+  uv_close((uv_handle_t *)&loop->idle, NULL);
   (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
   (void)uv_loop_close(&loop->uv);
   (void)pthread_mutex_destroy(&loop->lock);
@@ -153,6 +179,7 @@ static void loop_on_timer(uv_timer_t *handle) {
 
 struct bc_timer *bc_timer_new(struct bc_loop *loop, bc_loop_fn *fn, void *arg) {
   struct bc_timer *timer = bc_mem_new(1, sizeof *timer);
+  timer->loop = loop;
   timer->fn = fn;
   timer->arg = arg;
   (void)uv_timer_init(&loop->uv, &timer->uv);
@@ -162,13 +189,23 @@ struct bc_timer *bc_timer_new(struct bc_loop *loop, bc_loop_fn *fn, void *arg) {
 
 void bc_timer_free(struct bc_timer *timer) {
   if (timer != NULL) {
+    bc_timer_stop(timer);
     uv_close((uv_handle_t *)&timer->uv, loop_on_closed);
   }
 }
 
 void bc_timer_start(struct bc_timer *timer, int64_t delay_ms) {
-  uv_update_time(timer->uv.loop);
-  (void)uv_timer_start(&timer->uv, loop_on_timer, delay_ms < 0 ? 0 : (uint64_t)delay_ms, 0);
+  struct bc_loop *loop = timer->loop;
+  bc_timer_stop(timer);
+  if (delay_ms <= 0) {
+    timer->is_soon = true;
+    timer->round = loop->round;
+    TAILQ_INSERT_TAIL(&loop->soon, timer, soon);
+    (void)uv_idle_start(&loop->idle, loop_on_idle);
+    return;
+  }
+  uv_update_time(&loop->uv);
+  (void)uv_timer_start(&timer->uv, loop_on_timer, (uint64_t)delay_ms, 0);
 }
 
 void bc_timer_start_at(struct bc_timer *timer, struct bc_mono when) {
@@ -183,10 +220,17 @@ void bc_timer_start_at(struct bc_timer *timer, struct bc_mono when) {
 
 void bc_timer_stop(struct bc_timer *timer) {
   (void)uv_timer_stop(&timer->uv);
+  if (timer->is_soon) {
+    timer->is_soon = false;
+    TAILQ_REMOVE(&timer->loop->soon, timer, soon);
+    if (TAILQ_EMPTY(&timer->loop->soon)) {
+      (void)uv_idle_stop(&timer->loop->idle);
+    }
+  }
 }
 
 bool bc_timer_is_armed(const struct bc_timer *timer) {
-  return uv_is_active((const uv_handle_t *)&timer->uv) != 0;
+  return timer->is_soon || uv_is_active((const uv_handle_t *)&timer->uv) != 0;
 }
 
 static void loop_on_poll(uv_poll_t *handle, int status, int events) {

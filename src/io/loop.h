@@ -39,7 +39,7 @@ void *bc_loop_uv(struct bc_loop *loop);
 struct bc_timer *bc_timer_new(struct bc_loop *loop, bc_loop_fn *fn, void *arg);
 /* NULL is allowed. */
 void bc_timer_free(struct bc_timer *timer);
-/* Calls fn once, `delay_ms` from now (0: in the next round); re-arms when armed. */
+/* Calls fn once, `delay_ms` from now (0: in the next round, behind the descriptors of this one); re-arms when armed. */
 void bc_timer_start(struct bc_timer *timer, int64_t delay_ms);
 /* The same with a point in time; not set = stop; the past = next round. Never fires early. */
 void bc_timer_start_at(struct bc_timer *timer, struct bc_mono when);

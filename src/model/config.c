@@ -62,6 +62,11 @@ static void admin_put(struct bc_config *config, struct bc_str value) {
       bc_config_text("node/%s/adminState: expected up, down or drain, found \"%s\"", config->node, shown.text));
 }
 
+static void admin_put_unreadable(struct bc_config *config, const char *why) {
+  config->admin_seen = true;
+  bc_config_node_fault_set(config, &config->admin_fault, bc_config_text("node/%s/adminState: %s", config->node, why));
+}
+
 static void admin_delete(struct bc_config *config) {
   config->has_admin = false;
   admin_set(config, BC_ADMIN_UP);
@@ -79,17 +84,32 @@ bool bc_config_take_admin_changed(struct bc_config *config) {
 
 /* ---- keys ---- */
 
-void bc_config_put(struct bc_config *config, struct bc_str key, struct bc_str value, struct bc_mono now) {
+/* What a key says now: `value`, or (`why` is set) that it cannot be had. */
+static void config_take(struct bc_config *config, struct bc_str key, struct bc_str value, const char *why,
+                        struct bc_mono now) {
   struct bc_config_key_parts parts = bc_config_key_parse(config, key);
+  bool is_readable = why == NULL;
   switch (parts.kind) {
   case BC_CONFIG_ROUTE_KEY:
-    bc_config_entry_put(config, &parts, value, now);
+    if (is_readable) {
+      bc_config_entry_put(config, &parts, value, now);
+    } else {
+      bc_config_entry_put_unreadable(config, &parts, why, now);
+    }
     break;
   case BC_CONFIG_SUBSCRIPTION:
-    bc_config_subscription_put(config, value);
+    if (is_readable) {
+      bc_config_subscription_put(config, value);
+    } else {
+      bc_config_subscription_put_unreadable(config, why);
+    }
     break;
   case BC_CONFIG_ADMIN:
-    admin_put(config, value);
+    if (is_readable) {
+      admin_put(config, value);
+    } else {
+      admin_put_unreadable(config, why);
+    }
     break;
   case BC_CONFIG_BAD_NAME:
   case BC_CONFIG_BAD_KEY:
@@ -100,26 +120,12 @@ void bc_config_put(struct bc_config *config, struct bc_str key, struct bc_str va
   }
 }
 
+void bc_config_put(struct bc_config *config, struct bc_str key, struct bc_str value, struct bc_mono now) {
+  config_take(config, key, value, NULL, now);
+}
+
 void bc_config_put_unreadable(struct bc_config *config, struct bc_str key, const char *why, struct bc_mono now) {
-  struct bc_config_key_parts parts = bc_config_key_parse(config, key);
-  switch (parts.kind) {
-  case BC_CONFIG_ROUTE_KEY:
-    bc_config_entry_put_unreadable(config, &parts, why, now);
-    break;
-  case BC_CONFIG_SUBSCRIPTION:
-    bc_config_subscription_put_unreadable(config, why);
-    break;
-  case BC_CONFIG_ADMIN:
-    config->admin_seen = true;
-    bc_config_node_fault_set(config, &config->admin_fault, bc_config_text("node/%s/adminState: %s", config->node, why));
-    break;
-  case BC_CONFIG_BAD_NAME:
-  case BC_CONFIG_BAD_KEY:
-    bc_config_stray_put(config, key, parts.kind == BC_CONFIG_BAD_NAME);
-    break;
-  case BC_CONFIG_IGNORED:
-    break;
-  }
+  config_take(config, key, (struct bc_str){.at = NULL, .len = 0}, why, now);
 }
 
 static void config_delete_route_key(struct bc_config *config, const struct bc_config_key_parts *parts,

@@ -6,8 +6,9 @@
  * and the fault is kept beside it, with its place ("routes/X/config: column 24: med: …").
  * A route that has never had a good version is not announced.
  *
- * Two routes with one identity: the one that stands in ExaBGP wins; none standing: the smaller name;
- * never the order of arrival; the other carries a fault. */
+ * Two routes with one identity: the one that stands in ExaBGP wins; none standing: the one whose keys
+ * come first; never the order of arrival; the other carries a fault. A route with several NLRI loses as
+ * a whole when another one has one of them. */
 #ifndef BC_MODEL_CONFIG_H
 #define BC_MODEL_CONFIG_H
 
@@ -66,6 +67,7 @@ struct bc_config_route {
   size_t script_len;
   uint64_t script_hash; /* of the script's bytes; 0 = none */
   bool has_lost_check;
+  bool stands;        /* as bc_config_set_standing said, if that was of this version */
   bool lost_identity; /* another route with the same identity wins: do not want it */
   const char *fault;  /* "routes/X/config: column 24: …" the first of its faults, or NULL */
 };

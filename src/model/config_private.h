@@ -69,10 +69,19 @@ struct bc_config_settling {
 };
 RB_HEAD(bc_config_settling_tree, bc_config_settling);
 
+/* One NLRI of a route that may be announced here. The one of its first NLRI is part of the entry; those of its
+ * others have their own memory. */
+struct bc_config_claim {
+  RB_ENTRY(bc_config_claim) link;
+  struct bc_config_entry *entry;
+};
+RB_HEAD(bc_config_claim_tree, bc_config_claim);
+
 /* One route. 100,000 of them are held: what only few need is behind a pointer. */
 struct bc_config_entry {
   RB_ENTRY(bc_config_entry) by_name;
-  RB_ENTRY(bc_config_entry) by_claim;
+  struct bc_config_claim claim;
+  uint64_t stood; /* hash of the identity that core last said stands; 0 = none */
   TAILQ_ENTRY(bc_config_entry) changed;
   const char *name; /* behind the struct */
   struct bc_route route;
@@ -96,23 +105,25 @@ struct bc_config_entry {
   bool lost_identity : 1;
   bool stands : 1;
   bool has_claim : 1;
+  bool has_won : 1;     /* judged, and no other route has any of its NLRI */
+  bool is_disputed : 1; /* to be judged */
   bool is_changed : 1;
 };
 RB_HEAD(bc_config_entry_tree, bc_config_entry);
-RB_HEAD(bc_config_claim_tree, bc_config_entry);
 TAILQ_HEAD(bc_config_changed_queue, bc_config_entry);
 
 struct bc_config_gone {
   RB_ENTRY(bc_config_gone) link;
   const char *name; /* behind the struct */
   bool stands;
+  uint64_t stood;
 };
 RB_HEAD(bc_config_gone_tree, bc_config_gone);
 
-/* An NLRI whose winner must be found anew. */
+/* A route of which must be found anew whether it may be announced. */
 struct bc_config_dispute {
   RB_ENTRY(bc_config_dispute) link;
-  struct bc_nlri nlri;
+  struct bc_config_entry *entry;
 };
 RB_HEAD(bc_config_dispute_tree, bc_config_dispute);
 
@@ -166,6 +177,7 @@ struct bc_config {
   struct bc_config_script_tree scripts;
   struct bc_config_counts counts;
   size_t route_keys;
+  size_t list_nlri; /* of all routes, beyond one each */
 
   bool in_list, has_listed;
   size_t listed;                   /* routes seen in the list that is being read */
@@ -285,6 +297,11 @@ char *bc_config_subscription_lonely_text(const struct bc_config *config);
 void bc_config_identity_drop(struct bc_config *config, struct bc_config_entry *entry);
 void bc_config_identity_claim(struct bc_config *config, struct bc_config_entry *entry);
 void bc_config_identity_standing(struct bc_config *config, struct bc_config_entry *entry, bool stands);
+/* Whether what stands of it also gives `route`, which is to replace its own, the right of what stands: they have
+ * NLRI and neighbors in common, or it is just what stands; and what the new one has more of, NLRI or neighbors, is not
+ * what another one announces. Before the drop. */
+bool bc_config_identity_keeps(const struct bc_config *config, const struct bc_config_entry *entry,
+                              const struct bc_route *route);
 /* Decides all open disputes. */
 void bc_config_identity_settle(struct bc_config *config);
 void bc_config_identity_free(struct bc_config *config);

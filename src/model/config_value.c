@@ -41,6 +41,7 @@ static void route_drop(struct bc_config *config, struct bc_config_entry *entry) 
     return;
   }
   bc_config_identity_drop(config, entry);
+  config->list_nlri -= bc_route_nlri_count(&entry->route) - 1;
   bc_route_release(config->intern, &entry->route);
   entry->has_route = false;
   entry->is_settled = false;
@@ -61,21 +62,28 @@ static void route_install(struct bc_config *config, struct bc_config_entry *entr
     bc_route_release(config->intern, route);
     return;
   }
-  bc_config_identity_drop(config, entry);
   /* What stands is the old prefix: it gives no right to a new one, which may be another route's that is announced. */
-  if (entry->has_route &&
-      (entry->route.selector != route->selector || bc_nlri_compare(&entry->route.nlri, &route->nlri) != 0)) {
-    entry->stands = false;
-  }
+  bool keeps = bc_config_identity_keeps(config, entry, route);
+  bc_config_identity_drop(config, entry);
+  entry->stands = keeps;
+  config->list_nlri += bc_route_nlri_count(route) - bc_route_nlri_count(&entry->route);
   bc_route_release(config->intern, &entry->route);
   entry->route = *route;
   entry->has_route = true;
+  if (keeps) {
+    bc_config_identity_standing(config, entry, true);
+  }
   bc_config_view_mark(config, entry);
 }
 
 static bool route_is_whole_line(struct bc_str text) {
+  static const char *const words[] = {"route", "neighbor", "announce", "attributes", "flow", "vpls"};
   struct bc_str word = bc_str_next_word(&text);
-  return bc_str_is(word, "route") || bc_str_is(word, "neighbor") || bc_str_is(word, "announce");
+  bool is_line = false;
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    is_line = is_line || bc_str_is(word, words[i]);
+  }
+  return is_line;
 }
 
 /* Whether a text that is no route would be one with a prefix before it. */
@@ -114,11 +122,6 @@ static bool route_parse(struct bc_config *config, const struct bc_config_entry *
 }
 
 static bool route_refuse_internal(const struct bc_route *route, struct bc_fault *fault) {
-  if (route->more != NULL || !bc_family_has_prefix((enum bc_family)route->nlri.family)) {
-    bc_fault_set(fault, 0, "%s: not announced yet, only single prefixes are",
-                 bc_family_text((enum bc_family)route->nlri.family));
-    return true;
-  }
   if (route->internal == 0) {
     return false;
   }
@@ -138,6 +141,20 @@ static bool route_refuse_unfit(const struct bc_config_entry *entry, const struct
   return true;
 }
 
+/* Forgets the text, so that the same one is judged again when it comes once more. */
+static bool route_refuse_crowd(struct bc_config *config, struct bc_config_entry *entry, const struct bc_route *route,
+                               struct bc_fault *fault) {
+  size_t old = entry->has_route ? bc_route_nlri_count(&entry->route) - 1 : 0;
+  size_t more = bc_route_nlri_count(route) - 1;
+  if (more <= old || config->list_nlri - old + more <= BC_LIMIT_LIST_NLRI) {
+    return false;
+  }
+  bc_fault_set(fault, 0, "%zu NLRI: with the %zu that other routes have beyond one each there are more than %d",
+               more + 1, config->list_nlri - old, BC_LIMIT_LIST_NLRI);
+  value_hold(config, &entry->now[BC_CONFIG_KEY_CONFIG], NULL);
+  return true;
+}
+
 static void route_judge(struct bc_config *config, struct bc_config_entry *entry) {
   if (!value_is_present(entry, BC_CONFIG_KEY_CONFIG)) {
     route_drop(config, entry);
@@ -151,7 +168,8 @@ static void route_judge(struct bc_config *config, struct bc_config_entry *entry)
   struct bc_fault fault = {0};
   bool in_prefix = false;
   bool is_good = route_parse(config, entry, &route, &fault, &in_prefix);
-  if (is_good && (route_refuse_internal(&route, &fault) || route_refuse_unfit(entry, &route, &fault))) {
+  if (is_good && (route_refuse_internal(&route, &fault) || route_refuse_unfit(entry, &route, &fault) ||
+                  route_refuse_crowd(config, entry, &route, &fault))) {
     bc_route_release(config->intern, &route);
     is_good = false;
   }
@@ -457,6 +475,7 @@ void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entr
     value_hold(config, &entry->now[i], NULL);
     value_hold(config, &entry->good[i], NULL);
   }
+  config->list_nlri -= bc_route_nlri_count(&entry->route) - 1;
   bc_route_release(config->intern, &entry->route);
   bc_intern_put(config->intern, entry->options_text);
   options_forget_unfit(config, entry);

@@ -31,6 +31,7 @@ void bc_config_view_gone(struct bc_config *config, struct bc_config_entry *entry
   struct bc_config_gone *gone = bc_mem_new(1, sizeof *gone + len + 1);
   gone->name = memcpy(gone + 1, entry->name, len + 1);
   gone->stands = entry->stands;
+  gone->stood = entry->stood;
   (void)RB_INSERT(bc_config_gone_tree, &config->gone, gone);
 }
 
@@ -40,6 +41,7 @@ void bc_config_view_back(struct bc_config *config, struct bc_config_entry *entry
   if (gone != NULL) {
     /* To others it never went, so what they told about it still holds. */
     entry->stands = gone->stands;
+    entry->stood = gone->stood;
     RB_REMOVE(bc_config_gone_tree, &config->gone, gone);
     free(gone);
   }
@@ -72,6 +74,7 @@ static void view_fill(const struct bc_config *config, const struct bc_config_ent
       .script_len = has_check ? entry->script->len : 0,
       .script_hash = has_check ? entry->script->hash : 0,
       .has_lost_check = entry->has_lost_check,
+      .stands = entry->stands,
       .lost_identity = entry->lost_identity,
       .fault = bc_config_fault_first(entry),
   };

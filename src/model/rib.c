@@ -114,11 +114,15 @@ void bc_rib_selector_set_neighbor(struct bc_rib *rib, unsigned number) {
 
 /* ---- entries ---- */
 
-struct rib_entry *bc_rib_entry_first(const struct bc_rib *rib, const struct bc_nlri *nlri) {
+struct rib_entry *bc_rib_entry_from(const struct bc_rib *rib, const struct bc_nlri *nlri) {
   struct rib_selector none = {.number = 0};
   struct rib_entry key = {.selector = &none, .nlri = *nlri};
   struct rib_entry_tree *tree = (struct rib_entry_tree *)(uintptr_t)&rib->entries;
-  struct rib_entry *entry = RB_NFIND(rib_entry_tree, tree, &key);
+  return RB_NFIND(rib_entry_tree, tree, &key);
+}
+
+struct rib_entry *bc_rib_entry_first(const struct bc_rib *rib, const struct bc_nlri *nlri) {
+  struct rib_entry *entry = bc_rib_entry_from(rib, nlri);
   return entry != NULL && bc_nlri_compare(&entry->nlri, nlri) == 0 ? entry : NULL;
 }
 

@@ -9,9 +9,11 @@
  *   established ones after a drain (1 s, longer while a backlog drains); at once when none is up.
  * - A neighbor that goes down or comes up ends the wait for it (ExaBGP resends by itself).
  * - Not confirmed 2 s after both the ack and the last update seen from that neighbor: `unconfirmed`.
- *   An announce is repaired by a nudge (announce with MED+1, or MED-1 at the maximum; wait; announce
- *   the right text), never by a withdraw; a withdraw is sent again. After three tries: alarm, and
- *   one try a minute. A wait blocks no other NLRI.
+ *   An announce is repaired by a nudge (bc_route_nudged; wait; announce the right text), never by a
+ *   withdraw; a withdraw is sent again. After three tries: alarm, and one try a minute. A wait blocks
+ *   no other NLRI.
+ * - An UPDATE tells no more than NLRI and MED: where a neighbor has not shown one text, and the next
+ *   looks the same (always so with flows, which have no MED), what it then shows counts 1 s later.
  * - Withdraws go first. Entries with equal verb, selector, attributes and family are grouped
  *   (bc_route_print_group). At most BC_LIMIT_WINDOW_NLRI / _LINES unacknowledged.
  * - Before an announce is handed out its journal record must be on disk; withdraws wait for nothing.
@@ -76,7 +78,7 @@ void bc_rib_free(struct bc_rib *rib);
 /* ---- wants: any time, also before bc_rib_start ---- */
 
 /* Wants `route` (copied) announced for `owner` (a route's name, copied as an interned text). Replaces
- * an earlier want of the same identity. Routes with `internal` words must not come here. */
+ * an earlier want of the same identity. One NLRI only (bc_route_single); no routes with `internal` words. */
 void bc_rib_want(struct bc_rib *rib, const char *owner, const struct bc_route *route, struct bc_mono now);
 /* Wants that identity withdrawn; nothing happens when it neither stands nor is wanted. */
 void bc_rib_unwant(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, struct bc_mono now);
@@ -95,6 +97,8 @@ void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_rout
 /* Before bc_rib_start: whether that identity stands somewhere and the journal says that it is ours (or
  * there is no journal): such a route is presumed healthy until its check says otherwise. */
 bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, bool journal_is_lost);
+/* Before bc_rib_start: whether the journal has all of its NLRI with its very attributes. */
+bool bc_rib_said(const struct bc_rib *rib, const struct bc_route *route);
 /* Before bc_rib_start: whether there is any such route. */
 bool bc_rib_stood_any(struct bc_rib *rib, bool journal_is_lost);
 /* All of the above is complete and the wants are the true ones: adopt, then let commands flow.
@@ -138,6 +142,9 @@ void bc_rib_on_done(struct bc_rib *rib, struct bc_mono now);
 void bc_rib_on_error(struct bc_rib *rib, struct bc_mono now);
 /* The header line of `show neighbor summary`; its own `done` comes to bc_rib_on_done. */
 void bc_rib_on_barrier(struct bc_rib *rib, struct bc_mono now);
+/* What an NLRI without path identifier means that ExaBGP sent on a session without ADD-PATH (RFC 7911): the one of ours
+ * with that prefix, when there is just one for this neighbor; else `nlri` itself. Valid until the rib changes. */
+const struct bc_nlri *bc_rib_nlri_meant(const struct bc_rib *rib, unsigned neighbor, const struct bc_nlri *nlri);
 /* One NLRI of an UPDATE that ExaBGP sent to `neighbor`. `med` counts for announces with has_med. */
 void bc_rib_on_wire(struct bc_rib *rib, unsigned neighbor, enum bc_verb verb, const struct bc_nlri *nlri, bool has_med,
                     uint32_t med, struct bc_mono now);
@@ -184,8 +191,8 @@ const char *bc_rib_next_changed(struct bc_rib *rib);
  * kept, bc_rib_counts tells how many there are. */
 bool bc_rib_foreign(const struct bc_rib *rib, size_t *index, unsigned *neighbor, const char **text);
 
-/* How many NLRI of ours each neighbor has as told; one pass over all entries. */
-void bc_rib_count_on_wire(const struct bc_rib *rib, size_t counts[static BC_LIMIT_NEIGHBORS]);
+/* How many NLRI of ours each neighbor has as told, by family; one pass over all entries. */
+void bc_rib_count_on_wire(const struct bc_rib *rib, size_t counts[static BC_LIMIT_NEIGHBORS][BC_FAMILY_COUNT]);
 
 /* Calls fn for each NLRI that is announced or wanted, or whose withdraw is not confirmed, or that is foreign and
  * stands; a pass over all entries. */

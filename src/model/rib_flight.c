@@ -51,7 +51,7 @@ void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mo
   if (work->verb == BC_VERB_ANNOUNCE) {
     bc_rib_form_set(rib, &entry->told, &work->form);
     entry->holds = RIB_HOLDS_TOLD;
-    entry->on_wire = work->seen;
+    entry->on_wire = work->seen & ~work->shaky;
   } else {
     if (entry->told.attributes == NULL) {
       bc_rib_form_set(rib, &entry->told, &work->form);
@@ -59,6 +59,7 @@ void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mo
     entry->holds = RIB_HOLDS_NONE;
   }
   entry->missing = 0;
+  uint64_t unsure = work->seen & work->shaky;
   work->seen = 0;
   bc_intern_put(rib->intern, work->error);
   work->error = NULL;
@@ -69,7 +70,7 @@ void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mo
   work->acked_at = now;
   work->waiting = open & rib->reporting;
   work->twins = twins & work->waiting;
-  work->draining = open & ~rib->reporting;
+  work->draining = (open & ~rib->reporting) | unsure;
   work->drain_at = rib_drain_end(rib, work, now);
   bc_rib_work_place(rib, work, RIB_PLACE_WAIT);
   bc_rib_refresh(rib, entry);
@@ -185,13 +186,17 @@ void bc_rib_flight_shown(struct bc_rib *rib, struct rib_work *work, uint64_t nei
     work->seen = is_as_sent ? work->seen | neighbor : work->seen & ~neighbor;
     return;
   }
-  work->is_proven = work->is_proven || is_as_sent;
+  bool is_shaky = (work->shaky & neighbor) != 0;
+  work->is_proven = work->is_proven || (is_as_sent && !work->is_alike);
   work->on_wire_before &= ~neighbor;
   if (work->place == RIB_PLACE_SENT) {
     work->seen = is_as_sent ? work->seen | neighbor : work->seen & ~neighbor;
     return;
   }
   if (is_as_sent) {
+    /* If it was the text before, this one follows soon. */
+    work->draining |= is_shaky ? work->waiting & neighbor : 0;
+    work->drain_at = is_shaky ? rib_later(work->drain_at, bc_mono_add_ms(now, RIB_DRAIN_MS)) : work->drain_at;
     work->waiting &= ~neighbor;
     work->late &= ~neighbor;
   } else {

@@ -62,6 +62,7 @@ static void rib_change_flight(struct bc_rib *rib, struct rib_work *work, const s
     work->draining &= ~change->bit;
     work->late &= ~change->bit;
     work->twins &= ~change->bit;
+    work->shaky &= ~change->bit;
     work->on_wire_before &= ~change->bit;
     return;
   }
@@ -148,6 +149,7 @@ static void rib_erase_neighbor(struct rib_entry *entry, uint64_t bit) {
     work->draining &= ~bit;
     work->late &= ~bit;
     work->twins &= ~bit;
+    work->shaky &= ~bit;
     work->on_wire_before &= ~bit;
   }
 }

@@ -144,10 +144,8 @@ static void rib_command_place(struct bc_rib *rib, struct rib_entry *entry, const
 }
 
 static void rib_command_nudge(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
-  const struct rib_form *wanted = &entry->wanted;
-  uint32_t med = !wanted->has_med ? 1 : wanted->med == UINT32_MAX ? wanted->med - 1 : wanted->med + 1;
-  struct bc_route right = bc_rib_route_of(entry, entry->selector, wanted);
-  struct bc_route nudged = bc_route_with_med(rib->intern, &right, med);
+  struct bc_route right = bc_rib_route_of(entry, entry->selector, &entry->wanted);
+  struct bc_route nudged = bc_route_nudged(rib->intern, &right);
   struct rib_command command = {
       .verb = BC_VERB_ANNOUNCE, .form = bc_rib_form_of(&nudged), .selector = entry->selector, .is_nudge = true};
   rib_command_place(rib, entry, &command, now);
@@ -173,6 +171,16 @@ static uint64_t rib_gap(const struct bc_rib *rib, const struct rib_entry *entry)
   return gap;
 }
 
+/* Where another one that is wanted as well has won: two that both repaired it would do so for ever. */
+static uint64_t rib_held_by_other(const struct bc_rib *rib, const struct rib_entry *entry) {
+  uint64_t held = 0;
+  for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
+       other = bc_rib_entry_next(other)) {
+    held |= rib_is_heir(rib, entry, other) ? other->on_wire & rib_common(rib, entry, other) : 0;
+  }
+  return held;
+}
+
 static void rib_plan_wanted(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
   if (entry->holds != RIB_HOLDS_TOLD || !bc_rib_form_equal(&entry->told, &entry->wanted)) {
     struct rib_command command = {
@@ -181,6 +189,7 @@ static void rib_plan_wanted(struct bc_rib *rib, struct rib_entry *entry, struct 
     return;
   }
   entry->missing |= rib_gap(rib, entry);
+  entry->missing &= ~rib_held_by_other(rib, entry);
   if (entry->missing != 0) {
     rib_command_nudge(rib, entry, now);
   } else if (entry->journal != entry->wanted.attributes) {
@@ -203,6 +212,14 @@ static void rib_plan_forget(struct bc_rib *rib, struct rib_entry *entry, struct 
   }
 }
 
+/* ExaBGP finds a prefix by these too, and they are printed as attributes; a flow or a VPLS without attributes still
+ * has all of its NLRI. */
+static bool rib_has_identity_in_attributes(const struct bc_nlri *nlri) {
+  return bc_family_has_prefix((enum bc_family)nlri->family) &&
+         (nlri->has_path_id || nlri->has_rd || nlri->family == BC_FAMILY_IPV4_NLRI_MPLS ||
+          nlri->family == BC_FAMILY_IPV6_NLRI_MPLS);
+}
+
 static void rib_plan_unwanted(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
   uint64_t inherited;
   if (entry->is_unnamed) {
@@ -221,9 +238,7 @@ static void rib_plan_unwanted(struct bc_rib *rib, struct rib_entry *entry, struc
     rib_plan_forget(rib, entry, now);
     return;
   }
-  bool has_identity = entry->nlri.has_path_id || entry->nlri.has_rd || entry->nlri.family == BC_FAMILY_IPV4_NLRI_MPLS ||
-                      entry->nlri.family == BC_FAMILY_IPV6_NLRI_MPLS;
-  bool is_bare = entry->work != NULL && entry->work->is_bare && !has_identity;
+  bool is_bare = entry->work != NULL && entry->work->is_bare && !rib_has_identity_in_attributes(&entry->nlri);
   struct rib_form bare = {.attributes = is_bare ? bc_intern_get(rib->intern, bc_str_of("")) : NULL};
   /* Never acknowledged, but perhaps taken: then with the text that was written. */
   bool is_told = entry->told.attributes != NULL || entry->work == NULL;

@@ -121,6 +121,7 @@ struct rib_work {
   uint64_t draining;       /* WAIT: neighbors that do not report */
   uint64_t late;           /* WAIT: neighbors that were given up */
   uint64_t twins;          /* WAIT: may show the text before with the same MED: no proof before End-of-RIB */
+  uint64_t shaky;          /* lack a text that looks the same on the wire: what they show may be either */
   uint64_t on_wire_before; /* WAIT: on_wire of `before` */
   uint64_t epoch;
   const char *error; /* interned */
@@ -133,6 +134,7 @@ struct rib_work {
   uint8_t tries;
   bool is_mixed; /* the doubt is about more than one command */
   bool is_nudge;
+  bool is_alike;   /* ExaBGP held, or may have taken, a text that looks the same: an UPDATE does not prove this one */
   bool is_proven;  /* some neighbor showed it: ExaBGP took it, whatever becomes of its ack */
   bool is_suspect; /* its answer must not be mistaken for another's: SOLO */
   bool is_refused;
@@ -215,6 +217,7 @@ struct bc_rib {
   size_t standing_cap;
   size_t standing_sorted; /* so many of them are in order */
   bool is_standing_cut;
+  bool is_standing_unread; /* it has lines that could not be read */
 
   struct rib_neighbor neighbors[BC_LIMIT_NEIGHBORS];
   unsigned neighbors_count;
@@ -271,6 +274,7 @@ void bc_rib_selector_set_neighbor(struct bc_rib *rib, unsigned number);
 struct rib_entry *bc_rib_entry_find(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
 struct rib_entry *bc_rib_entry_make(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
 /* The entries of one NLRI, whatever their selectors: first (NULL = none), next. */
+struct rib_entry *bc_rib_entry_from(const struct bc_rib *rib, const struct bc_nlri *nlri); /* … or the next NLRI's */
 struct rib_entry *bc_rib_entry_first(const struct bc_rib *rib, const struct bc_nlri *nlri);
 struct rib_entry *bc_rib_entry_next(struct rib_entry *entry);
 struct rib_entry *bc_rib_entry_min(struct bc_rib *rib);

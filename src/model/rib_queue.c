@@ -59,11 +59,31 @@ static void rib_supersede(struct bc_rib *rib, const struct rib_work *work) {
   }
 }
 
+/* They differ in nothing that an UPDATE tells. */
+static bool rib_is_alike(const struct rib_form *a, const struct rib_form *b) {
+  return a->attributes != NULL && !bc_rib_form_equal(a, b) && bc_rib_form_has_med_of(a, b->has_med, b->med);
+}
+
+/* Before it is written: who may still show another text that looks like this one. Those who have not shown the one
+ * told before; all, when nobody knows whether ExaBGP took the one written before. */
+static void rib_work_judge_alike(const struct bc_rib *rib, struct rib_work *work) {
+  const struct rib_entry *entry = work->entry;
+  bool is_announce = work->verb == BC_VERB_ANNOUNCE;
+  bool is_doubtful = is_announce && entry->holds == RIB_HOLDS_DOUBT && work->written_verb == BC_VERB_ANNOUNCE &&
+                     rib_is_alike(&work->written, &work->form);
+  uint64_t shaky = is_doubtful                               ? bc_rib_expected(rib, entry, work->selector)
+                   : rib_is_alike(&entry->told, &work->form) ? entry->missing
+                                                             : 0;
+  work->is_alike = is_doubtful || (is_announce && bc_rib_has_twin(rib, work));
+  work->shaky = is_announce ? shaky & rib->reporting : 0;
+}
+
 static void rib_work_send(struct bc_rib *rib, struct rib_work *work, struct rib_line *line) {
   bool is_repair = work->is_nudge || (work->verb == BC_VERB_WITHDRAW && work->entry->holds == RIB_HOLDS_NONE);
   bool is_other = !bc_rib_form_equal(&work->written, &work->form);
   work->is_mixed = work->is_mixed || (work->entry->holds == RIB_HOLDS_DOUBT && is_other);
   work->seen = rib_seen_before(rib, work);
+  rib_work_judge_alike(rib, work);
   rib_supersede(rib, work);
   work->is_proven = false;
   work->waiting = 0;

@@ -22,6 +22,7 @@ void bc_rib_standing_begin(struct bc_rib *rib) {
     bc_rib_standing_forget(rib);
     bc_rib_foreign_free_all(rib);
     rib->is_standing_cut = false;
+    rib->is_standing_unread = false;
   }
 }
 
@@ -30,6 +31,7 @@ void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_rout
     return;
   }
   if (route == NULL || neighbor >= rib->neighbors_count) {
+    rib->is_standing_unread = true;
     bc_rib_foreign_add(rib, NULL, neighbor, raw);
     return;
   }
@@ -65,7 +67,7 @@ static bool rib_differs_in_self_only(const struct rib_form *wanted, const struct
   }
   self += strlen("next-hop self");
   resolved += strlen("next-hop ");
-  struct bc_str address = {.at = resolved, .len = strcspn(resolved, " ")};
+  struct bc_str address = {.at = resolved, .len = strcspn(resolved, " ;")};
   return strcmp(self, resolved + address.len) == 0 && rib_is_self(name, address);
 }
 
@@ -121,6 +123,16 @@ static void rib_standing_match(struct bc_rib *rib, const struct rib_standing *st
   }
 }
 
+/* A flow of ours may be in a line that we cannot read (ExaBGP 5.0 has names for thousands of ports): when nobody wants
+ * it its withdraw is written, which costs nothing if it is gone. */
+static void rib_doubt_unread(struct bc_rib *rib, struct rib_entry *entry) {
+  bool is_rule = !bc_family_has_prefix((enum bc_family)entry->nlri.family);
+  if (rib->is_standing_unread && is_rule && entry->journal != NULL && entry->wanted.attributes == NULL) {
+    bc_rib_form_set(rib, &entry->told, &(struct rib_form){.attributes = entry->journal});
+    entry->holds = RIB_HOLDS_DOUBT;
+  }
+}
+
 static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, bool is_unsure) {
   uint64_t stands = entry->on_wire;
   uint64_t differs = entry->missing;
@@ -131,6 +143,7 @@ static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, bool is_unsur
   entry->is_foreign = bc_rib_foreign_covers(rib, entry) && stands == 0;
   entry->is_inherited = stands != 0 || entry->journal != NULL || is_unsure;
   if (stands == 0) {
+    rib_doubt_unread(rib, entry);
     return;
   }
   bool is_wanted = entry->wanted.attributes != NULL && differs != stands;

@@ -31,6 +31,15 @@ bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri
   return bsearch(&wanted, rib->standing, rib->standing_count, sizeof rib->standing[0], rib_standing_compare) != NULL;
 }
 
+bool bc_rib_said(const struct bc_rib *rib, const struct bc_route *route) {
+  bool is_said = true;
+  for (size_t i = 0; is_said && i < bc_route_nlri_count(route); i++) {
+    const struct rib_entry *entry = bc_rib_entry_find(rib, route->selector, bc_route_nlri(route, i));
+    is_said = entry != NULL && entry->journal == route->attributes;
+  }
+  return is_said;
+}
+
 bool bc_rib_stood_any(struct bc_rib *rib, bool journal_is_lost) {
   for (size_t i = 0; i < rib->standing_count; i++) {
     struct rib_entry *entry = bc_rib_entry_first(rib, &rib->standing[i].nlri);

@@ -61,12 +61,12 @@ bool bc_rib_foreign(const struct bc_rib *rib, size_t *index, unsigned *neighbor,
   return true;
 }
 
-void bc_rib_count_on_wire(const struct bc_rib *rib, size_t counts[static BC_LIMIT_NEIGHBORS]) {
+void bc_rib_count_on_wire(const struct bc_rib *rib, size_t counts[static BC_LIMIT_NEIGHBORS][BC_FAMILY_COUNT]) {
   memset(counts, 0, BC_LIMIT_NEIGHBORS * sizeof counts[0]);
   struct rib_entry *entry = bc_rib_entry_min((struct bc_rib *)(uintptr_t)rib);
   for (; entry != NULL; entry = bc_rib_entry_after(entry)) {
     for (uint64_t left = entry->on_wire; left != 0; left &= left - 1) {
-      counts[__builtin_ctzll(left)]++;
+      counts[__builtin_ctzll(left)][entry->nlri.family]++;
     }
   }
 }

@@ -27,7 +27,7 @@ static void rib_show_flying(struct bc_rib *rib, struct rib_entry *entry, const s
     is_as_sent = bc_rib_form_has_med_of(&work->form, shown->has_med, shown->med) && !rib_may_be_old(rib, work, shown);
     is_told = is_told && (!is_as_sent || bc_rib_form_equal(&entry->told, &work->form));
   }
-  bool is_proof = work->place != RIB_PLACE_WAIT || (work->twins & shown->bit) == 0;
+  bool is_proof = work->place != RIB_PLACE_WAIT || ((work->twins | work->shaky) & shown->bit) == 0;
   entry->on_wire = is_told && is_proof ? entry->on_wire | shown->bit : entry->on_wire & ~shown->bit;
   bc_rib_refresh(rib, entry);
   bc_rib_flight_shown(rib, work, shown->bit, is_as_sent, now);
@@ -81,6 +81,31 @@ static void rib_show_foreign(struct bc_rib *rib, const struct bc_nlri *nlri, con
       bc_rib_update(rib, entry, now);
     }
   }
+}
+
+static bool rib_has_prefix_of(const struct rib_entry *entry, const struct bc_nlri *nlri) {
+  struct bc_nlri without = entry->nlri;
+  without.has_path_id = false;
+  without.path_id = 0;
+  return bc_nlri_compare(&without, nlri) == 0;
+}
+
+const struct bc_nlri *bc_rib_nlri_meant(const struct bc_rib *rib, unsigned neighbor, const struct bc_nlri *nlri) {
+  if (neighbor >= rib->neighbors_count || nlri->has_path_id) {
+    return nlri;
+  }
+  const struct bc_nlri *meant = nlri;
+  for (struct rib_entry *entry = bc_rib_entry_from(rib, nlri); entry != NULL && rib_has_prefix_of(entry, nlri);
+       entry = bc_rib_entry_after(entry)) {
+    if ((entry->selector->mask >> neighbor & 1U) == 0) {
+      continue;
+    }
+    if (!entry->nlri.has_path_id || (meant != nlri && bc_nlri_compare(meant, &entry->nlri) != 0)) {
+      return nlri;
+    }
+    meant = &entry->nlri;
+  }
+  return meant;
 }
 
 void bc_rib_on_wire(struct bc_rib *rib, unsigned neighbor, enum bc_verb verb, const struct bc_nlri *nlri, bool has_med,

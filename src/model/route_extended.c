@@ -22,6 +22,8 @@ enum {
 
 /* The most that a bandwidth can be: a float that prints to digits that lead back to it. */
 static const uint64_t extended_bandwidth_max = (uint64_t)1 << 63;
+/* ExaBGP 5.0 takes those below this in digits. */
+static const float extended_bandwidth_5_max = 4294967296.0F;
 
 /* What ExaBGP 4.2 decodes into a text, by the low half of the type and the subtype
  * (bgp/message/update/attribute/community/extended/__init__.py). */
@@ -289,9 +291,8 @@ void bc_route_extended_print_one(const uint8_t *bytes, struct bc_buf *to) {
     bc_nlri_print_number(extended_get(bytes + 2, 2), to);
     bc_buf_add_char(to, ':');
     bc_address_print(bytes + 4, false, to);
-  } else if (bytes[0] == TYPE_AS4 && (bytes[1] == SUBTYPE_TARGET || bytes[1] == SUBTYPE_ORIGIN)) {
-    extended_print_pair(name, extended_get(bytes + 2, 4), "L:", extended_get(bytes + 6, 2), to);
-  } else if (extended_starts(bytes, 0x40, 0x04) && extended_has_whole_bandwidth(bytes)) {
+  } else if (extended_starts(bytes, 0x40, 0x04) && extended_has_whole_bandwidth(bytes) &&
+             extended_get_float(bytes + 4) < extended_bandwidth_5_max) {
     uint64_t speed = (uint64_t)extended_get_float(bytes + 4);
     extended_print_pair("bandwidth:", extended_get(bytes + 2, 2), ":", speed, to);
   } else if (extended_starts(bytes, 0x80, 0x08)) {
@@ -302,7 +303,8 @@ void bc_route_extended_print_one(const uint8_t *bytes, struct bc_buf *to) {
   } else if (extended_starts(bytes, 0x08, 0x00) && bytes[7] == 0) {
     bc_buf_add_text(to, "redirect-to-nexthop");
   } else {
-    /* Among these ADDRESS:NUMBER, which ExaBGP 4.2 reads into the wrong type unless it is written so. */
+    /* Among these what ExaBGP reads into the wrong type unless it is written so: 4.2 ADDRESS:NUMBER, and 5.0 the AS
+     * numbers of four bytes, of which it makes addresses. And what 5.0 refuses: bandwidths of more than 32 bits. */
     bc_buf_add_format(to, "0x%016llX", (unsigned long long)extended_get(bytes, 8));
   }
 }

@@ -266,11 +266,12 @@ static enum bc_err match_read_bits(const struct bc_route_lex *lex, struct bc_rou
   return *value == 0 ? bc_route_lex_expected(lex, keyword, expected) : BC_ERR_OK;
 }
 
-/* ExaBGP 4.2 lists a value without a name as "=unknown protocol type 200". Steps to its number. */
+/* ExaBGP 4.2 lists a value without a name as "=unknown protocol type 200". Steps to its number. The word that ends in
+ * "unknown" is left first, as it may begin with a number: "=unknown protocol type 3&<=unknown protocol type 9". */
 static void match_skip_unknown(struct bc_route_lex *lex, struct bc_str *rest) {
-  while (bc_route_lex_at_word(lex) && (lex->token.at[0] < '0' || lex->token.at[0] > '9')) {
+  do {
     bc_route_lex_advance(lex);
-  }
+  } while (bc_route_lex_at_word(lex) && (lex->token.at[0] < '0' || lex->token.at[0] > '9'));
   *rest = lex->token;
 }
 

@@ -181,6 +181,65 @@ static enum bc_err generic_check_flags(const struct bc_route_lex *lex, const str
   return BC_ERR_OK;
 }
 
+/* What ExaBGP 4.2 takes for a SID (a draft's), 5.0 takes for sub-TLVs (RFC 9252 2), and of those with the type 1 it
+ * expects more than there is room for: it closes the session, each time again. */
+static bool generic_is_service(const uint8_t *data, size_t len) {
+  size_t at = 1;
+  while (at + 3 <= len && data[at] != 1) {
+    at += 3 + ((size_t)data[at + 1] << 8 | data[at + 2]);
+  }
+  return at >= len;
+}
+
+/* The TLVs that ExaBGP 4.2 knows (RFC 8669 3, and drafts of SRv6). */
+static bool generic_is_prefix_sid(const struct generic_value *value) {
+  size_t at = 0;
+  while (at + 3 <= value->len) {
+    unsigned type = value->data[at];
+    size_t len = (size_t)value->data[at + 1] << 8 | value->data[at + 2];
+    bool is_known = (type == 1 && len == 7) || (type == 3 && len >= 8 && len % 6 == 2) ||
+                    ((type == 2 || type == 4) && len == 19) || (type == 5 && len == 21);
+    if (!is_known || at + 3 + len > value->len || (type == 5 && !generic_is_service(value->data + at + 3, len))) {
+      return false;
+    }
+    at += 3 + len;
+  }
+  return at == value->len && at > 0;
+}
+
+/* ExaBGP 4.2 reads back what it has sent to report it (bgp/message/update/attribute/), and what it cannot read then
+ * ends the session, each time again. NULL, or what can be read. */
+static const char *generic_unreadable(const struct generic_value *value) {
+  enum { CODE_PMSI = 22, CODE_EXTENDED_IPV6 = 25, CODE_BGP_LS = 29, CODE_PREFIX_SID = 40 };
+  enum { PMSI_HEAD_BYTES = 5, PMSI_INGRESS_REPLICATION = 6, EXTENDED_IPV6_BYTES = 20 };
+  switch (value->code) {
+  case CODE_PMSI:
+    if (value->len < PMSI_HEAD_BYTES ||
+        (value->data[1] == PMSI_INGRESS_REPLICATION && value->len != PMSI_HEAD_BYTES + 4)) {
+      return "flags, type, label and the tunnel of a PMSI_TUNNEL (RFC 6514 5)";
+    }
+    return NULL;
+  case CODE_EXTENDED_IPV6:
+    return value->len > 0 && value->len % EXTENDED_IPV6_BYTES == 0 ? NULL : "a multiple of 20 bytes";
+  case CODE_BGP_LS:
+    return "another attribute: BGP-LS is none of routes";
+  case CODE_PREFIX_SID:
+    return generic_is_prefix_sid(value) ? NULL : "the TLVs of a bgp-prefix-sid";
+  default:
+    return NULL;
+  }
+}
+
+static enum bc_err generic_check_readable(const struct bc_route_lex *lex, const struct bc_route_fields *fields,
+                                          const struct generic_value *value) {
+  const char *expected = fields->is_standing ? NULL : generic_unreadable(value);
+  return expected == NULL ? BC_ERR_OK
+                          : bc_route_lex_fail(lex, BC_ERR_RANGE,
+                                              "attribute: ExaBGP could not read back this 0x%02X and would close the "
+                                              "session, expected %s",
+                                              value->code, expected);
+}
+
 static enum bc_err generic_set(const struct bc_route_lex *lex, struct bc_route_fields *fields,
                                const struct generic_value *value) {
   unsigned code = value->code;
@@ -189,6 +248,10 @@ static enum bc_err generic_set(const struct bc_route_lex *lex, struct bc_route_f
                              "attribute: code 0x%02X is reserved or written by ExaBGP itself (MP_REACH_NLRI, "
                              "MP_UNREACH_NLRI, AS4_PATH, AS4_AGGREGATOR)",
                              code);
+  }
+  enum bc_err err = generic_check_readable(lex, fields, value);
+  if (err != BC_ERR_OK) {
+    return err;
   }
   for (unsigned keyword = 0; keyword < BC_ROUTE_KEYWORD_COUNT; keyword++) {
     if (bc_route_keyword_code((enum bc_route_keyword)keyword) != code) {
@@ -199,13 +262,13 @@ static enum bc_err generic_set(const struct bc_route_lex *lex, struct bc_route_f
       return bc_route_lex_fail(lex, BC_ERR_RANGE, "attribute: flags 0x%02X are wrong for 0x%02X (%s), expected 0x%02X",
                                value->flags, code, bc_route_keyword_text((enum bc_route_keyword)keyword), flags);
     }
-    enum bc_err err = bc_route_fields_mark(lex, fields, (enum bc_route_keyword)keyword);
+    err = bc_route_fields_mark(lex, fields, (enum bc_route_keyword)keyword);
     return err == BC_ERR_OK ? generic_set_known(lex, fields, (enum bc_route_keyword)keyword, value) : err;
   }
   if (generic_find(fields, code) != NULL) {
     return bc_route_lex_fail(lex, BC_ERR_SYNTAX, "attribute: code 0x%02X is given twice", code);
   }
-  enum bc_err err = generic_check_flags(lex, value);
+  err = generic_check_flags(lex, value);
   return err == BC_ERR_OK ? generic_append(lex, fields, value->code, value->flags, value->data, value->len) : err;
 }
 
@@ -297,6 +360,11 @@ enum bc_err bc_route_sid_parse_srv6(struct bc_route_lex *lex, struct bc_route_fi
   data[2] = (uint8_t)(len - 3);
   if (!bc_address_parse_ipv6(lex->token, sid)) {
     return bc_route_lex_expected(lex, subject, "an IPv6 address");
+  }
+  if (data[0] == 5 && !generic_is_service(data + 3, len - 3)) {
+    return bc_route_lex_fail(lex, BC_ERR_RANGE,
+                             "bgp-prefix-sid-srv6: ExaBGP 5.0 could not read back this l3vpn SID and would close the "
+                             "session");
   }
   bc_route_lex_advance(lex);
   err = bc_route_lex_require(lex, subject, ")");

@@ -132,7 +132,8 @@ static bool exabgp_is_ipv4_multicast(struct bc_str prefix) {
 static void exabgp_read_text_nlri(struct bc_str rest, bool is_withdraw, struct bc_exabgp_event *event,
                                   bc_exabgp_nlri_fn *fn, void *arg) {
   struct bc_str prefix = bc_str_next_word(&rest), length = prefix, address, word;
-  struct bc_exabgp_nlri nlri = {.prefix = prefix, .path_id = bc_str_of(""), .rd = bc_str_of("")};
+  const struct bc_str none = bc_str_of("");
+  struct bc_exabgp_nlri nlri = {.prefix = prefix, .rule = none, .path_id = none, .rd = none};
   bool has_label = false;
   event->kind = BC_EXABGP_LINE_UPDATE;
   while ((word = bc_str_next_word(&rest)).len > 0) {
@@ -164,12 +165,52 @@ static void exabgp_read_text_nlri(struct bc_str rest, bool is_withdraw, struct b
   fn(arg, event, is_withdraw, &nlri);
 }
 
+/* "flow source-ipv4 10.9.0.0/24 protocol =tcp origin igp …", "vpls rd 65000:1 endpoint 5 base 10 …": the family of a
+ * flow shows in the names of what it matches, and those that are in both are IPv4's, as ExaBGP takes them. */
+static void exabgp_read_text_rule(struct bc_str text, bool is_withdraw, struct bc_exabgp_event *event,
+                                  bc_exabgp_nlri_fn *fn, void *arg) {
+  static const char *const ipv6_words[] = {"source-ipv6", "destination-ipv6", "next-header", "traffic-class",
+                                           "flow-label"};
+  const struct bc_str none = bc_str_of("");
+  struct bc_exabgp_nlri nlri = {.prefix = none, .rule = text, .path_id = none, .rd = none};
+  struct bc_str rest = text, word;
+  bool is_ipv6 = false, has_rd = false;
+  event->kind = BC_EXABGP_LINE_UPDATE;
+  while ((word = bc_str_next_word(&rest)).len > 0) {
+    for (size_t i = 0; i < sizeof ipv6_words / sizeof ipv6_words[0]; i++) {
+      is_ipv6 = is_ipv6 || bc_str_is(word, ipv6_words[i]);
+    }
+    has_rd = has_rd || bc_str_is(word, "rd");
+    if (bc_str_is(word, "origin")) { /* the first attribute of every UPDATE that announces */
+      nlri.rule = bc_str_trim((struct bc_str){.at = text.at, .len = (size_t)(word.at - text.at)});
+    }
+    if (bc_str_is(word, "med")) {
+      event->med = bc_exabgp_number(bc_str_next_word(&rest));
+      event->has_med = true;
+    }
+  }
+  const char *family = bc_str_starts(text, "vpls ") ? "l2vpn vpls"
+                       : is_ipv6                    ? (has_rd ? "ipv6 flow-vpn" : "ipv6 flow")
+                                                    : (has_rd ? "ipv4 flow-vpn" : "ipv4 flow");
+  nlri.family = bc_str_of(family);
+  if (fn != NULL) {
+    fn(arg, event, is_withdraw, &nlri);
+  }
+}
+
 /* What follows "neighbor 10.0.0.2 send update". */
 static void exabgp_read_text_update(struct bc_str rest, struct bc_exabgp_event *event, bc_exabgp_nlri_fn *fn,
                                     void *arg) {
+  struct bc_str from = bc_str_trim(rest);
   struct bc_str word = bc_str_next_word(&rest);
-  if (bc_str_is(word, "announced") || bc_str_is(word, "withdrawn")) {
-    exabgp_read_text_nlri(rest, bc_str_is(word, "withdrawn"), event, fn, arg);
+  bool is_withdrawn = bc_str_is(word, "withdrawn");
+  struct bc_str text = bc_str_is(word, "flow") ? from : bc_str_trim(rest);
+  if (bc_str_starts(text, "flow ") || bc_str_starts(text, "vpls ")) {
+    exabgp_read_text_rule(text, is_withdrawn, event, fn, arg); /* a flow without next hop has no `announced` */
+    return;
+  }
+  if (is_withdrawn || bc_str_is(word, "announced")) {
+    exabgp_read_text_nlri(rest, is_withdrawn, event, fn, arg);
     return;
   }
   struct bc_str eor = bc_str_next_word(&rest), family = bc_str_trim(rest);

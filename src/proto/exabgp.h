@@ -42,7 +42,9 @@ struct bc_exabgp_neighbor {
 /* One NLRI of an UPDATE. */
 struct bc_exabgp_nlri {
   struct bc_str family;  /* "ipv4 unicast" */
-  struct bc_str prefix;  /* "10.0.0.0/24"; empty for NLRI without prefix (flow, vpls): not reported */
+  struct bc_str prefix;  /* "10.0.0.0/24"; empty for NLRI without prefix */
+  struct bc_str rule;    /* of a flow "flow source-ipv4 10.0.0.0/24 protocol =tcp rd 65000:1", of a VPLS "rd 65000:1
+                            endpoint 5 base 10 offset 1 size 8", perhaps with `next-hop ADDRESS`; else empty */
   struct bc_str path_id; /* as printed: "0.0.0.0" for every NLRI of an add-path session */
   struct bc_str rd;
 };

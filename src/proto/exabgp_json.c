@@ -89,17 +89,37 @@ static void exabgp_json_read_state(const json_t *neighbor, struct bc_exabgp_even
 }
 
 struct exabgp_json_report {
+  struct bc_buf *text; /* for what has to be put together; nobody reads it after the call */
   const struct bc_exabgp_event *event;
   bc_exabgp_nlri_fn *fn;
   void *arg;
   bool is_withdraw;
 };
 
+/* A flow comes with its text, a VPLS as numbers. */
+static struct bc_str exabgp_json_rule(const json_t *item, struct bc_buf *to) {
+  static const char *const fields[] = {"endpoint", "base", "offset", "size"};
+  if (json_object_get(item, fields[0]) == NULL) {
+    return exabgp_json_text(item, "string");
+  }
+  bc_buf_clear(to);
+  bc_buf_add_text(to, "rd ");
+  bc_buf_add_str(to, exabgp_json_text(item, "rd"));
+  for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+    uint32_t number;
+    if (!exabgp_json_number(item, fields[i], &number)) {
+      return bc_str_of("");
+    }
+    bc_buf_add_format(to, " %s %u", fields[i], number);
+  }
+  return bc_buf_str(to);
+}
+
 static void exabgp_json_report_list(const struct exabgp_json_report *report, const char *family, json_t *list) {
   size_t index;
   json_t *item;
   json_array_foreach(list, index, item) {
-    struct bc_exabgp_nlri nlri = {.family = bc_str_of(family)};
+    struct bc_exabgp_nlri nlri = {.family = bc_str_of(family), .rule = bc_str_of("")};
     if (json_is_string(item)) { /* exabgp.api.compact */
       nlri.prefix = (struct bc_str){.at = json_string_value(item), .len = json_string_length(item)};
       nlri.path_id = nlri.rd = bc_str_of("");
@@ -107,20 +127,23 @@ static void exabgp_json_report_list(const struct exabgp_json_report *report, con
       nlri.prefix = exabgp_json_text(item, "nlri");
       nlri.path_id = exabgp_json_text(item, "path-information");
       nlri.rd = exabgp_json_text(item, "rd");
+      nlri.rule = exabgp_json_rule(item, report->text);
     }
-    if (nlri.prefix.len > 0) {
+    if (nlri.prefix.len > 0 || nlri.rule.len > 0) {
       report->fn(report->arg, report->event, report->is_withdraw, &nlri);
     }
   }
 }
 
-static void exabgp_json_read_update(json_t *update, struct bc_exabgp_event *event, bc_exabgp_nlri_fn *fn, void *arg) {
+static void exabgp_json_read_update(struct bc_exabgp *codec, json_t *update, struct bc_exabgp_event *event,
+                                    bc_exabgp_nlri_fn *fn, void *arg) {
   event->kind = BC_EXABGP_LINE_UPDATE;
   event->has_med = exabgp_json_number(json_object_get(update, "attribute"), "med", &event->med);
   if (fn == NULL) {
     return;
   }
-  struct exabgp_json_report report = {.event = event, .fn = fn, .arg = arg, .is_withdraw = true};
+  struct exabgp_json_report report = {
+      .text = &codec->repaired, .event = event, .fn = fn, .arg = arg, .is_withdraw = true};
   const char *family;
   json_t *of_family;
   json_object_foreach(json_object_get(update, "withdraw"), family, of_family) {
@@ -170,7 +193,7 @@ void bc_exabgp_read_json(struct bc_exabgp *codec, struct bc_str line, struct bc_
       event->kind = BC_EXABGP_LINE_EOR;
       event->family = exabgp_json_join_family(codec, eor);
     } else if (json_object_get(message, "update") != NULL) {
-      exabgp_json_read_update(json_object_get(message, "update"), event, fn, arg);
+      exabgp_json_read_update(codec, json_object_get(message, "update"), event, fn, arg);
     }
   } else if (bc_str_is(type, "notification") && bc_str_is(exabgp_json_text(codec->root, "notification"), "shutdown")) {
     event->kind = BC_EXABGP_LINE_SHUTDOWN;

@@ -43,6 +43,11 @@ static const char *const values[] = {
     "up",
     "down",
     "drain",
+    "attributes next-hop self nlri 192.0.2.0/24 192.0.3.0/24",
+    "attributes next-hop self nlri 192.0.3.0/24 192.0.4.0/24",
+    "neighbor 10.0.0.1 attributes next-hop self nlri 192.0.4.0/24 192.0.2.0/24",
+    "route 192.0.2.0/23 next-hop self split /24",
+    "flow route { match { source 192.0.2.0/24; } then { discard; } }",
 };
 enum { VALUES = sizeof values / sizeof values[0] };
 
@@ -179,8 +184,13 @@ static void require_consistent(const struct bc_config *config) {
 }
 
 static bool conflicts(const struct bc_config_route *a, const struct bc_config_route *b) {
-  return bc_nlri_compare(&a->route->nlri, &b->route->nlri) == 0 &&
-         bc_selectors_overlap(a->route->selector, b->route->selector);
+  bool is_common = false;
+  for (size_t i = 0; i < bc_route_nlri_count(a->route); i++) {
+    for (size_t j = 0; j < bc_route_nlri_count(b->route); j++) {
+      is_common = is_common || bc_nlri_compare(bc_route_nlri(a->route, i), bc_route_nlri(b->route, j)) == 0;
+    }
+  }
+  return is_common && bc_selectors_overlap(a->route->selector, b->route->selector);
 }
 
 static void require_one_winner(const struct bc_config *config) {

@@ -18,11 +18,13 @@ static void fuzz_on_nlri(void *arg, const struct bc_exabgp_event *event, bool is
                          const struct bc_exabgp_nlri *nlri) {
   (void)arg;
   (void)is_withdraw;
-  if (event->kind != BC_EXABGP_LINE_UPDATE || nlri->prefix.len == 0) {
+  /* Either a prefix or the rule of a flow or a VPLS. */
+  if (event->kind != BC_EXABGP_LINE_UPDATE || (nlri->prefix.len > 0) == (nlri->rule.len > 0)) {
     abort();
   }
   fuzz_touch(nlri->family);
   fuzz_touch(nlri->prefix);
+  fuzz_touch(nlri->rule);
   fuzz_touch(nlri->path_id);
   fuzz_touch(nlri->rd);
 }

@@ -10,6 +10,9 @@ HEADER = "Peer            AS        up/down state       |     #sent     #recvd"
 
 
 def family_of(prefix):
+    """Of a key of the tables: "10.0.0.0/24", or of a flow "flow source-ipv4 10.0.0.0/24 protocol =tcp"."""
+    if prefix.startswith("flow "):
+        return "ipv6 flow" if "-ipv6" in prefix else "ipv4 flow"
     return "ipv6 unicast" if ":" in prefix else "ipv4 unicast"
 
 
@@ -119,7 +122,7 @@ class Dialect:
         if encoder == "text":
             return self._text_update(neighbor, verb, prefixes, attributes)
         words = attributes.split()
-        nlris = [{"nlri": prefix} for prefix in prefixes]
+        nlris = [{"string" if prefix.startswith("flow ") else "nlri": prefix} for prefix in prefixes]
         family = family_of(prefixes[0])
         if verb == "withdraw":
             update = {"withdraw": {family: nlris}}
@@ -128,7 +131,8 @@ class Dialect:
             attribute = {"origin": "igp", "as-path": path}
             if "med" in words:
                 attribute["med"] = int(words[words.index("med") + 1])
-            hop = words[words.index("next-hop") + 1] if "next-hop" in words else neighbor.local
+            hop = (words[words.index("next-hop") + 1] if "next-hop" in words else
+                   "no-nexthop" if "flow" in family else neighbor.local)
             update = {"attribute": attribute, "announce": {family: {hop: nlris}}}
         return [self._of_neighbor("update", neighbor,
                                   f'"direction": "send", "message": {{ "update": {json.dumps(update)} }}')]
@@ -143,4 +147,6 @@ class Dialect:
                 attributes = f"{hop} origin igp as-path [ 65000 ]" + (f" med {more}" if more else "")
             attributes = self._path(attributes) if self.is_5 else attributes
             lines = [f"{head} announced {prefix} {attributes}".rstrip() for prefix in prefixes]
+            if prefixes[0].startswith("flow "):
+                lines = [f"{head} {prefix}  origin igp as-path [ 65000 ] {attributes.split(' origin')[0]}" for prefix in prefixes]
         return [f"{head} start", *lines, f"{head} end", ""]

@@ -5,12 +5,13 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import threading
 
-from fake_dialect import Dialect
+from fake_dialect import Dialect, family_of
 from wait import wait_for
 
 
@@ -30,13 +31,15 @@ def default_program():
 
 class FakeExaBGP:
     """rib: {ip: {prefix: attributes}}, what ExaBGP would hold; wire: the commands' effects in order, as
-    ("announce"|"withdraw", ip, prefix, attributes). Set the attributes below at any time."""
+    ("announce"|"withdraw", ip, prefix, attributes). Set the attributes below at any time. environment: of the program, in
+    place of ours."""
 
     def __init__(self, arguments, neighbors=None, log=None, program=None, before=(), dialect="4.2.21",
-                 encoder="json", acks=True):
+                 encoder="json", acks=True, environment=None):
         self.neighbors = neighbors if neighbors is not None else [Neighbor()]
         self.rib = {neighbor.ip: {} for neighbor in self.neighbors}
         self.wire, self.lines = [], []
+        self._sent = collections.defaultdict(list)
         self.dialect = Dialect(dialect)
         self.acks = acks                      # exabgp.api.ack; 5.0 has commands for it
         self.encoder = encoder
@@ -53,7 +56,7 @@ class FakeExaBGP:
         self.before = list(before)            # lines that wait in the pipe when the program starts
         self.program = program or default_program()
         self.arguments = list(arguments)
-        self.log = log
+        self.log, self.environment = log, environment
         self.process = None
         self._queue = collections.deque()
         self._lock = threading.RLock()
@@ -68,7 +71,7 @@ class FakeExaBGP:
     def start(self):
         """As ExaBGP does: umask, own group, pipes; what waits in the queue is answered to the new process."""
         self.process = subprocess.Popen([self.program, *self.arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.log, umask=0o137, process_group=0)
+                                        stderr=self.log, umask=0o137, process_group=0, env=self.environment)
         for line in self.before:
             self.say(line)
         threads = [threading.Thread(target=self._read, args=(self.process,), daemon=True)]
@@ -209,7 +212,9 @@ class FakeExaBGP:
             return False
         if self.dialect.is_5 and words[1:3] in (["ipv4", "unicast"], ["ipv6", "unicast"]):
             words = [words[0], "route", *words[3:]]
-        if words[1] == "route":
+        if words[1] == "flow":
+            prefixes, attributes = self._flow(" ".join(words))
+        elif words[1] == "route":
             prefixes, attributes = [words[2]], " ".join(words[3:])
         elif words[1] == "attributes" and "nlri" in words:
             at = words.index("nlri")
@@ -222,6 +227,16 @@ class FakeExaBGP:
                     self._apply(neighbor, words[0], prefixes, attributes)
         return True
 
+    @staticmethod
+    def _flow(line):
+        """([key of the tables], attributes as listed) of the canonical text of a flow that discards or limits."""
+        match = re.search(r"match \{ (.*?); \}", line)[1].replace(";", "")
+        rate = re.search(r"rate-limit (\d+)", line)
+        return ["flow " + match], f"extended-community rate-limit:{rate[1] if rate else 0}"
+
+    def _carries(self, neighbor, family):
+        return family in neighbor.families and family not in neighbor.refused
+
     def _apply(self, neighbor, verb, prefixes, attributes):
         table = self.rib[neighbor.ip]
         moved = []
@@ -232,10 +247,13 @@ class FakeExaBGP:
             else:
                 table.pop(prefix, None)
             self.wire.append((verb, neighbor.ip, prefix, attributes))
-            if (verb == "withdraw" or before != attributes) and not self.unseen(prefix):
+            if verb == "withdraw" or before != attributes:
                 moved.append(prefix)
-        if moved and neighbor.up and neighbor.wire:
-            self._updates.append((neighbor, verb, moved, attributes))
+        if moved and neighbor.up and self._carries(neighbor, family_of(moved[0])):
+            self._sent[neighbor.ip] += ((verb, prefix, attributes) for prefix in moved)
+            seen = [prefix for prefix in moved if not self.unseen(prefix)]
+            if seen and neighbor.wire:
+                self._updates.append((neighbor, verb, seen, attributes))
 
     def say_update(self, neighbor, verb, prefixes, attributes):
         self._say_all(self.dialect.update(self.encoder, neighbor, verb, prefixes, attributes))
@@ -243,6 +261,26 @@ class FakeExaBGP:
     def say_state(self, neighbor, state, reason=None):
         neighbor.up = state == "up" or (neighbor.up and state == "connected")
         self._say_all(self.dialect.state(self.encoder, neighbor, state, reason))
+
+    def end_session(self, neighbor, reason):
+        with self._lock:
+            self._sent[neighbor.ip].clear()
+            neighbor.up = False
+            if neighbor.changes:
+                self.say_state(neighbor, "down", reason)
+
+    def begin_session(self, neighbor):
+        """The peer gets all that stands, and the program is told what it asked for."""
+        with self._lock:
+            if neighbor.changes:
+                self.say_state(neighbor, "connected")
+                self.say_state(neighbor, "up")
+            neighbor.up = True
+            for prefix, attributes in self.rib[neighbor.ip].items():
+                if self._carries(neighbor, family_of(prefix)):
+                    self._sent[neighbor.ip].append(("announce", prefix, attributes))
+                    if neighbor.wire:
+                        self.say_update(neighbor, "announce", [prefix], attributes)
 
     def say_shutdown(self):
         self._say_all(self.dialect.shutdown(self.encoder))
@@ -252,6 +290,11 @@ class FakeExaBGP:
     def prefixes(self, ip=None):
         with self._lock:
             return set(self.rib[ip or self.neighbors[0].ip])
+
+    def sent_to(self, neighbor):
+        """[("announce"|"withdraw", prefix, attributes)] that went over its session since it came up."""
+        with self._lock:
+            return list(self._sent[neighbor.ip])
 
     def withdrawn(self):
         with self._lock:

@@ -17,11 +17,14 @@
 enum {
   SIM_PEERS = 3,
   SIM_PREFIXES = 14,
+  SIM_PREFIX_FLOW = 7,     /* a flow, where there is IPv6 */
   SIM_PREFIX_IPV6 = 8,     /* from here on ipv6 … */
   SIM_PREFIX_FOREIGN = 12, /* … and from here on ipv4, announced by another process */
   SIM_SETS = 64,
   SIM_CHANGES = 4096
 };
+
+#define SIM_FLOW "source-ipv4 192.0.2.0/24 protocol =tcp"
 
 struct sim_change {
   int prefix;
@@ -88,7 +91,7 @@ static inline const char *sim_prefix_text(int prefix, char text[static 32]) {
 }
 
 static inline bool sim_has_family(const struct sim_peer *peer, int prefix) {
-  return peer->has_ipv6 || prefix < SIM_PREFIX_IPV6 || prefix >= SIM_PREFIX_FOREIGN;
+  return peer->has_ipv6 || prefix < SIM_PREFIX_FLOW || prefix >= SIM_PREFIX_FOREIGN;
 }
 
 static inline bool sim_med(const char *text, uint32_t *med) {
@@ -105,9 +108,11 @@ static inline void sim_init(struct sim *sim, struct bc_intern *intern, uint64_t 
   for (int i = 0; i < SIM_PREFIXES; i++) {
     char text[32];
     bool is_ipv6 = i >= SIM_PREFIX_IPV6 && i < SIM_PREFIX_FOREIGN;
-    enum bc_err err =
-        bc_nlri_from_text(is_ipv6 ? BC_FAMILY_IPV6_UNICAST : BC_FAMILY_IPV4_UNICAST,
-                          bc_str_of(sim_prefix_text(i, text)), bc_str_of(""), bc_str_of(""), &sim->nlri[i]);
+    enum bc_family family = is_ipv6 ? BC_FAMILY_IPV6_UNICAST : BC_FAMILY_IPV4_UNICAST;
+    struct bc_str whole = bc_str_of(sim_prefix_text(i, text));
+    enum bc_err err = i == SIM_PREFIX_FLOW
+                          ? bc_nlri_from_rule(intern, BC_FAMILY_IPV4_FLOW, bc_str_of("flow " SIM_FLOW), &sim->nlri[i])
+                          : bc_nlri_from_text(family, whole, bc_str_of(""), bc_str_of(""), &sim->nlri[i]);
     assert(err == BC_ERR_OK);
     (void)err;
   }
@@ -129,6 +134,7 @@ static inline void sim_free(struct sim *sim) {
   }
   free(sim->lines);
   free(sim->events);
+  bc_nlri_put(sim->intern, &sim->nlri[SIM_PREFIX_FLOW]);
 }
 
 static inline void sim_event_add(struct sim *sim, struct sim_event event) {
@@ -227,6 +233,17 @@ static inline int sim_prefix_find(const char *at, size_t len) {
   abort();
 }
 
+/* The attributes of a flow as we know them stand for what ExaBGP would make of them. */
+static inline struct bc_str sim_flow_read(struct sim *sim, const char *line, struct bc_route *route) {
+  enum bc_verb verb;
+  enum bc_err err = bc_route_parse_command(sim->intern, bc_str_of(line), &verb, route, NULL);
+  if (err != BC_ERR_OK || bc_nlri_compare(&route->nlri, &sim->nlri[SIM_PREFIX_FLOW]) != 0) {
+    fprintf(stderr, "a flow that nobody asked for: %s\n", line);
+    abort();
+  }
+  return bc_str_of(route->attributes);
+}
+
 /* What a line does: for peers in `mask`, each prefix of `prefixes`. */
 struct sim_command {
   enum bc_verb verb; /* NONE: show neighbor summary */
@@ -262,8 +279,12 @@ static inline struct sim_command sim_command_read(struct sim *sim, const char *l
   command.mask = sim_mask(line, at);
   at += strlen("announce ");
   struct bc_str text;
+  struct bc_route flow = {0};
   const char *prefixes;
-  if (strncmp(at, "route ", 6) == 0) {
+  if (strncmp(at, "flow ", 5) == 0) {
+    text = sim_flow_read(sim, line, &flow);
+    command.prefixes[command.count++] = SIM_PREFIX_FLOW;
+  } else if (strncmp(at, "route ", 6) == 0) {
     prefixes = at + 6;
     const char *end = strchr(prefixes, ' ');
     end = end == NULL ? prefixes + strlen(prefixes) : end;
@@ -281,6 +302,7 @@ static inline struct sim_command sim_command_read(struct sim *sim, const char *l
     }
   }
   command.text = bc_intern_get(sim->intern, text);
+  bc_route_release(sim->intern, &flow);
   return command;
 }
 
@@ -352,10 +374,9 @@ static inline void sim_peer_flush(struct sim *sim, unsigned number, int updates)
     sim_peer_load(peer);
   } else if (peer->sending_at == peer->sending_count && peer->is_eor_due) {
     peer->is_eor_due = false;
-    for (enum bc_family family = BC_FAMILY_IPV4_UNICAST; family <= BC_FAMILY_IPV6_UNICAST && peer->reports; family++) {
-      if (family == BC_FAMILY_IPV4_UNICAST || (family == BC_FAMILY_IPV6_UNICAST && peer->has_ipv6)) {
-        sim_event_add(sim, (struct sim_event){.kind = SIM_EOR, .peer = number, .family = family});
-      }
+    static const enum bc_family families[] = {BC_FAMILY_IPV4_UNICAST, BC_FAMILY_IPV6_UNICAST, BC_FAMILY_IPV4_FLOW};
+    for (int i = 0; peer->reports && i < (peer->has_ipv6 ? 3 : 1); i++) {
+      sim_event_add(sim, (struct sim_event){.kind = SIM_EOR, .peer = number, .family = families[i]});
     }
   }
   for (int i = 0; i < updates && peer->sending_at < peer->sending_count; i++) {

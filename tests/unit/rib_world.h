@@ -25,6 +25,14 @@ static const char *const world_texts[TEXTS] = {"med 100",
                                                "med 8 community [ 667:1 ]"}; /* never answered */
 enum { TEXTS_GOOD = 5 };
 
+static const char *const world_actions[TEXTS] = {"discard;",
+                                                 "rate-limit 9600;",
+                                                 "community [ 65000:1 ]; discard;",
+                                                 "community [ 65535:65535 ]; discard;", /* what a nudge would add */
+                                                 "mark 10;",
+                                                 "community [ 666:1 ]; discard;",
+                                                 "community [ 667:1 ]; discard;"};
+
 struct world {
   struct sim sim;
   struct bc_intern *intern;
@@ -172,7 +180,8 @@ static inline bool world_line_answered(struct world *world) {
 
 static inline struct bc_rib_neighbor world_neighbor(const struct world *world, unsigned number) {
   const struct sim_peer *peer = &world->sim.peers[number];
-  uint32_t families = 1U << BC_FAMILY_IPV4_UNICAST | (peer->has_ipv6 ? 1U << BC_FAMILY_IPV6_UNICAST : 0U);
+  uint32_t more = 1U << BC_FAMILY_IPV6_UNICAST | 1U << BC_FAMILY_IPV4_FLOW;
+  uint32_t families = 1U << BC_FAMILY_IPV4_UNICAST | (peer->has_ipv6 ? more : 0U);
   struct bc_rib_neighbor neighbor = {.configured = families,
                                      .negotiated = families,
                                      .is_ours = true,
@@ -257,10 +266,15 @@ static inline void world_route(struct world *world, int prefix, struct bc_route 
   char text[256];
   char prefix_text[32];
   bool is_ipv6 = prefix >= SIM_PREFIX_IPV6 && prefix < SIM_PREFIX_FOREIGN;
-  (void)snprintf(text, sizeof text, "%sroute %s next-hop %s %s",
-                 world_selectors[world->has_selectors ? sim_random(&world->sim, 3) : 0],
-                 sim_prefix_text(prefix, prefix_text), is_ipv6 ? "2001:db8::1" : "10.9.0.1",
-                 world_texts[sim_random(&world->sim, (uint64_t)world->texts)]);
+  const char *selector = world_selectors[world->has_selectors ? sim_random(&world->sim, 3) : 0];
+  uint64_t which = sim_random(&world->sim, (uint64_t)world->texts);
+  if (prefix == SIM_PREFIX_FLOW) {
+    (void)snprintf(text, sizeof text, "%sflow route { match { source 192.0.2.0/24; protocol tcp; } then { %s } }",
+                   selector, world_actions[which]);
+  } else {
+    (void)snprintf(text, sizeof text, "%sroute %s next-hop %s %s", selector, sim_prefix_text(prefix, prefix_text),
+                   is_ipv6 ? "2001:db8::1" : "10.9.0.1", world_texts[which]);
+  }
   struct bc_fault fault;
   if (bc_route_parse(world->intern, bc_str_of(text), route, &fault) != BC_ERR_OK) {
     world_fail(world, text, fault.text);
@@ -314,7 +328,13 @@ static inline void world_standing(struct world *world) {
       char raw[512];
       (void)snprintf(raw, sizeof raw, "%s %s", sim_prefix_text(i, prefix), text);
       enum bc_family family = (enum bc_family)world->sim.nlri[i].family;
-      enum bc_err err = bc_route_parse_standing(world->intern, family, bc_str_of(raw), &route, NULL);
+      enum bc_err err;
+      if (i == SIM_PREFIX_FLOW) {
+        (void)snprintf(raw, sizeof raw, "flow route { match { source 192.0.2.0/24; protocol tcp; } %s }", text);
+        err = bc_route_parse(world->intern, bc_str_of(raw), &route, NULL);
+      } else {
+        err = bc_route_parse_standing(world->intern, family, bc_str_of(raw), &route, NULL);
+      }
       assert_int_equal(err, BC_ERR_OK);
       bc_rib_standing(world->rib, p, &route, bc_str_of(raw));
       bc_route_release(world->intern, &route);

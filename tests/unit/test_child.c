@@ -212,6 +212,85 @@ static void freeing_kills_and_reaps(void **state) {
   watcher_close(&watcher);
 }
 
+static void on_grandchild_gone(void *arg, int fd, int events) {
+  struct watcher *watcher = arg;
+  (void)fd;
+  (void)events;
+  watcher->ended++;
+  bc_loop_stop(watcher->loop);
+}
+
+static void poll_loop(void *arg) {
+  struct watcher *watcher = arg;
+  bc_loop_stop(watcher->loop);
+}
+
+/* As a process that hung in the kernel while the strays were killed, and has a child. */
+static void a_stray_that_dies_later_is_reaped_and_its_children_killed(void **state) {
+  (void)state;
+  assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+  struct watcher watcher;
+  watcher_open(&watcher);
+  struct bc_child_strays *strays = bc_child_strays_new(watcher.loop);
+  int go[2];
+  int alive[2]; /* readable when the grandchild is gone */
+  assert_int_equal(pipe(go), 0);
+  assert_int_equal(pipe(alive), 0);
+  pid_t stray = fork();
+  assert_true(stray >= 0);
+  if (stray == 0) {
+    pid_t grandchild = fork();
+    (void)close(go[1]);
+    char byte;
+    if (grandchild == 0) {
+      for (;;) {
+        (void)pause();
+      }
+    }
+    (void)close(alive[1]);
+    _exit(grandchild > 0 && read(go[0], &byte, 1) == 0 ? 0 : 1);
+  }
+  (void)close(go[0]);
+  (void)close(alive[1]);
+  struct bc_watch *watch = bc_watch_new(watcher.loop, alive[0], on_grandchild_gone, &watcher);
+  bc_watch_set(watch, BC_WATCH_READ);
+  (void)close(go[1]);
+  watcher_run(&watcher);
+  struct bc_timer *timer = bc_timer_new(watcher.loop, poll_loop, &watcher);
+  bc_watch_set(watch, 0);
+  struct bc_procs_child left;
+  while (bc_procs_children(&left, 1) > 0) {
+    bc_timer_start(timer, 1);
+    watcher_run(&watcher);
+  }
+  bc_timer_free(timer);
+  bc_watch_free(watch);
+  bc_child_strays_free(strays);
+  watcher_close(&watcher);
+  (void)close(alive[0]);
+  assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
+}
+
+static void one_that_we_started_is_no_stray(void **state) {
+  (void)state;
+  struct watcher watcher;
+  watcher_open(&watcher);
+  struct bc_child_strays *strays = bc_child_strays_new(watcher.loop);
+  int fd;
+  int other_fd;
+  struct bc_child *first = start(&watcher, "/bin/sh", (const char *const[]){"sh", "-c", "exec " HANG, NULL}, &fd);
+  struct bc_child *second = start(&watcher, "/bin/sh", (const char *const[]){"sh", "-c", "exit 7", NULL}, &other_fd);
+  watcher_run(&watcher);
+  assert_string_equal(watcher.why, "exit code 7");
+  assert_int_equal(kill(bc_child_pid(first), 0), 0);
+  (void)close(fd);
+  (void)close(other_fd);
+  bc_child_free(second);
+  bc_child_free(first);
+  bc_child_strays_free(strays);
+  watcher_close(&watcher);
+}
+
 /* What a worker does at its start; then its core goes away. */
 static int play_worker(int death_signal) {
   struct bc_fault fault;
@@ -341,6 +420,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(our_end_is_non_blocking_and_not_inherited),
       cmocka_unit_test(a_program_that_is_missing_is_a_fault_at_once),
       cmocka_unit_test(freeing_kills_and_reaps),
+      cmocka_unit_test(a_stray_that_dies_later_is_reaped_and_its_children_killed),
+      cmocka_unit_test(one_that_we_started_is_no_stray),
       cmocka_unit_test(a_hardened_process_is_not_dumpable_and_passes_nothing_on),
       cmocka_unit_test(a_worker_dies_with_its_parent),
       cmocka_unit_test(a_parent_that_is_another_than_told_is_refused),

@@ -41,6 +41,7 @@ static void on_nlri(void *arg, const struct bc_exabgp_event *event, bool is_with
   assert_int_equal(event->kind, BC_EXABGP_LINE_UPDATE);
   bc_buf_add_format(&f->seen, "%c" BC_STR_FMT " " BC_STR_FMT, is_withdraw ? '-' : '+', BC_STR_ARG(nlri->family),
                     BC_STR_ARG(nlri->prefix));
+  bc_buf_add_str(&f->seen, nlri->rule);
   if (nlri->path_id.len > 0) {
     bc_buf_add_format(&f->seen, " path " BC_STR_FMT, BC_STR_ARG(nlri->path_id));
   }
@@ -199,7 +200,7 @@ static void vpn_and_labelled_nlri_are_reported(void **state) {
 }
 
 /* Seen: 9225060887890886656, the number of rate-limit:9600, passes 2^63. */
-static void a_flow_update_is_an_update_without_prefixes(void **state) {
+static void a_flow_is_reported_by_its_text(void **state) {
   struct fixture *f = *state;
   assert_int_equal(
       read_line(f, SENT_42("\"update\": { \"attribute\": { " ATTRIBUTES
@@ -209,7 +210,27 @@ static void a_flow_update_is_an_update_without_prefixes(void **state) {
                            "\"=80\" ], \"string\": \"flow source-ipv4 10.9.0.0/24 protocol =tcp destination-port "
                            "=80\" } ] } } }")),
       BC_EXABGP_LINE_UPDATE);
-  assert_string_equal(f->seen.data, "");
+  assert_string_equal(f->seen.data, "+ipv4 flow flow source-ipv4 10.9.0.0/24 protocol =tcp destination-port =80\n");
+  /* As 5.0 writes it, with RD and next hop; the withdraw of 4.2. */
+  (void)read_line(f, SENT_42("\"update\": { \"announce\": { \"ipv6 flow-vpn\": { \"10.0.0.1\": [ { \"next-header\": [ "
+                             "\"=tcp\" ], \"rd\": \"65000:1\", \"next-hop\": \"10.0.0.1\", \"string\": \"flow "
+                             "next-header =tcp rd 65000:1 next-hop 10.0.0.1\" } ] } } }"));
+  assert_string_equal(f->seen.data, "+ipv6 flow-vpn flow next-header =tcp rd 65000:1 next-hop 10.0.0.1 rd 65000:1\n");
+  (void)read_line(f, SENT_42("\"update\": { \"withdraw\": { \"ipv4 flow\": [ { \"source-ipv4\": [ \"10.9.0.0/24\" ], "
+                             "\"string\": \"flow source-ipv4 10.9.0.0/24\" } ] } }"));
+  assert_string_equal(f->seen.data, "-ipv4 flow flow source-ipv4 10.9.0.0/24\n");
+}
+
+static void a_vpls_is_reported_by_its_fields(void **state) {
+  struct fixture *f = *state;
+  (void)read_line(f, SENT_42("\"update\": { \"attribute\": { " ATTRIBUTES
+                             " }, \"announce\": { \"l2vpn vpls\": { \"10.99.0.1\": [ { \"rd\": \"65000:1\", "
+                             "\"endpoint\": 5, \"base\": 10, \"offset\": 1, \"size\": 8 } ] } } }"));
+  assert_string_equal(f->seen.data, "+l2vpn vpls rd 65000:1 endpoint 5 base 10 offset 1 size 8 rd 65000:1\n");
+  (void)read_line(f, SENT_42("\"update\": { \"withdraw\": { \"l2vpn vpls\": [ { \"rd\": \"65000:1\", \"endpoint\": 5, "
+                             "\"base\": 10, \"offset\": 1, \"size\": 8 }, { \"rd\": \"65000:1\", \"endpoint\": 6, "
+                             "\"base\": -1, \"offset\": 1, \"size\": 8 } ] } }"));
+  assert_string_equal(f->seen.data, "-l2vpn vpls rd 65000:1 endpoint 5 base 10 offset 1 size 8 rd 65000:1\n");
 }
 
 static void withdraws_come_before_announces(void **state) {
@@ -276,9 +297,18 @@ static void the_text_encoder_tells_updates_with_their_family(void **state) {
   assert_string_equal(f->seen.data, "+ipv4 multicast 224.1.0.0/24\n");
   (void)read_line(f, "neighbor 10.99.0.2 send update announced 2001:db8:1::/48 next-hop 2001:db8:99::1 origin igp");
   assert_string_equal(f->seen.data, "+ipv6 unicast 2001:db8:1::/48\n");
-  assert_int_equal(read_line(f, "neighbor 10.99.0.2 send update announced flow source-ipv4 10.9.0.0/24 origin igp"),
-                   BC_EXABGP_LINE_UPDATE);
-  assert_string_equal(f->seen.data, "");
+  (void)read_line(f,
+                  "neighbor 10.99.0.2 send update announced flow source-ipv4 10.9.0.0/24 next-hop 10.0.0.1 origin igp");
+  assert_string_equal(f->seen.data, "+ipv4 flow flow source-ipv4 10.9.0.0/24 next-hop 10.0.0.1\n");
+  (void)read_line(f, "neighbor 10.99.0.2 send update flow protocol =tcp rd 65000:1 origin igp");
+  assert_string_equal(f->seen.data, "+ipv4 flow-vpn flow protocol =tcp rd 65000:1\n");
+  (void)read_line(f, "neighbor 10.99.0.2 send update withdrawn flow destination-ipv6 2001:db8::/32/0");
+  assert_string_equal(f->seen.data, "-ipv6 flow flow destination-ipv6 2001:db8::/32/0\n");
+  (void)read_line(f, "neighbor 10.99.0.2 send update announced vpls rd 65000:1 endpoint 5 base 10 offset 1 size 8 "
+                     "next-hop 10.0.0.1 origin igp med 5");
+  assert_string_equal(f->seen.data,
+                      "+l2vpn vpls vpls rd 65000:1 endpoint 5 base 10 offset 1 size 8 next-hop 10.0.0.1\n");
+  assert_true(f->event.has_med && f->event.med == 5);
   assert_int_equal(read_line(f, "neighbor 10.99.0.2 send update start"), BC_EXABGP_LINE_OTHER);
   assert_int_equal(read_line(f, "neighbor 10.99.0.2 send update route eor 1/133 (ipv4 flow)"), BC_EXABGP_LINE_EOR);
   assert_str(f->event.family, "ipv4 flow");
@@ -375,7 +405,8 @@ int main(void) {
                                      TEST(an_update_reports_each_nlri_and_its_med),
                                      TEST(an_update_of_5_is_read_with_its_as_path_object),
                                      TEST(vpn_and_labelled_nlri_are_reported),
-                                     TEST(a_flow_update_is_an_update_without_prefixes),
+                                     TEST(a_flow_is_reported_by_its_text),
+                                     TEST(a_vpls_is_reported_by_its_fields),
                                      TEST(withdraws_come_before_announces),
                                      TEST(compact_nlri_are_read),
                                      TEST(an_end_of_rib_names_its_family),

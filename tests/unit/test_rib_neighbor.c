@@ -127,12 +127,15 @@ static void routes_on_the_wire_are_counted_for_all_neighbors_at_once(void **stat
   bench_announce(bench, ONE);
   bench_wire(bench, 1, "announce " ONE);
   bench_announce(bench, TWO);
-  size_t counts[BC_LIMIT_NEIGHBORS];
+  bench_announce(bench, "route 2001:db8::/32 next-hop 2001:db8::1");
+  size_t counts[BC_LIMIT_NEIGHBORS][BC_FAMILY_COUNT];
   memset(counts, 0xff, sizeof counts);
   bc_rib_count_on_wire(bench->rib, counts);
-  assert_int_equal(counts[0], 2);
-  assert_int_equal(counts[1], 1);
-  assert_int_equal(counts[BC_LIMIT_NEIGHBORS - 1], 0);
+  assert_int_equal(counts[0][BC_FAMILY_IPV4_UNICAST], 2);
+  assert_int_equal(counts[0][BC_FAMILY_IPV6_UNICAST], 1);
+  assert_int_equal(counts[0][BC_FAMILY_IPV4_FLOW], 0);
+  assert_int_equal(counts[1][BC_FAMILY_IPV4_UNICAST], 1);
+  assert_int_equal(counts[BC_LIMIT_NEIGHBORS - 1][BC_FAMILY_IPV4_UNICAST], 0);
 }
 
 static void a_neighbor_under_another_name_has_nothing_of_the_one_before(void **state) {
@@ -187,6 +190,50 @@ static void what_was_foreign_at_the_one_before_is_gone_with_it(void **state) {
   bench_expect(bench, ANNOUNCE_AT_TWO);
 }
 
+#define PATH_7 "route 192.0.2.0/24 path-information 0.0.0.7 next-hop 10.9.0.1 med 7"
+#define PATH_8 "route 192.0.2.0/24 path-information 0.0.0.8 next-hop 10.9.0.1 med 8"
+#define PATH_7_AT_TWO "neighbor 10.0.0.2 " PATH_7
+
+/* The NLRI that the wire of `neighbor` means by the bare prefix; empty: itself. */
+static uint32_t meant_path(struct bench *bench, unsigned neighbor, const char *prefix) {
+  struct bc_nlri nlri;
+  assert_int_equal(bc_nlri_from_text(BC_FAMILY_IPV4_UNICAST, bc_str_of(prefix), bc_str_of(""), bc_str_of(""), &nlri),
+                   BC_ERR_OK);
+  const struct bc_nlri *meant = bc_rib_nlri_meant(bench->rib, neighbor, &nlri);
+  assert_int_equal(meant == &nlri, !meant->has_path_id);
+  return meant->path_id;
+}
+
+static void a_session_without_add_path_confirms_the_one_path_that_it_can_mean(void **state) {
+  struct bench *bench = *state;
+  bench_neighbor(bench, 1, true, true);
+  assert_int_equal(meant_path(bench, 0, "192.0.2.0/24"), 0);
+  bench_want(bench, PATH_7_AT_TWO);
+  bench_expect(bench, "neighbor 10.0.0.2 announce " PATH_7);
+  bench_done(bench);
+  assert_int_equal(meant_path(bench, 1, "192.0.2.0/24"), 7);
+  assert_int_equal(meant_path(bench, 1, "192.0.2.0/25"), 0);
+  assert_int_equal(meant_path(bench, 0, "192.0.2.0/24"), 0); /* not for this neighbor */
+  assert_int_equal(meant_path(bench, 99, "192.0.2.0/24"), 0);
+  struct bc_nlri nlri;
+  assert_int_equal(
+      bc_nlri_from_text(BC_FAMILY_IPV4_UNICAST, bc_str_of("192.0.2.0/24"), bc_str_of(""), bc_str_of(""), &nlri),
+      BC_ERR_OK);
+  struct bc_nlri meant = *bc_rib_nlri_meant(bench->rib, 1, &nlri);
+  bc_rib_on_wire(bench->rib, 1, BC_VERB_ANNOUNCE, &meant, true, 7, bench->now);
+  bench_expect_state(bench, PATH_7_AT_TWO, BC_RIB_ANNOUNCED);
+}
+
+static void of_two_paths_a_session_without_add_path_tells_nothing(void **state) {
+  struct bench *bench = *state;
+  bench_want(bench, PATH_7);
+  bench_want(bench, PATH_8);
+  assert_int_equal(meant_path(bench, 0, "192.0.2.0/24"), 0);
+  bench_unwant(bench, PATH_8);
+  bench_want(bench, "route 192.0.2.0/24 next-hop 10.9.0.1");
+  assert_int_equal(meant_path(bench, 0, "192.0.2.0/24"), 0);
+}
+
 int main(void) {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
 #define RULE_UNSTARTED(name) cmocka_unit_test_setup_teardown(name, open_unstarted, bench_teardown)
@@ -200,6 +247,8 @@ int main(void) {
       RULE(selectors_follow_the_name),
       RULE(a_wait_for_the_one_before_ends),
       RULE_UNSTARTED(what_was_foreign_at_the_one_before_is_gone_with_it),
+      RULE(a_session_without_add_path_confirms_the_one_path_that_it_can_mean),
+      RULE(of_two_paths_a_session_without_add_path_tells_nothing),
   };
 #undef RULE_UNSTARTED
 #undef RULE
