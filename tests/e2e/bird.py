@@ -6,6 +6,7 @@ import subprocess
 CONFIG = """
 router id {address};
 log "{directory}/{name}.log" all;
+{tables}
 protocol device {{ }}
 protocol bgp exa {{
   local {address} port 179 as {local_as};
@@ -14,22 +15,29 @@ protocol bgp exa {{
   multihop;
   ipv4 {{ import all; export none; {options} }};
   ipv6 {{ import all; export none; {options} }};
+  {channels}
 }}
 """
 
+FLOW_TABLES = "flow4 table flowtab4; flow6 table flowtab6;"
+FLOW_CHANNELS = "\n  ".join(f"{kind} {{ table flowtab{kind[-1]}; import all; export none; }};" for kind in ("flow4", "flow6"))
+
 ROUTE = re.compile(r"^(\S+)?\s+(unicast|unreachable|blackhole|prohibit)\s+\[exa\s")
-ATTRIBUTE = re.compile(r"^\s+BGP\.(\w+):\s*(.*)$")
+FLOW = re.compile(r"^flow[46] \{ (.*)\}\s+\[exa\s")
+# An attribute without a name has its code in hexadecimal; "[t]": it is transitive. A long list goes on below, indented.
+ATTRIBUTE = re.compile(r"^\t(?:BGP\.(\w+)( \[t\])?:|\t)\s*(.*)$")
 
 
 class Bird:
-    def __init__(self, lab, name, address, neighbor, local_as, peer_as, options=""):
+    def __init__(self, lab, name, address, neighbor, local_as, peer_as, options="", flow=False):
         self.lab, self.name, self.address = lab, name, address
         self.namespace = lab.namespace(name)
         self.control = lab.dir / f"{name}.ctl"
         self.config = lab.dir / f"{name}.conf"
         self.log_file = lab.dir / f"{name}.log"
         self.config.write_text(CONFIG.format(directory=lab.dir, name=name, address=address, neighbor=neighbor,
-                                             local_as=local_as, peer_as=peer_as, options=options))
+                                             local_as=local_as, peer_as=peer_as, options=options,
+                                             tables=FLOW_TABLES if flow else "", channels=FLOW_CHANNELS if flow else ""))
         self.process = None
 
     def start(self):
@@ -63,18 +71,35 @@ class Bird:
                 return lines
         raise ConnectionError("BIRD ended the answer early")
 
+    @staticmethod
+    def _read(lines, head):
+        """[(what `head` finds or None, {attribute: text})] of the answer to `show route … all`."""
+        found, current, last = [], None, None
+        for line in lines:
+            begin = head.match(line)
+            attribute = ATTRIBUTE.match(line)
+            if begin:
+                current = {}
+                found.append((begin.group(1), current))
+            elif not line.startswith("\t"):
+                current = None  # of another table
+            elif attribute and current is not None:
+                last = attribute.group(1) or last
+                earlier = (attribute.group(2) or "") if attribute.group(1) else current[last]
+                current[last] = f"{earlier} {attribute.group(3)}".strip()
+        return found
+
+    def every_route(self):
+        """[(prefix, {attribute: text})], both families; a prefix is there for each of its path identifiers."""
+        found, prefix = [], None
+        for named, attributes in self._read(self.ask("show route protocol exa all"), ROUTE):
+            prefix = named or prefix
+            found.append((prefix, attributes))
+        return found
+
     def routes(self):
         """{prefix: {attribute: text}}, both families: origin, as_path, next_hop, med, community …"""
-        found, current, prefix = {}, None, None
-        for line in self.ask("show route protocol exa all"):
-            route = ROUTE.match(line)
-            attribute = ATTRIBUTE.match(line)
-            if route:
-                prefix = route.group(1) or prefix
-                current = found.setdefault(prefix, {})
-            elif attribute and current is not None:
-                current[attribute.group(1)] = attribute.group(2).strip()
-        return found
+        return dict(self.every_route())
 
     def prefixes(self):
         return set(self.routes())
@@ -87,8 +112,16 @@ class Bird:
     def has(self, prefix):
         return any(ROUTE.match(line) for line in self.ask(f"show route {prefix} protocol exa"))
 
+    def flows(self):
+        """{"dst 10.0.0.0/24; proto 6;": {attribute: text}}, both families; without flow tables nothing."""
+        found = {}
+        for table in ("flowtab4", "flowtab6"):
+            for text, attributes in self._read(self.ask(f"show route table {table} protocol exa all"), FLOW):
+                found[text.strip()] = attributes
+        return found
+
     def counters(self):
-        """{"updates": n, "withdraws": n} received from ExaBGP since the session came up, both families."""
+        """{"updates": n, "withdraws": n} received from ExaBGP since the session came up, all families."""
         total = {"updates": 0, "withdraws": 0}
         for line in self.ask("show protocols all exa"):
             for word in total:

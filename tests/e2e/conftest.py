@@ -9,7 +9,10 @@ import sys
 
 import pytest
 
-sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parents[1])]
+HERE = pathlib.Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path.append(str(HERE.parent / "scenario"))  # the scripted ExaBGP
+import fake_lab  # noqa: E402
 import lab as lab_module  # noqa: E402
 import netns  # noqa: E402
 import valgrind  # noqa: E402
@@ -56,12 +59,13 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="module")
 def make_lab():
-    """Lab(…) whose end is the module's end, at which nothing may have been reported by the sanitizers."""
+    """Lab(…) whose end is the module's end, at which nothing may have been reported by the sanitizers. scripted: with
+    the scripted ExaBGP."""
     labs = []
 
-    def make(**options):
+    def make(scripted=False, **options):
         kind = valgrind.ValgrindLab if os.environ.get("BC_VALGRIND") else lab_module.Lab
-        labs.append(kind(**options))
+        labs.append((fake_lab.FakeLab if scripted else kind)(**options))
         return labs[-1]
 
     yield make

@@ -26,11 +26,11 @@ class EtcdError(OSError):
 
 
 class Etcd:
-    def __init__(self, lab, name="etcd", port=2379, cluster=None, token="etcd-cluster"):
+    def __init__(self, lab, name="etcd", port=2379, cluster=None, token="etcd-cluster", flags=()):
         self.lab, self.name, self.port = lab, name, port
         self.token = token  # the cluster id comes from the token and the members' addresses
         self.peer_port = port + 1
-        self.cluster = cluster
+        self.cluster, self.flags = cluster, flags
         self.data = lab.dir / name
         self.url = f"http://127.0.0.1:{port}"
         self.process = None
@@ -43,7 +43,8 @@ class Etcd:
         self.process = self.lab.spawn(
             ["etcd", "--name", self.name, "--data-dir", self.data, "--listen-client-urls", self.url,
              "--advertise-client-urls", self.url, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-             "--initial-cluster", self.cluster or f"{self.name}={peer}", "--initial-cluster-token", self.token, "--logger", "zap", "--log-level", "warn"],
+             "--initial-cluster", self.cluster or f"{self.name}={peer}", "--initial-cluster-token", self.token,
+             "--logger", "zap", "--log-level", "warn", *self.flags],
             self.lab.exa, f"{self.name}.log")
 
     def wait_ready(self):

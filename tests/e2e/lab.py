@@ -1,4 +1,4 @@
-"""A lab: namespaces, real etcd, real ExaBGP which starts bgpcommander, real BIRD peers.
+"""A lab: namespaces, a real store, real ExaBGP which starts bgpcommander, real BIRD peers.
 
     exa (10.99.0.1, 10.99.1.1; etcd on its loopback) --- peer1 (10.99.0.2)
                                                      --- peer2 (10.99.1.2)
@@ -23,12 +23,11 @@ import tempfile
 
 import exabgp_choice
 import netns
+import stores
 import wait
 from bird import Bird
-from etcd import Etcd
 
 NODE = "n1"
-PREFIX = "/bgp"
 ADDRESSES = [("10.99.0", "2001:db8:99:0"), ("10.99.1", "2001:db8:99:1")]
 LAB_PREFIX = "bclab-"
 
@@ -77,11 +76,13 @@ def sweep():
 
 
 class Lab:
-    """peers: 1 or 2. members: etcd servers, 0, 1 or 3. bare: the classic process block and no messages."""
+    """peers: 1 or 2. store: of stores.KINDS. members: etcd servers, 0, 1 or 3. bare: the classic process block and no messages.
+    flow_peers: how many of the peers take flows."""
 
     def __init__(self, peers=1, members=1, bare=False, static="", other=False, arguments="", program=None,
                  families="ipv4 unicast; ipv6 unicast;", capability="", bird_options="", hold_time=90, environment=None,
-                 messages="neighbor-changes; send { parsed; update; }", second_families=None):
+                 messages="neighbor-changes; send { parsed; update; }", second_families=None, flow_peers=0,
+                 store="v3"):
         sweep()
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=LAB_PREFIX))
         self.dir.chmod(0o755)
@@ -94,16 +95,17 @@ class Lab:
         self.exa = self.namespace("exa")
         self.exabgp = None
         self.birds = []
-        self.members = []
+        self.store = stores.KINDS[store](self)
         self.environment = dict(environment or {})
         self.user = "root" if os.environ.get("BC_E2E_USERNS") else "exabgp"
         self.options = dict(peers=peers, bare=bare, static=static, other=other, arguments=arguments, families=families,
                             capability=capability, hold_time=hold_time, messages=messages,
-                            second_families=second_families)
+                            second_families=second_families, flow_peers=flow_peers)
         try:
             self._make_files(program)
             self._make_network(peers)
-            self._make_servers(peers, members, bird_options)
+            self._make_peers(peers, bird_options)
+            self.store.start(members)
         except BaseException:
             self.close()
             raise
@@ -114,6 +116,10 @@ class Lab:
     @property
     def bird(self):
         return self.birds[0]
+
+    @property
+    def members(self):
+        return self.store.members
 
     @property
     def etcd(self):
@@ -154,23 +160,16 @@ class Lab:
             netns.link(self.exa, f"p{index + 1}", [f"{v4}.1/24", f"{v6}::1/64"], name, "exa",
                        [f"{v4}.2/24", f"{v6}::2/64"])
 
-    def _make_servers(self, peers, members, bird_options):
+    def _make_peers(self, peers, bird_options):
         for index in range(peers):
             v4, _ = ADDRESSES[index]
-            self.birds.append(Bird(self, f"peer{index + 1}", f"{v4}.2", f"{v4}.1", 65001 + index, 65000, bird_options))
+            self.birds.append(Bird(self, f"peer{index + 1}", f"{v4}.2", f"{v4}.1", 65001 + index, 65000, bird_options,
+                                   flow=index < self.options["flow_peers"]))
         for bird in self.birds:
             bird.start()
-        ports = [2379 + 100 * index for index in range(members)]
-        cluster = ",".join(f"etcd{i + 1}=http://127.0.0.1:{port + 1}" for i, port in enumerate(ports))
-        self.members = [Etcd(self, f"etcd{i + 1}", port, cluster) for i, port in enumerate(ports)]
-        for member in self.members:
-            member.start()
-        for member in self.members:
-            member.wait_ready()
 
     def daemon_arguments(self):
-        endpoints = ",".join(member.url for member in self.members) or "http://127.0.0.1:2379"
-        return (f"-c {endpoints} -n {NODE} -p {self.scripts} --state-dir {self.state} --socket {self.socket} "
+        return (f"{self.store.arguments()} -n {NODE} -p {self.scripts} --state-dir {self.state} --socket {self.socket} "
                 f"--config {self.node_file} {self.options['arguments']}").strip()
 
     def exabgp_conf(self):
@@ -237,26 +236,36 @@ class Lab:
         os.chown(path, identity.pw_uid, identity.pw_gid)
         return str(path) if exabgp_choice.chosen().is_5 else "stdout"
 
-    def start_exabgp(self, wait=True):
+    @property
+    def exabgp_version(self):
+        return exabgp_choice.chosen().version
+
+    def _run_exabgp(self):
         conf = self.dir / "exabgp.conf"
         conf.write_text(self.exabgp_conf())
-        self.exabgp = self.spawn(
+        return self.spawn(
             [*exabgp_choice.chosen().argv, conf], self.exa, "exabgp.log",
             env={"exabgp_daemon_user": self.user, "exabgp_tcp_bind": "", "exabgp_log_destination": self._exabgp_log(),
                  "exabgp_api_cli": "false", **exabgp_choice.chosen().environment, **self.daemon_environment(),
                  **self.environment},
             stderr=open(self.dir / "daemon.log", "ab"), cwd="/")
+
+    def start_exabgp(self, wait=True):
+        self.exabgp = self._run_exabgp()
         if wait:
             for bird in self.birds:
                 self.wait_for(bird.is_up, 30, f"BIRD {bird.name} has a session")
-            self.wait_for(self.is_synced, 30, "bgpcommander is connected to etcd and has ExaBGP's routes")
+            self.wait_for(self.is_synced, 30, "bgpcommander is connected to the store and has ExaBGP's routes")
+
+    def _become(self):
+        """Words before a command that is to run as the user of ExaBGP."""
+        return [] if self.user == "root" else ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups",
+                                               "--"]
 
     def start_alone(self, log="alone.log", stdout=subprocess.PIPE):
         """The daemon on two pipes of ours in place of ExaBGP's: .stdin and .stdout of the process."""
         environment = {**self.daemon_environment(), **self.environment}
-        become = [] if self.user == "root" else ["setpriv", f"--reuid={self.user}", f"--regid={self.user}",
-                                                 "--clear-groups", "--"]
-        return self.spawn(become + [self.program, *self.daemon_arguments().split()], self.exa, log, env=environment,
+        return self.spawn(self._become() + [self.program, *self.daemon_arguments().split()], self.exa, log, env=environment,
                           stdin=subprocess.PIPE, stdout=stdout, cwd="/")
 
     def stop_exabgp(self, number=signal.SIGTERM, timeout=20):
@@ -351,22 +360,22 @@ class Lab:
     # ---- keys ----
 
     def put(self, key, value):
-        self.etcd.put(f"{PREFIX}/{key}", value)
+        self.store.put(key, value)
 
     def put_all(self, values):
-        self.etcd.put_all({f"{PREFIX}/{key}": value for key, value in values.items()})
+        self.store.put_all(values)
 
     def delete(self, key):
-        self.etcd.delete(f"{PREFIX}/{key}")
+        self.store.delete(key)
 
     def delete_all(self, keys):
-        self.etcd.delete_all(f"{PREFIX}/{key}" for key in keys)
+        self.store.delete_all(keys)
 
     def get(self, key):
-        return self.etcd.get(f"{PREFIX}/{key}")
+        return self.store.get(key)
 
     def get_prefix(self, key):
-        return {k[len(PREFIX) + 1:]: v for k, v in self.etcd.get_prefix(f"{PREFIX}/{key}").items()}
+        return self.store.get_prefix(key)
 
     def subscribe(self, text="*"):
         self.put(f"node/{NODE}/subscribedRoutes", text)

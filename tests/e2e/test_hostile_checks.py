@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import pytest
 
@@ -17,12 +18,19 @@ PASSWORD = "a-password-of-etcd"
 
 
 @pytest.fixture(scope="module")
-def lab(make_lab, tmp_path_factory):
-    # Readable only where ExaBGP's user could read it too: a check may open the file, never find it elsewhere.
-    credentials = tmp_path_factory.mktemp("credentials") / "etcd"
-    credentials.write_text(f"root:{PASSWORD}\n")
-    for directory in (credentials.parent, credentials.parent.parent, credentials.parent.parent.parent):
-        directory.chmod(0o755)
+def credentials():
+    """Readable only where ExaBGP's user could read it too: a check may open the file, never find it elsewhere. Not below
+    pytest's folder, which each other run of pytest closes again for all but root."""
+    with tempfile.TemporaryDirectory(prefix="bc-credentials-") as directory:
+        os.chmod(directory, 0o755)
+        file = pathlib.Path(directory) / "etcd"
+        file.write_text(f"root:{PASSWORD}\n")
+        file.chmod(0o644)
+        yield file
+
+
+@pytest.fixture(scope="module")
+def lab(make_lab, credentials):
     lab = make_lab(environment={"SECRET_OF_EXABGP": "hidden"}, arguments=f"--etcd-user-file {credentials}")
     lab.put_all({"routes/keeper/config": "route 192.0.2.250/32 next-hop self", "node/n1/subscribedRoutes": "*"})
     lab.start_exabgp()

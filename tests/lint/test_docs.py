@@ -1,11 +1,17 @@
 """What the documents say stands in the program: flags, commands, options, members of answers, samples of `parse`."""
+import errno
 import json
 import os
+import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 from source import ROOT
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import samples  # noqa: E402
 
 PAGES = ["README.md"] + sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 # $ echo 'TEXT' | bgpcommander parse, and the one line that it gives.
@@ -47,8 +53,8 @@ def code_blocks(page, language):
 def members_of(value):
     if isinstance(value, dict):
         for name, inner in value.items():
-            # Names of routes are no members.
-            if not re.fullmatch(r"[A-Z_0-9]+", name):
+            # Names of routes and families are no members.
+            if not re.fullmatch(r"[A-Z_0-9]+|.* .*", name):
                 yield name
             yield from members_of(inner)
     elif isinstance(value, list):
@@ -150,11 +156,55 @@ def test_errors_of_the_socket_are_told_as_they_are():
 
 def test_samples_of_parse_are_what_it_prints():
     program = os.environ.get("BGPCOMMANDER")
-    samples = [(page, *sample) for page in PAGES for sample in PARSE_SAMPLE.findall(read(page))]
-    assert {page for page, *_ in samples} >= {"README.md", "docs/grammar.md"}
+    found = [(page, *sample) for page in PAGES for sample in PARSE_SAMPLE.findall(read(page))]
+    for name in ("parse-readme", "parse-grammar"):
+        of_block = PARSE_SAMPLE.findall(samples.block(name))
+        assert 2 * len(of_block) == len(samples.block(name).splitlines()) and {one[1:] for one in found} >= set(of_block)
     if not program:
         pytest.skip("BGPCOMMANDER does not name the built program")
-    for page, text, answer in samples:
+    for page, text, answer in found:
         printed = subprocess.run([program, "parse"], input=text + "\n", text=True, capture_output=True, timeout=30)
         assert printed.stdout == answer + "\n", page
         assert printed.returncode == (0 if answer.startswith("ok\t") else 1), page
+
+
+def messages():
+    """All texts of the program, each literal whole, with what printf fills in as a NUL."""
+    found = []
+    for path in sorted((ROOT / "src").rglob("*.[chd]*")):
+        for literal in re.findall(r'(?:"(?:\\.|[^"\\\n])*"(?:\s|PRI\w+)*)+', path.read_text()):
+            text = "".join(re.findall(r'"((?:\\.|[^"\\])*)"', literal)).replace('\\"', '"')
+            found.append(re.sub(r"%[-0-9.*]*(?:zu|lld|ld|lu|[a-z])", "\0", text))
+    return "\n".join(found)
+
+
+def test_what_the_tables_of_operations_say_one_sees_is_what_the_program_says():
+    """Quoted texts of the first column, but for what is filled in."""
+    rows = re.findall(r"^\| what you see \|.*\n\|[-|]+\n((?:\|.*\n)+)", read("docs/operations.md"), re.M)
+    assert len(rows) >= 2
+    quoted = [text for table in rows for row in table.splitlines()
+              for text in re.findall(r'`([^`]+)`|"([^"]+)"', row.split(" | ")[0])]
+    pieces = {piece.strip() for pair in quoted for piece in re.split(r"…|NAME|\(|\)|\d+|: ", pair[0] or pair[1])}
+    known = messages() + "\n" + "\n".join(os.strerror(number).lower() for number in errno.errorcode)
+    assert len(pieces) > 20
+    assert [piece for piece in sorted(pieces) if piece and piece not in known] == []
+
+
+def test_every_decision_stands_in_their_list():
+    pages = {path.name for path in (ROOT / "docs/decisions").glob("0*.md")}
+    listed = re.findall(r"^\| \[(\d+)\]\((\1[\w-]*\.md)\) \|", read("docs/decisions/README.md"), re.M)
+    assert len(pages) > 10 and sorted(name for _, name in listed) == sorted(pages)
+
+
+def test_links_to_sections_lead_to_one():
+    for page in samples.PAGES:
+        for path, anchor in re.findall(r"\]\(([^)#:\s]*)#([^)]+)\)", page.read_text()):
+            text = (page.parent / path if path else page).read_text()
+            heads = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.*)$", text, re.M)}
+            assert anchor in heads, f"{page}: {path}#{anchor}"
+
+
+def test_the_pages_count_the_commands_of_the_transcripts_right():
+    told = int(re.search(r"what ExaBGP says to (\d+) commands", read("docs/exabgp.md")).group(1))
+    shown = (ROOT / "tests/data/exabgp/4.2.21-json.txt").read_text()
+    assert told == len(re.findall(r"^> ", shown, re.M))

@@ -23,7 +23,7 @@ STATUS = {
     "exabgp": {"version": "4.2.21", "state": "synced", "acks": True, "wire": True, "queued": 0, "outstanding": 0,
                "settled": True},
     "workers": {"exec": {"pid": 78, "state": "running", "restarts": 0, "running": 3, "checks": 9,
-                         "confinement": "none"}},
+                         "confinement": "none", "addresses": "managed"}},
     "stateDirectory": "/var/lib/bgpcommander/n1",
     "summary": {"routes": 4, "subscribed": 3, "announced": 2, "withdrawn": 1, "pending": 0, "unconfirmed": 0, "refused": 0,
                 "faulty": 0, "foreign": 1},
@@ -33,8 +33,8 @@ STATUS = {
 def route(name, **more):
     return {"name": name, "prefix": "192.0.2.1/32", "family": "ipv4 unicast", "text": "route 192.0.2.1/32",
             "subscribed": True, "verdict": "announce", "layer": "health", "reason": "check passes",
-            "state": "announced", "health": "up", "since": NOW, "acked": True, "onWire": ["10.0.0.2"], "missing": [],
-            "error": None, "output": None, **more}
+            "state": "announced", "health": "up", "since": NOW, "acked": True, "nlri": {"count": 1, "announced": 1},
+            "onWire": ["10.0.0.2"], "missing": [], "error": None, "output": None, **more}
 
 
 ROUTES = {"routes": [
@@ -47,7 +47,8 @@ ROUTES = {"routes": [
 
 NEIGHBORS = {"neighbors": [
     {"ipAddress": "10.0.0.2", "localAddress": "10.0.0.1", "peerAs": 65001, "localAs": 65000, "state": "up",
-     "since": NOW, "reason": "", "families": ["ipv4 unicast", "ipv6 unicast"], "reportsUpdates": True, "routes": 2},
+     "since": NOW, "reason": "", "families": ["ipv4 unicast", "ipv6 unicast"], "reportsUpdates": True, "routes": 3,
+     "routesByFamily": {"ipv4 unicast": 2, "l2vpn vpls": 1}},
     {"ipAddress": "2001:db8::2", "localAddress": "2001:db8::1", "peerAs": 4200000000, "localAs": 65000,
      "state": "down", "since": NOW, "reason": "peer reset", "families": [], "reportsUpdates": False, "routes": 0}]}
 
@@ -117,6 +118,7 @@ def test_status_says_how_all_is(daemon):
         "store     connected: etcd v3 at http://127.0.0.1:2379, revision 12, heard 40 ms ago",
         "exabgp    synced: version 4.2.21, acks on, wire confirmation on, 0 queued, 0 outstanding",
         "worker    exec: running, pid 78, 9 checks, 3 at work, 0 restarts, confinement none",
+        "          service addresses: managed",
         "routes    4, 3 subscribed: 2 announced, 1 withdrawn, 0 pending, 0 unconfirmed, 0 faulty, 1 foreign",
         "state     /var/lib/bgpcommander/n1"]
     assert daemon.requests == [{"command": "status"}]
@@ -185,6 +187,28 @@ def test_routes_picked_by_name_are_the_only_ones_in_json_too(daemon):
     assert (result.returncode, result.stdout, result.stderr) == (1, '{"error":"no"}\n', "")
 
 
+def test_a_list_is_told_by_its_first_prefix_and_how_many_more_there_are(daemon):
+    daemon.answers["routes"] = {"routes": [
+        route("list", prefix="10.9.9.1/32", state="refused", nlri={"count": 4, "announced": 3}),
+        route("one", prefix="10.9.9.9/32"), route("none", prefix="", nlri={"count": 0, "announced": 0}),
+        route("old", prefix="10.9.9.8/32", nlri=None)]}
+    lines = ask(daemon, "routes").stdout.splitlines()
+    assert [line[6:20].rstrip() for line in lines] == ["PREFIX", "10.9.9.1/32 +3", "10.9.9.9/32", "-", "10.9.9.8/32"]
+    lines = ask(daemon, "routes", "list", "one").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", "list", "nlri", "one"]
+    assert lines[2] == "    nlri 4, 3 announced"
+
+
+def test_a_flow_is_told_as_far_as_there_is_room(daemon):
+    whole = "flow source-ipv4 10.0.0.0/24 protocol =tcp destination-port [ =80 =443 ]"
+    daemon.answers["routes"] = {"routes": [
+        route("f", prefix=whole, family="ipv4 flow"), route("g", prefix=whole[:48]), route("h", prefix=whole[:49])]}
+    lines = ask(daemon, "routes").stdout.splitlines()
+    shown = [line[6:56].rstrip() for line in lines[1:]]
+    assert shown == [whole[:45] + "...", whole[:48].rstrip(), whole[:45] + "..."]
+    assert json.loads(ask(daemon, "routes", "f", "--json").stdout)["routes"][0]["prefix"] == whole
+
+
 def test_a_route_that_is_not_subscribed_is_called_so_once(daemon):
     daemon.answers["routes"] = {"routes": [
         route("one", subscribed=False, layer="subscription", reason="not subscribed"),
@@ -196,9 +220,9 @@ def test_a_route_that_is_not_subscribed_is_called_so_once(daemon):
 
 def test_neighbors_are_a_table(daemon):
     assert ask(daemon, "neighbors").stdout.splitlines() == [
-        "NEIGHBOR     AS          LOCAL        STATE  SINCE  ROUTES  WIRE  FAMILIES                    REASON",
-        "10.0.0.2     65001       10.0.0.1     up     2h     2       yes   ipv4 unicast, ipv6 unicast  ",
-        "2001:db8::2  4200000000  2001:db8::1  down   2h     0       no                                peer reset"]
+        "NEIGHBOR     AS          LOCAL        STATE  SINCE  ROUTES  WIRE  FAMILIES                                    REASON",
+        "10.0.0.2     65001       10.0.0.1     up     2h     3       yes   ipv4 unicast 2, ipv6 unicast, l2vpn vpls 1  ",
+        "2001:db8::2  4200000000  2001:db8::1  down   2h     0       no                                                peer reset"]
 
 
 @pytest.mark.parametrize("command", ["status", "routes", "neighbors", "approve", "upgrade"])
