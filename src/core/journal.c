@@ -26,6 +26,15 @@ static void journal_mended(struct bc_core *core) {
   }
 }
 
+/* A record is a line. */
+static size_t journal_count(struct bc_str records) {
+  size_t count = 0;
+  for (size_t i = 0; i < records.len; i++) {
+    count += records.at[i] == '\n';
+  }
+  return count;
+}
+
 static void journal_on_written(void *arg, enum bc_err err, const char *problem) {
   struct bc_core *core = arg;
   struct core_journal *journal = &core->journal;
@@ -35,9 +44,8 @@ static void journal_on_written(void *arg, enum bc_err err, const char *problem) 
     return;
   }
   journal_mended(core);
-  if (journal->is_rewrite) {
-    journal->rewritten_bytes = journal->batch.len;
-  }
+  size_t count = journal_count(bc_buf_str(&journal->batch));
+  journal->records = journal->is_rewrite ? count : journal->records + count;
   bc_buf_free(&journal->batch);
   bc_rib_journal_written(core->rib, bc_loop_now(core->loop));
   core_link_pump(core);
@@ -54,10 +62,10 @@ static void journal_write(struct bc_core *core) {
   }
 }
 
+/* More than half of its records are dead. One that only grows is not made anew: announces would wait for it. */
 static bool journal_is_grown(const struct bc_core *core) {
-  size_t size = bc_disk_log_bytes(core->journal.log);
-  /* Twice what it was when it held nothing but live records. */
-  return size > JOURNAL_REWRITE_BYTES && size / 2 > core->journal.rewritten_bytes;
+  return bc_disk_log_bytes(core->journal.log) > JOURNAL_REWRITE_BYTES &&
+         core->journal.records / 2 > bc_rib_journal_live(core->rib);
 }
 
 void core_journal_flush(struct bc_core *core) {
@@ -86,6 +94,7 @@ static void journal_load(struct bc_core *core, struct bc_str content) {
   if (good < content.len) {
     bc_log(BC_LOG_WARNING, "journal: %zu of %zu bytes are good, the rest is left out", good, content.len);
   }
+  journal->records = journal_count(content);
   bool is_whole = good > 0 && good == content.len;
   journal->was_lost = is_late ? journal->was_lost : !is_whole;
   /* Behind a damaged end new records would be lost: the file is made anew first. */

@@ -229,8 +229,8 @@ struct core_journal {
   struct bc_timer *retry_timer;
   struct bc_buf batch;
   bool is_rewrite;
-  bool must_rewrite;      /* nothing may be appended to what the file holds */
-  size_t rewritten_bytes; /* size after the last rewrite */
+  bool must_rewrite; /* nothing may be appended to what the file holds */
+  size_t records;    /* in the file */
 };
 
 struct core_publish {

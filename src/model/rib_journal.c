@@ -71,7 +71,7 @@ static void rib_journal_take_one(struct bc_rib *rib, struct rib_work *work) {
 bool bc_rib_journal_take(struct bc_rib *rib, struct bc_buf *to) {
   size_t start = to->len;
   struct rib_work *work;
-  while (!rib->is_batch_out && !to->failed && to->len - start < RIB_JOURNAL_BATCH_BYTES &&
+  while (!rib->is_batch_out && !to->failed && to->len - start < RIB_JOURNAL_STEP_BYTES &&
          (work = TAILQ_FIRST(&rib->works[RIB_PLACE_JOURNAL])) != NULL) {
     size_t before = to->len;
     if (!rib->has_header) {

@@ -30,7 +30,9 @@ enum {
   RIB_START_CALM_MS = 1000,
   RIB_FOREIGN_TEXTS = 10000,
   RIB_ERROR_BYTES = 1024,
-  RIB_JOURNAL_BATCH_BYTES = 1048576
+  RIB_JOURNAL_BATCH_BYTES = 1048576,
+  /* Enough for a batch: it is printed, and later marked as written, in one turn of the loop. */
+  RIB_JOURNAL_STEP_BYTES = 65536
 };
 
 /* What a route says apart from its identity. `attributes` NULL = no route. `name` is not kept: it
