@@ -9,6 +9,7 @@
 #include "model/settings.h"
 #include "model/settings_table.h"
 #include "worker/exec.h"
+#include "worker/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -227,15 +228,15 @@ static bool main_is_option(const char *word) {
   return word[0] == '-' && word[1] != '\0';
 }
 
-/* Whether the first word that is neither an option nor the value of one is a command: also where
+/* The first word that is neither an option nor the value of one, if it is a command, else NULL: also where
  * bc_settings_parse has refused the line, of which nothing can be had then. */
-static bool main_names_command(int argc, char **argv) {
+static const char *main_find_command(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--") == 0) {
-      return i + 1 < argc && bc_cli_is_command(argv[i + 1]);
+      return i + 1 < argc && bc_cli_is_command(argv[i + 1]) ? argv[i + 1] : NULL;
     }
     if (!main_is_option(argv[i])) {
-      return bc_cli_is_command(argv[i]);
+      return bc_cli_is_command(argv[i]) ? argv[i] : NULL;
     }
     i += main_takes_next_word(argv[i]) ? 1 : 0;
     /* ExaBGP takes a comma in its `run` line for a word of its own: `-c a,b` arrives as `-c` `a` `,` `b`. */
@@ -243,7 +244,11 @@ static bool main_names_command(int argc, char **argv) {
       i += i + 2 < argc && !main_is_option(argv[i + 2]) ? 2 : 1;
     }
   }
-  return false;
+  return NULL;
+}
+
+static bool main_names_command(int argc, char **argv) {
+  return main_find_command(argc, argv) != NULL;
 }
 
 /* ExaBGP ends with all its sessions when a process of it ends a few times: there, a fault is held, not
@@ -254,7 +259,7 @@ static int main_refuse(int argc, char **argv, const char *reason) {
   }
   (void)fprintf(stderr, "%s\n", reason);
   main_print_usage(argv[0], stderr);
-  return BC_CLI_USAGE;
+  return bc_cli_usage_code(main_find_command(argc, argv));
 }
 
 static int main_run_command(int argc, char **argv, const struct bc_settings *settings) {
@@ -313,6 +318,9 @@ int main(int argc, char **argv) {
   }
   if (argc > 2 && strcmp(argv[1], "@exec") == 0) {
     main_end(bc_exec_worker_run(argv[2]));
+  }
+  if (argc > 1 && strcmp(argv[1], "@run") == 0) {
+    main_end(bc_run_worker_run(argv + 2));
   }
   if (argc > 1 && strcmp(argv[1], "@core") == 0) {
     main_end(main_run_core(argc, argv));

@@ -23,6 +23,19 @@
   X(CHECK_OUTPUT_SHOWN_BYTES, 512, "bytes of a failing check's output shown in the status")                            \
   X(CHECKS_AT_ONCE, 64, "shell checks that run at once")                                                               \
   X(CHECK_VARIABLES, 128, "environment variables of a shell check")                                                    \
+  X(LUA_STATE_BYTES, 1048576, "bytes of memory of a Lua script, for all checks that use it")                           \
+  X(LUA_CHECK_BYTES, 32768, "bytes of memory that each of these checks adds")                                          \
+  X(LUA_CHECKS, 256, "checks that share one Lua script's memory")                                                      \
+  X(LUA_BURST_MS, 250, "milliseconds of CPU time of a Lua check without a wait")                                       \
+  X(LUA_REASON_BYTES, 512, "bytes of a Lua check's reason or error")                                                   \
+  X(LUA_DATA_BYTES, 4096, "bytes of the data that a Lua check returns, as JSON")                                       \
+  X(LUA_DATA_DEPTH, 8, "tables within tables in that data")                                                            \
+  X(LUA_LOG_BYTES, 4096, "bytes that one run of a Lua check may log")                                                  \
+  X(LUA_JSON_BYTES, 262144, "bytes of a JSON text in a Lua check")                                                     \
+  X(LUA_JSON_DEPTH, 64, "tables within tables of a JSON text in a Lua check")                                          \
+  X(LUA_TEXT_BYTES, 1048576, "bytes of a text that string.rep makes, and of a text that patterns are tried on")        \
+  X(LUA_RANGE, 100000, "elements that one call of a table function goes through")                                      \
+  X(LUA_PATTERN_STEPS, 40000000, "steps that a pattern could take on a text at worst")                                 \
   X(NEIGHBORS, 64, "BGP neighbors that are followed one by one")                                                       \
   X(HOST_ADDRESSES, 65536, "addresses of the host that are followed")                                                  \
   X(MANAGED_ADDRESSES, 16384, "service addresses that are set by us at once")                                          \
@@ -38,6 +51,10 @@
   X(ETCD_OBJECT_BYTES, 33554432, "bytes of one JSON object from etcd")                                                 \
   X(DIR_BYTES, 268435456, "bytes of all different values of a directory store")                                        \
   X(ETCD_ENDPOINTS, 16, "etcd endpoints")                                                                              \
+  X(NET_ADDRESSES, 65536, "addresses that net.enumerate gives")                                                        \
+  X(EGRESS_RULES, 256, "egress rules of the node file, and as many of the daemon's own")                               \
+  X(RESOLVER_NAMES, 256, "names that a worker looks up at once")                                                       \
+  X(DNS_QUERIES, 512, "DNS queries of checks that a worker has under way")                                             \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
   X(DISK_QUEUE_BYTES, 67108864, "bytes that wait for the disk, per file that is appended to")                          \
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \

@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "cli/commands.h"
+#include "cli/run_report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +82,12 @@ void bc_cli_print_commands(struct bc_buf *to) {
     bc_buf_add_format(to, "  %-18s %s\n", name, cli_commands[i].help);
   }
   bc_buf_add_format(to, "  %-18s %s\n", "help", "Print this");
-  bc_buf_add_text(to, "\nExit codes: 0 fine, 1 bad news, 2 wrong usage, 3 no daemon answers.\n");
+  bc_buf_add_text(to, "\nExit codes: 0 fine, 1 bad news, 2 wrong usage, 3 no daemon answers.\n"
+                      "Of run: 0 up, 1 down, 3 script error, 4 stopped by a limit, 64 wrong usage.\n");
+}
+
+int bc_cli_usage_code(const char *command) {
+  return command != NULL && strcmp(command, "run") == 0 ? (int)BC_CLI_RUN_USAGE : (int)BC_CLI_USAGE;
 }
 
 int bc_cli_run(const struct bc_settings *settings) {
@@ -92,7 +98,7 @@ int bc_cli_run(const struct bc_settings *settings) {
   if (settings->word_count < command->least || settings->word_count > command->most) {
     (void)fprintf(stderr, "usage: bgpcommander %s%s%s\n", command->name, command->words[0] == '\0' ? "" : " ",
                   command->words);
-    return BC_CLI_USAGE;
+    return bc_cli_usage_code(command->name);
   }
   return command->run(settings);
 }

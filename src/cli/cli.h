@@ -14,6 +14,9 @@ enum {
   BC_CLI_NO_DAEMON = 3, /* nobody answers */
 };
 
+/* BC_CLI_USAGE, or what else this command (or NULL) ends with then: `run` has codes of its own. */
+int bc_cli_usage_code(const char *command);
+
 bool bc_cli_is_command(const char *word);
 /* The command that `word` is most like, or NULL. */
 const char *bc_cli_nearest_command(const char *word);

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "model/egress.h"
 #include "model/settings_table.h"
 
 #include <stdio.h>
@@ -33,6 +34,10 @@ const struct bc_settings_entry bc_settings_entries[BC_SETTINGS_ENTRIES] = {
 #include "model/settings.def"
 #undef BC_SETTING
 };
+
+static bool settings_is_list(const struct bc_settings_entry *entry) {
+  return entry->kind == BC_SETTINGS_LIST || entry->kind == BC_SETTINGS_RULES;
+}
 
 static bool settings_is_text(const struct bc_settings_entry *entry) {
   return entry->kind < BC_SETTINGS_COUNT;
@@ -100,7 +105,7 @@ static enum bc_err settings_set(struct settings_parse *parse, const struct bc_se
     return BC_ERR_SYNTAX;
   }
   size_t index = (size_t)(entry - bc_settings_entries);
-  bool appends = entry->kind == BC_SETTINGS_LIST && rank == RANK_FILE && parse->ranks[index] == RANK_FILE;
+  bool appends = settings_is_list(entry) && rank == RANK_FILE && parse->ranks[index] == RANK_FILE;
   if (parse->ranks[index] > rank) {
     return BC_ERR_OK;
   }
@@ -300,7 +305,7 @@ static enum bc_err settings_take_line(struct settings_parse *parse, struct bc_st
     return BC_ERR_SYNTAX;
   }
   size_t index = (size_t)(entry - bc_settings_entries);
-  if (parse->lines[index] != 0 && entry->kind != BC_SETTINGS_LIST) {
+  if (parse->lines[index] != 0 && !settings_is_list(entry)) {
     bc_fault_set(parse->fault, 0, "%s: %s: expected once, but it stands in line %zu too", where, entry->name,
                  parse->lines[index]);
     return BC_ERR_SYNTAX;
@@ -354,6 +359,20 @@ static enum bc_err settings_check_list(struct settings_parse *parse) {
   return BC_ERR_LIMIT;
 }
 
+static enum bc_err settings_check_egress(struct settings_parse *parse) {
+  struct bc_fault fault;
+  struct bc_egress *egress = bc_egress_new();
+  enum bc_err err = bc_egress_add_list(egress, BC_EGRESS_ALLOW, bc_str_of(parse->out->egress_allow), &fault);
+  if (err == BC_ERR_OK) {
+    err = bc_egress_add_list(egress, BC_EGRESS_DENY, bc_str_of(parse->out->egress_deny), &fault);
+  }
+  if (err != BC_ERR_OK) {
+    bc_fault_set(parse->fault, 0, "%.80s: %s", parse->out->config, fault.text);
+  }
+  bc_egress_free(egress);
+  return err;
+}
+
 enum bc_err bc_settings_parse(int argc, char *const *argv, char *const *environment, struct bc_str node_file,
                               const char *hostname, struct bc_settings *out, struct bc_fault *fault) {
   *out = (struct bc_settings){0};
@@ -372,6 +391,9 @@ enum bc_err bc_settings_parse(int argc, char *const *argv, char *const *environm
   }
   if (err == BC_ERR_OK) {
     err = settings_check_list(&parse);
+  }
+  if (err == BC_ERR_OK) {
+    err = settings_check_egress(&parse);
   }
   if (err == BC_ERR_OK) {
     err = settings_take_hostname(&parse, hostname);

@@ -38,8 +38,11 @@ struct bc_settings {
   unsigned workers; /* --workers; Lua workers, 1 … 64 */
   enum bc_log_level log_level;
   enum bc_log_format log_format;
-  bool shell;   /* node file only: shell on|off; default on */
+  bool shell;         /* node file only: shell on|off; default on */
+  char *egress_allow; /* node file only: rules for bc_egress_add_list */
+  char *egress_deny;
   bool is_json; /* --json, for commands */
+  char *data;   /* --data, for run */
   bool wants_help, wants_version;
   /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of
    * words is owned, the texts are argv's. */

@@ -1,4 +1,5 @@
 #include "base/limits.h"
+#include "model/egress.h"
 #include "model/settings_table.h"
 
 #include <string.h>
@@ -107,8 +108,12 @@ bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, uns
     return settings_is_name(value);
   case BC_SETTINGS_PATH:
     return value.len > 0 && value.at[0] == '/' && bc_str_is_printable(value);
+  case BC_SETTINGS_WORD:
+    return value.len > 0;
   case BC_SETTINGS_PREFIX:
     return settings_is_prefix(value);
+  case BC_SETTINGS_RULES:
+    return bc_egress_check_list(value, NULL) == BC_ERR_OK;
   case BC_SETTINGS_COUNT:
     return settings_read_count(value, number);
   case BC_SETTINGS_LEVEL:
@@ -133,8 +138,13 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
     return "expected letters, digits, '.', '_', '-', a letter or digit first, at most 128";
   case BC_SETTINGS_PATH:
     return "expected an absolute path";
+  case BC_SETTINGS_WORD:
+    return "expected a file's name";
   case BC_SETTINGS_PREFIX:
     return "expected a path such as /bgp, without '/' at its end";
+  case BC_SETTINGS_RULES:
+    return "expected PREFIX, PREFIX:PORT or PREFIX:PORT-PORT such as 10.0.0.0/8:80-90 or [2001:db8::/32]:443, without "
+           "host bits";
   case BC_SETTINGS_COUNT:
     return "expected a number from 1 to 64";
   case BC_SETTINGS_LEVEL:

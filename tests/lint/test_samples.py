@@ -53,8 +53,9 @@ def test_every_fence_is_a_block():
 def test_the_drawing_names_the_processes_and_what_is_between_them():
     drawing = samples.block("drawing")
     roles = set(re.findall(r'"@(\w+)"', (ROOT / "src/main.c").read_text()))
-    assert roles == {"core", "exec"}
-    for role in roles | {"holder"}:
+    # @run is the sandbox of a command, no part of the daemon.
+    assert roles == {"core", "exec", "run"}
+    for role in roles - {"run"} | {"holder"}:
         assert re.search(rf"\b{role}\b", drawing), role
     assert "socketpair" in drawing
     assert any("socketpair(" in path.read_text() for path in (ROOT / "src/io").glob("*.c"))
@@ -236,3 +237,19 @@ def test_what_the_grammar_says_is_refused_is_refused():
         assert f"`{text}`" in (ROOT / "docs/grammar.md").read_text()
         line = f"route 10.0.0.0/24 {text}" if "next-hop" in text else f"route 10.0.0.0/24 next-hop self {text}"
         assert parsed([line])[line].startswith("error\t"), line
+
+
+@needs_program
+def test_the_egress_rules_are_taken_from_a_node_file(tmp_path):
+    file = tmp_path / "bgpcommander.conf"
+    rules = samples.block("egress-rules")
+
+    def complaints(text):
+        file.write_text(text)
+        file.chmod(0o644)
+        done = subprocess.run([PROGRAM, "status", "--config", file, "--socket", tmp_path / "none", "-n", "n"], text=True,
+                              stderr=subprocess.PIPE, timeout=30)
+        return [line for line in done.stderr.splitlines() if line.startswith(f"{file}:")]
+
+    assert rules.count("egress_") >= 5 and complaints(rules) == []
+    assert complaints(rules + "egress_deny 10.0.0.1/8\n") != []

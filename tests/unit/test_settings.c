@@ -179,6 +179,35 @@ static void a_fault_in_the_node_file_names_file_line_and_expectation(void **stat
   assert_refused("--config /c", "", "c http://a:1", "/c:1: expected a setting of docs/settings.md, found \"c\"");
 }
 
+static void egress_rules_are_repeated_in_the_node_file_only(void **state) {
+  (void)state;
+  struct fixture result = parse("", "",
+                                "egress_deny 10.0.0.0/8:25\negress_allow [2001:db8::/32]:443,10.1.0.0/16\n"
+                                "egress_deny fd00:ec2::254\n");
+  assert_int_equal(result.err, BC_ERR_OK);
+  assert_string_equal(result.settings.egress_deny, "10.0.0.0/8:25,fd00:ec2::254");
+  assert_string_equal(result.settings.egress_allow, "[2001:db8::/32]:443,10.1.0.0/16");
+  bc_settings_release(&result.settings);
+  result = parse("", "BGPCOMMANDER_EGRESS_ALLOW=0.0.0.0/0", "");
+  assert_null(result.settings.egress_allow);
+  bc_settings_release(&result.settings);
+  assert_refused("--egress_allow=::/0", "", NULL, "--egress_allow=::/0: there is no such option");
+  assert_refused("--config /c", "", "egress_deny 10.0.0.1/8",
+                 "/c:1: egress_deny: expected PREFIX, PREFIX:PORT or PREFIX:PORT-PORT such as 10.0.0.0/8:80-90 or "
+                 "[2001:db8::/32]:443, without host bits, found \"10.0.0.1/8\"");
+}
+
+static void egress_rules_above_their_limit_are_refused(void **state) {
+  (void)state;
+  struct bc_buf file;
+  bc_buf_init(&file, 65536);
+  for (int i = 0; i < 257; i++) {
+    bc_buf_add_format(&file, "egress_deny 10.0.%d.%d\n", i / 256, i % 256);
+  }
+  assert_refused("--config /c", "", file.data, "/c: expected at most 256 egress rules");
+  bc_buf_free(&file);
+}
+
 static void the_api_of_etcd_is_one_of_three_words(void **state) {
   (void)state;
   static const struct {
@@ -354,6 +383,8 @@ int main(void) {
       cmocka_unit_test(node_file_takes_comments_blanks_and_repeated_endpoints),
       cmocka_unit_test(node_file_endpoints_give_way_to_the_flag_whole),
       cmocka_unit_test(a_fault_in_the_node_file_names_file_line_and_expectation),
+      cmocka_unit_test(egress_rules_are_repeated_in_the_node_file_only),
+      cmocka_unit_test(egress_rules_above_their_limit_are_refused),
       cmocka_unit_test(the_api_of_etcd_is_one_of_three_words),
       cmocka_unit_test(a_value_is_refused_where_it_stands),
       cmocka_unit_test(names_and_prefixes_that_cannot_be_keys_are_refused),

@@ -1,0 +1,258 @@
+/* States and checks. */
+#include "worker/sandbox.h"
+
+#include "base/mem.h"
+#include "worker/lua_module.h"
+#include "worker/sandbox_private.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The script's environment is its first argument, so one compiled script serves all. Without a line break, so that
+ * lines are counted right. */
+#define SANDBOX_PREFIX "local _ENV = ...;"
+
+const char sandbox_script_key;
+
+BC_ENUM_TEXT_FUNCTION(bc_sandbox_end_text, enum bc_sandbox_end, BC_SANDBOX_END_LIST, "?")
+
+static const struct sandbox_entry {
+  const char *name;
+  lua_CFunction open;
+} sandbox_modules[] = {
+#define BC_LUA_MODULE(name_) {.name = #name_, .open = bc_lua_##name_##_open},
+#include "worker/lua_modules.def"
+#undef BC_LUA_MODULE
+};
+
+/* ---- setting up: all of it may raise for want of memory, so it runs inside a pcall ---- */
+
+/* base.NAME = read-only module */
+static void sandbox_open_modules(lua_State *L) {
+  for (size_t i = 0; i < sizeof sandbox_modules / sizeof sandbox_modules[0]; i++) {
+    (void)sandbox_modules[i].open(L);
+    bc_lua_freeze(L);
+    lua_setfield(L, -2, sandbox_modules[i].name);
+  }
+}
+
+/* Methods of texts. Scripts cannot reach the metatable, nor the table behind it. */
+static void sandbox_protect_texts(lua_State *L) {
+  lua_pushliteral(L, "");
+  if (lua_getmetatable(L, -1) == 0) {
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setmetatable(L, -3);
+  }
+  (void)lua_getfield(L, -3, "string");
+  (void)bc_lua_push_thawed(L, -1);
+  lua_setfield(L, -3, "__index");
+  lua_pop(L, 1);
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 2);
+}
+
+static int sandbox_open(lua_State *L) {
+  (void)bc_lua_base_open(L);
+  sandbox_open_modules(L);
+  sandbox_protect_texts(L);
+  /* The metatable of all environments, kept under the key of the state. */
+  lua_createtable(L, 0, 2);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, lua_touserdata(L, 1));
+  /* What the system's libraries left in the globals, which nobody needs. */
+  lua_newtable(L);
+  lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+  lua_pushnil(L);
+  lua_setfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  return 0;
+}
+
+struct sandbox_source {
+  struct bc_str script;
+  const char *name;
+  bool has_prefix; /* it was handed out */
+};
+
+static const char *sandbox_read(lua_State *L, void *arg, size_t *len) {
+  (void)L;
+  struct sandbox_source *source = arg;
+  if (!source->has_prefix) {
+    source->has_prefix = true;
+    *len = strlen(SANDBOX_PREFIX);
+    return SANDBOX_PREFIX;
+  }
+  struct bc_str rest = source->script;
+  source->script.len = 0;
+  *len = rest.len;
+  return rest.len == 0 ? NULL : rest.at;
+}
+
+static int sandbox_compile(lua_State *L) {
+  struct sandbox_source *source = lua_touserdata(L, 1);
+  (void)lua_pushfstring(L, "=%s", source->name);
+  /* "t": source text only; bytes of a compiled script could break Lua. */
+  if (lua_load(L, sandbox_read, source, lua_tostring(L, -1), "t") != LUA_OK) {
+    return lua_error(L);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &sandbox_script_key);
+  return 0;
+}
+
+static bool sandbox_call(struct bc_sandbox *sandbox, lua_CFunction function, void *arg, struct bc_fault *fault) {
+  lua_State *L = sandbox->L;
+  lua_settop(L, 0);
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, arg);
+  bool is_fine = lua_pcall(L, 1, 0, 0) == LUA_OK;
+  if (!is_fine) {
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "unknown error";
+    bc_fault_set(fault, 0, "%s", text);
+  }
+  lua_settop(L, 0);
+  return is_fine;
+}
+
+/* The first line names what runs it; its line break stays. */
+static struct bc_str sandbox_skip_first_line(struct bc_str script) {
+  if (bc_str_starts(script, "#!")) {
+    const char *end = memchr(script.at, '\n', script.len);
+    size_t skipped = end == NULL ? script.len : (size_t)(end - script.at);
+    script.at += skipped;
+    script.len -= skipped;
+  }
+  return script;
+}
+
+/* ---- states ---- */
+
+static void sandbox_count_memory(struct bc_sandbox *sandbox) {
+  sandbox->memory.cap = sandbox->options.state_bytes + sandbox->checks * sandbox->options.check_bytes;
+}
+
+static struct bc_sandbox_options sandbox_fill_options(const struct bc_sandbox_options *options) {
+  struct bc_sandbox_options filled = {0};
+  if (options != NULL) {
+    filled = *options;
+  }
+  filled.burst_ms = filled.burst_ms == 0 ? BC_LIMIT_LUA_BURST_MS : filled.burst_ms;
+  filled.state_bytes = filled.state_bytes == 0 ? BC_LIMIT_LUA_STATE_BYTES : filled.state_bytes;
+  filled.check_bytes = filled.check_bytes == 0 ? BC_LIMIT_LUA_CHECK_BYTES : filled.check_bytes;
+  return filled;
+}
+
+struct bc_sandbox *bc_sandbox_new(const struct bc_sandbox_options *options, const char *name, struct bc_str script,
+                                  struct bc_fault *fault) {
+  if (script.len > BC_LIMIT_SCRIPT_BYTES) {
+    bc_fault_set(fault, 0, "%.60s: expected at most %d bytes, found %zu", name, (int)BC_LIMIT_SCRIPT_BYTES, script.len);
+    return NULL;
+  }
+  struct bc_sandbox *sandbox = bc_mem_new(1, sizeof *sandbox);
+  sandbox->options = sandbox_fill_options(options);
+  sandbox_count_memory(sandbox);
+  sandbox->L = lua_newstate(sandbox_memory_alloc, &sandbox->memory);
+  if (sandbox->L == NULL) {
+    bc_fault_set(fault, 0, "%.60s: not enough memory", name);
+    free(sandbox);
+    return NULL;
+  }
+  *(struct bc_sandbox_run **)lua_getextraspace(sandbox->L) = NULL;
+  sandbox->memory.is_hard = sandbox->options.is_gc_hard;
+  struct sandbox_source source = {.script = sandbox_skip_first_line(script), .name = name};
+  if (!sandbox_call(sandbox, sandbox_open, sandbox, fault) || !sandbox_call(sandbox, sandbox_compile, &source, fault)) {
+    bc_sandbox_free(sandbox);
+    return NULL;
+  }
+  /* What setting up has left: half of it. */
+  bc_sandbox_collect(sandbox);
+  sandbox->memory.peak = sandbox->memory.used;
+  return sandbox;
+}
+
+void bc_sandbox_free(struct bc_sandbox *sandbox) {
+  if (sandbox == NULL) {
+    return;
+  }
+  lua_close(sandbox->L);
+  free(sandbox);
+}
+
+size_t bc_sandbox_used_bytes(const struct bc_sandbox *sandbox) {
+  return sandbox->memory.used;
+}
+
+size_t bc_sandbox_peak_bytes(const struct bc_sandbox *sandbox) {
+  return sandbox->memory.peak;
+}
+
+void bc_sandbox_collect(struct bc_sandbox *sandbox) {
+  (void)lua_gc(sandbox->L, LUA_GCCOLLECT);
+}
+
+const char *bc_sandbox_lua_release(void) {
+  return LUA_RELEASE;
+}
+
+/* ---- checks ---- */
+
+struct bc_sandbox_check *bc_sandbox_check_new(struct bc_sandbox *sandbox) {
+  if (sandbox->checks >= BC_LIMIT_LUA_CHECKS) {
+    return NULL;
+  }
+  struct bc_sandbox_check *check = bc_mem_new(1, sizeof *check);
+  check->sandbox = sandbox;
+  sandbox->checks++;
+  sandbox_count_memory(sandbox);
+  return check;
+}
+
+void bc_sandbox_check_free(struct bc_sandbox_check *check) {
+  if (check == NULL) {
+    return;
+  }
+  if (check->has_globals) {
+    /* The key is there: this allocates nothing, so it cannot raise. */
+    lua_pushnil(check->sandbox->L);
+    lua_rawsetp(check->sandbox->L, LUA_REGISTRYINDEX, check);
+  }
+  check->sandbox->checks--;
+  sandbox_count_memory(check->sandbox);
+  free(check);
+}
+
+struct sandbox_global {
+  struct bc_sandbox_check *check;
+  const char *name;
+  struct bc_str json;
+};
+
+static int sandbox_set_global(lua_State *L) {
+  struct sandbox_global *global = lua_touserdata(L, 1);
+  if (!global->check->has_globals) {
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, global->check);
+    global->check->has_globals = true;
+  }
+  (void)lua_rawgetp(L, LUA_REGISTRYINDEX, global->check);
+  bc_lua_json_push(L, global->json);
+  if (lua_istable(L, -1)) {
+    bc_lua_freeze_deep(L);
+  }
+  lua_setfield(L, -2, global->name);
+  return 0;
+}
+
+enum bc_err bc_sandbox_check_set_global(struct bc_sandbox_check *check, const char *name, struct bc_str json,
+                                        struct bc_fault *fault) {
+  struct sandbox_global global = {.check = check, .name = name, .json = json};
+  if (json.len > BC_LIMIT_LUA_JSON_BYTES || strlen(name) > BC_LIMIT_NAME_BYTES) {
+    bc_fault_set(fault, 0, "%.60s: expected at most %d bytes, found %zu", name, (int)BC_LIMIT_LUA_JSON_BYTES, json.len);
+    return BC_ERR_LIMIT;
+  }
+  return sandbox_call(check->sandbox, sandbox_set_global, &global, fault) ? BC_ERR_OK : BC_ERR_SYNTAX;
+}

@@ -1,0 +1,139 @@
+/* The sandbox: Lua health checks, and nothing that they could harm.
+ *
+ * A *sandbox* holds one script, compiled once, in a Lua state of its own: what trusts each other shares memory, nothing
+ * else does. A *check* is one use of that script, by a route or by a name; a *run* is one execution of it, a coroutine.
+ * A run gets an environment of its own: globals live as long as the run, no run sees those of another. Libraries are
+ * read-only and shared.
+ *
+ *   sandbox = bc_sandbox_new(…)          compiles
+ *   check = bc_sandbox_check_new(…)
+ *   run = bc_sandbox_run_new(check)
+ *   while (bc_sandbox_run_resume(run) == BC_SANDBOX_YIELDED) { wait as the outcome says }
+ *   … bc_sandbox_run_outcome(run) …
+ *   bc_sandbox_run_free(run)             at any time; cancels a run that waits
+ *
+ * Runs of one sandbox, also of one check, may wait at the same time; only one is inside Lua. All sandboxes of a process
+ * belong to one thread, which is the one that calls first. SIGVTALRM is taken.
+ *
+ * Limits. Memory: one allocator per sandbox refuses what would pass BC_LIMIT_LUA_STATE_BYTES plus
+ * BC_LIMIT_LUA_CHECK_BYTES for each check; the script gets "not enough memory", which it may catch. CPU: each resume
+ * may use BC_LIMIT_LUA_BURST_MS of this thread's CPU clock (not of wall time, which would punish the innocent on a busy
+ * machine). A run over it is KILLED: no pcall helps. Its coroutine is left to the garbage collector, none of its code
+ * runs again. How long a run may wait is its host's matter: bc_sandbox_run_free ends it.
+ *
+ * What remains, and needs an outside watchdog that kills the process: the kill is asynchronous and acts between two
+ * instructions of Lua or at the next call, so one call into C cannot be interrupted. Each C function that scripts can
+ * call is therefore bounded (lua_string.c, lua_table.c, lua_json.c, lua_pattern.h): by these bounds one call lasts at
+ * most some tenths of a second. They rest on our reading of the system's Lua. A flaw in that Lua, or in its JSON
+ * library, is contained by the process alone. JSON texts under work are held outside the allocator, at most
+ * BC_LIMIT_LUA_JSON_BYTES each. */
+#ifndef BC_WORKER_SANDBOX_H
+#define BC_WORKER_SANDBOX_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/limits.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bc_sandbox;
+struct bc_sandbox_check;
+struct bc_sandbox_run;
+
+/* Zero in a number means: the limit's own value. */
+struct bc_sandbox_options {
+  unsigned burst_ms;  /* CPU time of one resume */
+  size_t state_bytes; /* memory without checks */
+  size_t check_bytes; /* memory that each check adds */
+  bool is_gc_hard;    /* for tests: a full garbage collection at every allocation that grows */
+};
+
+/* Compiles `script` (source text; a first line with `#!` is passed over, lines are counted right). `name` stands in
+ * error texts: "name:3: …"; Lua cuts it to 59 bytes there. `options` may be NULL. NULL when it does not compile, with
+ * the reason in `fault`. Must be released with bc_sandbox_free. */
+struct bc_sandbox *bc_sandbox_new(const struct bc_sandbox_options *options, const char *name, struct bc_str script,
+                                  struct bc_fault *fault);
+/* All its checks must have been freed. NULL is allowed. */
+void bc_sandbox_free(struct bc_sandbox *sandbox);
+
+/* Bytes of Lua memory in use, and the most that there ever were. */
+size_t bc_sandbox_used_bytes(const struct bc_sandbox *sandbox);
+size_t bc_sandbox_peak_bytes(const struct bc_sandbox *sandbox);
+/* Collects garbage: for a host that has time. */
+void bc_sandbox_collect(struct bc_sandbox *sandbox);
+
+/* The Lua release that scripts run on: "Lua 5.4.4". */
+const char *bc_sandbox_lua_release(void);
+
+/* ---- checks ---- */
+
+/* NULL when the sandbox has BC_LIMIT_LUA_CHECKS already. */
+struct bc_sandbox_check *bc_sandbox_check_new(struct bc_sandbox *sandbox);
+/* All its runs must have been freed. NULL is allowed. */
+void bc_sandbox_check_free(struct bc_sandbox_check *check);
+/* Its runs find the JSON document `json` as a read-only global `name` (at most BC_LIMIT_NAME_BYTES; replaces an earlier
+ * one; counts as memory of the sandbox). BC_ERR_SYNTAX or BC_ERR_LIMIT with a fault. */
+BC_MUST_CHECK enum bc_err bc_sandbox_check_set_global(struct bc_sandbox_check *check, const char *name,
+                                                      struct bc_str json, struct bc_fault *fault);
+
+/* ---- runs ---- */
+
+/* name, text */
+#define BC_SANDBOX_END_LIST(X)                                                                                         \
+  X(BC_SANDBOX_DONE, "done")       /* it returned, and a result could be read */                                       \
+  X(BC_SANDBOX_YIELDED, "yielded") /* it waits */                                                                      \
+  X(BC_SANDBOX_ERROR, "error")     /* it raised, or what it returned is no result */                                   \
+  X(BC_SANDBOX_MEMORY, "memory")   /* it raised for want of memory */                                                  \
+  X(BC_SANDBOX_KILLED, "killed")   /* over its CPU time */
+
+enum bc_sandbox_end { BC_SANDBOX_END_LIST(BC_ENUM_MEMBER) };
+const char *bc_sandbox_end_text(enum bc_sandbox_end value);
+
+/* What the script says of the service. Only a score: the check's threshold decides. */
+enum bc_sandbox_word { BC_SANDBOX_DOWN, BC_SANDBOX_UP, BC_SANDBOX_SCORE };
+
+enum { BC_SANDBOX_WAIT_EVENT = -1 };
+
+struct bc_sandbox_outcome {
+  enum bc_sandbox_end end;
+
+  /* YIELDED: resume after so many milliseconds; BC_SANDBOX_WAIT_EVENT: when the operation that it waits for is ready.
+   */
+  int64_t wait_ms;
+
+  /* DONE. `reason`: "" = none. Texts are UTF-8 without control characters. */
+  enum bc_sandbox_word word;
+  bool has_score; /* 0 to 100; also where `word` is UP or DOWN, if it gave one */
+  double score;
+  char reason[BC_LIMIT_LUA_REASON_BYTES];
+  char *data;       /* JSON, NULL = none; at most BC_LIMIT_LUA_DATA_BYTES */
+  bool is_data_bad; /* there was data, but too much, too deep, or not such that JSON could hold it: `data` is NULL */
+
+  /* DONE, and ERROR where it returned: the first value as JSON, the name of its type (as a text) for what JSON cannot
+   * hold, NULL = nothing was returned. */
+  char *returned;
+
+  /* ERROR, MEMORY, KILLED: one line ("name:3: …"); `line` of the script, 0 = not known. */
+  char error[BC_LIMIT_LUA_REASON_BYTES];
+  size_t line;
+
+  bool had_io_failure; /* an I/O call of this run failed: bc_sandbox_note_io_failure */
+  uint64_t cpu_us;     /* of all resumes so far */
+};
+
+/* Never fails: what goes wrong shows when it is resumed. Must be released with bc_sandbox_run_free. */
+struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check);
+/* Begins or goes on; to be called only before the first end that is not YIELDED. */
+enum bc_sandbox_end bc_sandbox_run_resume(struct bc_sandbox_run *run);
+/* Of the last resume; valid until the next one. */
+const struct bc_sandbox_outcome *bc_sandbox_run_outcome(const struct bc_sandbox_run *run);
+/* What the script logged, one line for each call ("info: …"), each ended by a line break; what is over
+ * BC_LIMIT_LUA_LOG_BYTES is dropped and counted. */
+struct bc_str bc_sandbox_run_log(const struct bc_sandbox_run *run);
+size_t bc_sandbox_run_log_dropped(const struct bc_sandbox_run *run);
+/* Cancels what it waits for and releases the run. NULL is allowed. */
+void bc_sandbox_run_free(struct bc_sandbox_run *run);
+
+#endif

@@ -1,0 +1,120 @@
+/* The CPU time of a run, and its end.
+ *
+ * While a run is inside Lua a timer on this thread's CPU clock is armed; its signal handler does the one thing that Lua
+ * allows there, it sets a hook. (A hook that counts all the time would double what a script costs.) The hook yields and
+ * the run is never resumed; where it cannot yield, inside a callback of C, it raises, again and again until it can.
+ * What escapes that: coroutines and finalizers, which scripts do not have. */
+#include "worker/sandbox_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+enum { BURST_SIGNAL = SIGVTALRM, BURST_AGAIN_MS = 10, BURST_HOOKS = LUA_MASKCALL | LUA_MASKCOUNT };
+
+static timer_t burst_timer;
+static bool burst_has_timer;
+static lua_State *volatile burst_running;
+static volatile int64_t burst_deadline_us;
+static volatile sig_atomic_t burst_is_killed;
+static int64_t burst_entered_us;
+static size_t burst_line; /* of the script, when the kill began; 0 = not known */
+
+static int64_t burst_cpu_now_us(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* A yield of a hook steps back by one instruction, so it must be asked for now. */
+static void burst_note_line(lua_State *L) {
+  lua_Debug frame;
+  for (int level = 0; burst_line == 0 && lua_getstack(L, level, &frame) != 0; level++) {
+    burst_line = lua_getinfo(L, "l", &frame) != 0 && frame.currentline > 0 ? (size_t)frame.currentline : 0;
+  }
+}
+
+static void burst_on_hook(lua_State *L, lua_Debug *event) {
+  if (burst_is_killed == 0) {
+    burst_is_killed = 1;
+    burst_note_line(L);
+  }
+  if (!lua_isyieldable(L)) {
+    /* No text: that would need memory. */
+    lua_pushnil(L);
+    (void)lua_error(L);
+  }
+  /* At a call the next instruction will do: Lua takes a yield of a hook only there. */
+  if (event->event == LUA_HOOKCOUNT) {
+    (void)lua_yield(L, 0);
+  }
+}
+
+static void burst_on_signal(int number) {
+  (void)number;
+  int saved = errno;
+  lua_State *L = burst_running;
+  /* A signal of the run before may come late. */
+  if (L != NULL && burst_cpu_now_us() >= burst_deadline_us) {
+    lua_sethook(L, burst_on_hook, BURST_HOOKS, 1);
+  }
+  errno = saved;
+}
+
+static void burst_start_timer(void) {
+  struct sigaction action = {.sa_handler = burst_on_signal, .sa_flags = SA_RESTART};
+  struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = BURST_SIGNAL};
+  event.sigev_notify_thread_id = gettid();
+  (void)sigemptyset(&action.sa_mask);
+  sigset_t wanted;
+  (void)sigemptyset(&wanted);
+  (void)sigaddset(&wanted, BURST_SIGNAL);
+  if (sigaction(BURST_SIGNAL, &action, NULL) != 0 || pthread_sigmask(SIG_UNBLOCK, &wanted, NULL) != 0 ||
+      timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &burst_timer) != 0) {
+    /* Without it a script could run for ever. */
+    perror("sandbox: timer");
+    abort();
+  }
+  burst_has_timer = true;
+}
+
+static void burst_set_timer(int64_t first_ms, int64_t again_ms) {
+  struct itimerspec when = {
+      .it_value = {.tv_sec = first_ms / 1000, .tv_nsec = first_ms % 1000 * 1000000},
+      .it_interval = {.tv_sec = 0, .tv_nsec = again_ms * 1000000},
+  };
+  if (timer_settime(burst_timer, 0, &when, NULL) != 0) {
+    perror("sandbox: timer");
+    abort();
+  }
+}
+
+void sandbox_burst_enter(lua_State *co, unsigned burst_ms) {
+  if (!burst_has_timer) {
+    burst_start_timer();
+  }
+  burst_is_killed = 0;
+  burst_line = 0;
+  burst_entered_us = burst_cpu_now_us();
+  burst_deadline_us = burst_entered_us + (int64_t)burst_ms * 1000;
+  burst_running = co;
+  burst_set_timer(burst_ms, BURST_AGAIN_MS);
+}
+
+bool sandbox_burst_leave(uint64_t *cpu_us, size_t *line) {
+  lua_State *co = burst_running;
+  burst_running = NULL;
+  burst_set_timer(0, 0);
+  /* It may have been set just after the last instruction. */
+  lua_sethook(co, NULL, 0, 0);
+  *cpu_us += (uint64_t)(burst_cpu_now_us() - burst_entered_us);
+  *line = burst_line;
+  return burst_is_killed != 0;
+}

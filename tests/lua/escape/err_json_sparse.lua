@@ -1,0 +1,3 @@
+#!lua
+-- expect: must-error
+return #json.encode({[1 << 28] = 1})

@@ -1,0 +1,3 @@
+#!lua
+-- expect: must-be-stopped
+return ('('):rep(200000):find('%b()')

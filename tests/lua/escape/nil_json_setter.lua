@@ -1,0 +1,3 @@
+#!lua
+-- expect: must-be-nil
+return json.encode_max_depth or json.new

@@ -1,0 +1,3 @@
+#!lua
+-- expect: must-be-nil
+return next(string)
