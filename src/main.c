@@ -9,6 +9,7 @@
 #include "model/settings.h"
 #include "model/settings_table.h"
 #include "worker/exec.h"
+#include "worker/host.h"
 #include "worker/run.h"
 
 #include <errno.h>
@@ -318,6 +319,9 @@ int main(int argc, char **argv) {
   }
   if (argc > 2 && strcmp(argv[1], "@exec") == 0) {
     main_end(bc_exec_worker_run(argv[2]));
+  }
+  if (argc > 1 && strcmp(argv[1], "@lua") == 0) {
+    main_end(bc_host_worker_run());
   }
   if (argc > 1 && strcmp(argv[1], "@run") == 0) {
     main_end(bc_run_worker_run(argv + 2));

@@ -13,7 +13,11 @@
   X(BC_CHECK_TIMED_OUT, "timed out", BC_CHECK_FAIL)                                                                    \
   X(BC_CHECK_NOT_STARTED, "could not be started", BC_CHECK_NEUTRAL) /* our own trouble: fork, disk, limits */          \
   X(BC_CHECK_LOST, "lost", BC_CHECK_NEUTRAL)                        /* the worker died under it */                     \
-  X(BC_CHECK_KILLED, "killed", BC_CHECK_NEUTRAL)                    /* by us, for its resources */
+  X(BC_CHECK_KILLED, "killed", BC_CHECK_NEUTRAL)                    /* by us, for its resources */                     \
+  X(BC_CHECK_ERROR, "script error", BC_CHECK_NEUTRAL)               /* of a Lua check, as the next ones */             \
+  X(BC_CHECK_BROKEN, "script error after a failed call", BC_CHECK_FAIL)                                                \
+  X(BC_CHECK_MEMORY, "out of memory", BC_CHECK_NEUTRAL)                                                                \
+  X(BC_CHECK_QUARANTINED, "quarantined", BC_CHECK_NEUTRAL) /* not run any more, as it was killed too often */
 
 enum bc_check_status { BC_CHECK_STATUS_LIST(BC_ENUM_MEMBER) BC_CHECK_STATUS_COUNT };
 

@@ -99,6 +99,10 @@ static void status_print_workers(const json_t *workers) {
   json_object_foreach((json_t *)(uintptr_t)workers, name, worker) {
     char text[STATUS_LINE_BYTES];
     bool is_fine = strcmp(bc_client_text(worker, "state"), "running") == 0;
+    /* It is started with the first Lua check. */
+    if (strcmp(name, "lua") == 0 && strcmp(bc_client_text(worker, "state"), "off") == 0) {
+      continue;
+    }
     (void)snprintf(text, sizeof text, "%s: %s, pid %lld, %lld checks, %lld at work, %lld restarts, confinement %s",
                    name, bc_client_text(worker, "state"), bc_client_number(worker, "pid"),
                    bc_client_number(worker, "checks"), bc_client_number(worker, "running"),
@@ -107,6 +111,10 @@ static void status_print_workers(const json_t *workers) {
     if (bc_client_text(worker, "addresses")[0] != '\0') {
       (void)snprintf(text, sizeof text, "service addresses: %s", bc_client_text(worker, "addresses"));
       status_line("", BC_SCREEN_PLAIN, text);
+    }
+    if (bc_client_number(worker, "quarantined") > 0) {
+      (void)snprintf(text, sizeof text, "scripts in quarantine: %lld", bc_client_number(worker, "quarantined"));
+      status_line("", BC_SCREEN_BAD, text);
     }
   }
 }

@@ -188,7 +188,7 @@ static bool address_ask(struct bc_core *core, struct core_address *address, bool
   if (is_remove) {
     message = (struct bc_msg){.type = BC_MSG_ADDRESS_REMOVE, .address_remove = {.id = id, .address = bytes}};
   }
-  if (!core->addresses.is_able || !core_pool_send(core, &message)) {
+  if (!core->addresses.is_able || !core_pool_send(core, CORE_WORKER_EXEC, &message)) {
     return false;
   }
   address->request = id;
@@ -321,7 +321,7 @@ static void address_on_step(void *arg) {
   address_save(core);
   address_arm(core);
   if (is_absent || core->addresses.leaving > 0) {
-    core_pool_need(core);
+    core_pool_need(core, CORE_WORKER_EXEC);
   }
   if (is_absent) {
     core_address_review(core);

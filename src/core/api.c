@@ -85,7 +85,7 @@ static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer,
     if (strcmp(name, api_commands[i].name) != 0) {
       continue;
     }
-    pid_t exec = core_pool_pid(core);
+    pid_t exec = core_pool_pid(core, CORE_WORKER_EXEC);
     if (api_commands[i].changes && exec > 0 && bc_process_is_below(peer->pid, exec)) {
       bc_log(BC_LOG_WARNING, "local socket: a health check (pid %d) asked for `%s`: refused", (int)peer->pid, name);
       return api_error("refused: a health check may only read");

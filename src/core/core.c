@@ -94,6 +94,7 @@ static void core_open_all(struct bc_core *core) {
     bc_log(BC_LOG_ERROR, "local socket %s: %s", core->paths.socket, fault.text);
   }
   core_address_open(core);
+  core_lua_open(core);
   core_pool_open(core);
   core_link_open(core);
 }
@@ -166,6 +167,7 @@ static void core_free(struct bc_core *core) {
   if (core->link.pump_timer != NULL) {
     core_link_close(core);
     core_pool_close(core);
+    core_lua_close(core);
   }
   if (core->publish.timer != NULL) {
     core_api_close(core);

@@ -85,7 +85,9 @@ static void dispatch_show(struct bc_core *core, struct core_route *route, const 
     route->since_ms = bc_wall_now_ms();
   }
   bool subscribed = config != NULL && config->is_subscribed;
-  bool calm = state == BC_RIB_ANNOUNCED && fault == NULL && (health == BC_HEALTH_UP || health == BC_HEALTH_NONE);
+  bool is_troubled = route->check != NULL && core_check_is_troubled(route->check);
+  bool calm = state == BC_RIB_ANNOUNCED && fault == NULL && !is_troubled &&
+              (health == BC_HEALTH_UP || health == BC_HEALTH_NONE);
   dispatch_set_notable(core, route, subscribed && !calm);
   if (!route->state_published || stands != route->published_announce) {
     route->published_announce = stands;
@@ -486,8 +488,7 @@ void core_dispatch_rib(struct bc_core *core) {
   core_address_on_rib(core);
 }
 
-void core_dispatch_result(struct bc_core *core, const struct bc_msg *message) {
-  const struct bc_msg_result *result = &message->result;
+void core_dispatch_result(struct bc_core *core, const struct core_result *result) {
   if (result->id >= core->by_check_size || core->by_check[result->id] == NULL) {
     return;
   }

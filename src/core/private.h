@@ -38,8 +38,22 @@ struct core_check {
   enum bc_check_status last_status;
   uint8_t last_code;
   bool has_result;
+  bool is_lua;
   bool is_set;  /* the running worker knows it */
   char *output; /* of the last run that did not pass; NULL = none */
+  char *reason; /* of the last run of a Lua check, or its error; NULL = none */
+  char *data;   /* JSON, which that run returned; NULL = none */
+};
+
+/* The end of a run, of either kind. */
+struct core_result {
+  uint32_t id;
+  uint32_t generation;
+  unsigned status; /* enum bc_check_status */
+  uint8_t code;
+  struct bc_str output;
+  struct bc_str reason;
+  struct bc_str data;
 };
 
 struct core_route {
@@ -196,15 +210,18 @@ struct core_apply {
   bool save_busy;
 };
 
-/* ---- the exec worker (pool.c) ---- */
+/* ---- the workers (pool.c) ---- */
+
+enum core_worker { CORE_WORKER_EXEC, CORE_WORKER_LUA, CORE_WORKERS };
 
 struct bc_child;
 struct bc_child_strays;
 struct bc_channel;
 
 struct core_pool {
+  struct bc_core *core;
+  enum core_worker kind;
   struct bc_child *child;
-  struct bc_child_strays *strays;
   struct bc_channel *channel;
   struct bc_timer *restart_timer;
   struct bc_timer *ping_timer;
@@ -219,6 +236,24 @@ struct core_pool {
   char confinement[96];
   struct bc_mono last_tick;
   struct bc_mono started;
+};
+
+/* ---- what the Lua worker is inside of, and scripts that it was killed for (lua.c) ---- */
+
+struct bc_lua_page;
+struct core_strike;
+TAILQ_HEAD(core_strikes, core_strike);
+
+struct core_lua {
+  struct bc_timer *watch_timer;
+  struct bc_lua_page *page; /* NULL: none could be made */
+  int page_fd;
+  bool is_guilty; /* the job that its worker was killed for: */
+  uint32_t guilty_id;
+  uint32_t guilty_generation;
+  struct core_strikes strikes;
+  size_t strike_count;
+  size_t quarantined; /* scripts */
 };
 
 struct core_journal {
@@ -260,7 +295,9 @@ struct bc_core {
   struct bc_mono exit_begun;
   struct core_link link;
   struct core_apply apply;
-  struct core_pool pool;
+  struct core_pool pools[CORE_WORKERS];
+  struct bc_child_strays *strays;
+  struct core_lua lua;
   struct core_journal journal;
   struct core_publish publish;
   struct core_addresses addresses;
@@ -349,7 +386,7 @@ void core_dispatch_start_end(struct bc_core *core);
 void core_dispatch_config(struct bc_core *core, const struct bc_config_route *view, bool found);
 void core_dispatch_all(struct bc_core *core);
 void core_dispatch_rib(struct bc_core *core);
-void core_dispatch_result(struct bc_core *core, const struct bc_msg *message);
+void core_dispatch_result(struct bc_core *core, const struct core_result *result);
 struct core_route *core_route_find(struct bc_core *core, const char *name);
 /* Something that the decision rests on has changed. */
 void core_dispatch_again(struct bc_core *core, struct core_route *route);
@@ -374,21 +411,40 @@ void core_route_standby_reason(const struct bc_core *core, const struct core_rou
 void core_check_apply(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
                       enum bc_health_state presumed);
 void core_check_remove(struct bc_core *core, struct core_route *route);
-void core_check_send_all(struct bc_core *core);
+/* After a start of this worker. */
+void core_check_send_all(struct bc_core *core, enum core_worker kind);
+/* The script of these checks is not run any more. */
+void core_check_quarantine(struct bc_core *core, uint64_t script_hash);
 /* Takes a result of the current generation; true when the route must be decided again. */
-bool core_check_result(struct bc_core *core, struct core_route *route, const struct bc_msg_result *result);
+bool core_check_result(struct bc_core *core, struct core_route *route, const struct core_result *result);
+/* The last run of a Lua check says nothing about its service … */
+bool core_check_is_troubled(const struct core_check *check);
+/* … because: added to `to`. */
+void core_check_describe_trouble(const struct core_check *check, struct bc_buf *to);
 void core_check_open(struct bc_core *core);
 /* ---- pool.c ---- */
 void core_pool_open(struct bc_core *core);
 void core_pool_close(struct bc_core *core);
-/* There is work for a worker although no check may run. */
-void core_pool_need(struct bc_core *core);
+/* There is work for this worker: starts it if it does not run. */
+void core_pool_need(struct bc_core *core, enum core_worker kind);
 /* 0 = none runs. */
-pid_t core_pool_pid(const struct bc_core *core);
+pid_t core_pool_pid(const struct bc_core *core, enum core_worker kind);
 /* Less than a quarter of what may wait for the worker waits. */
-bool core_pool_has_room(const struct bc_core *core);
+bool core_pool_has_room(const struct bc_core *core, enum core_worker kind);
 /* False when no worker takes it now; after a restart all is sent again. */
-bool core_pool_send(struct bc_core *core, const struct bc_msg *message);
+bool core_pool_send(struct bc_core *core, enum core_worker kind, const struct bc_msg *message);
+void core_pool_kill(struct bc_core *core, enum core_worker kind);
+/* ---- lua.c ---- */
+void core_lua_open(struct bc_core *core);
+void core_lua_close(struct bc_core *core);
+/* LUA_RESULT or LUA_RESULTS. */
+void core_lua_on_message(struct bc_core *core, const struct bc_msg *message);
+/* The worker is being started: what it is to get as descriptor 4; 0 = there is none. Looks at it from now on. */
+int core_lua_on_start(struct bc_core *core);
+void core_lua_on_ended(struct bc_core *core, int wait_status);
+/* It is inside of a job: a lack of answers means less. */
+bool core_lua_is_busy(const struct bc_core *core);
+bool core_lua_is_quarantined(const struct bc_core *core, uint64_t script_hash);
 /* ---- publish.c ---- */
 void core_publish_open(struct bc_core *core);
 void core_publish_close(struct bc_core *core);

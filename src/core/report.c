@@ -65,7 +65,12 @@ static const char *report_route_state(const struct core_route *route, const stru
 }
 
 static void report_health_reason(const struct core_check *check, char *text, size_t room) {
-  if (check->last_status == BC_CHECK_FAILED) {
+  if (check->is_lua) {
+    bool is_plain = check->last_status == BC_CHECK_FAILED;
+    (void)snprintf(text, room, "health check failed%s%s%s%s", is_plain ? "" : ": ",
+                   is_plain ? "" : bc_check_status_text(check->last_status), check->reason == NULL ? "" : ": ",
+                   check->reason == NULL ? "" : check->reason);
+  } else if (check->last_status == BC_CHECK_FAILED) {
     (void)snprintf(text, room, "health check failed: exit code %u", check->last_code);
   } else if (check->last_status == BC_CHECK_SIGNALLED) {
     (void)snprintf(text, room, "health check failed: ended by signal %u", check->last_code);
@@ -102,6 +107,13 @@ static json_t *report_nlri(const struct bc_route *shown, const struct core_view 
   return made;
 }
 
+/* What a Lua check returned beside its word. */
+static json_t *report_data(const struct core_check *check) {
+  json_t *made =
+      check == NULL || check->data == NULL ? NULL : json_loads(check->data, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  return made == NULL ? json_null() : made;
+}
+
 json_t *core_report_route(struct bc_core *core, const struct core_route *route) {
   struct bc_config_route config;
   bool found = bc_config_find(core->config, route->name, &config);
@@ -118,7 +130,7 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
     bc_nlri_print(&shown->nlri, &prefix);
     bc_route_print(shown, BC_VERB_NONE, &text);
   }
-  char reason[256];
+  char reason[256 + BC_LIMIT_LUA_REASON_BYTES];
   (void)snprintf(reason, sizeof reason, "%s", core_route_reason(route));
   if (route->decision.layer == BC_LAYER_HEALTH && health == BC_HEALTH_DOWN && check->has_result &&
       check->last_status != BC_CHECK_PASSED) {
@@ -134,6 +146,12 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
   if (error == NULL && view.is_alarmed) {
     error =
         "not seen on the wire of all neighbors after three repairs: look at ExaBGP's log; it is tried once a minute";
+  }
+  struct bc_buf trouble;
+  bc_buf_init(&trouble, BC_LIMIT_LUA_REASON_BYTES * 2);
+  if (error == NULL && check != NULL && core_check_is_troubled(check)) {
+    core_check_describe_trouble(check, &trouble);
+    error = trouble.data;
   }
   json_t *made = json_object();
   json_object_set_new(made, "name", json_string(route->name));
@@ -158,7 +176,9 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
                       report_bytes(check == NULL ? NULL : check->output, BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES));
   bc_buf_free(&prefix);
   bc_buf_free(&text);
+  json_object_set_new(made, "data", report_data(check));
   bc_buf_free(&refusal);
+  bc_buf_free(&trouble);
   return made;
 }
 
@@ -320,15 +340,27 @@ static bool report_sees_wire(const struct bc_core *core) {
   return false;
 }
 
-static const char *report_worker_state(const struct bc_core *core) {
-  if (core->options->is_safe_mode || (!core->settings->shell && core->pool.child == NULL)) {
+static const char *report_worker_state(const struct bc_core *core, const struct core_pool *pool) {
+  bool is_always = pool->kind == CORE_WORKER_EXEC && core->settings->shell;
+  if (core->options->is_safe_mode || (!is_always && !bc_timer_is_armed(pool->restart_timer) && pool->child == NULL)) {
     return "off";
   }
-  return core->pool.is_running ? "running" : "restarting";
+  return pool->is_running ? "running" : "restarting";
+}
+
+static json_t *report_worker(const struct bc_core *core, enum core_worker kind) {
+  const struct core_pool *pool = &core->pools[kind];
+  json_t *made = json_object();
+  json_object_set_new(made, "pid", json_integer((json_int_t)core_pool_pid(core, kind)));
+  json_object_set_new(made, "state", json_string(report_worker_state(core, pool)));
+  json_object_set_new(made, "restarts", json_integer(pool->restarts));
+  json_object_set_new(made, "running", json_integer(pool->running));
+  json_object_set_new(made, "checks", json_integer(pool->known));
+  json_object_set_new(made, "confinement", json_string(pool->confinement));
+  return made;
 }
 
 json_t *core_report_status(struct bc_core *core) {
-  const struct core_pool *pool = &core->pool;
   struct bc_rib_counts rib = bc_rib_counts(core->rib);
   size_t queued = rib.queued + rib.journal_waiting;
   json_t *exabgp = json_object();
@@ -343,16 +375,13 @@ json_t *core_report_status(struct bc_core *core) {
   json_object_set_new(exabgp, "acksMissing", json_integer((json_int_t)rib.acks_missing));
   json_object_set_new(exabgp, "linesSkipped", json_integer((json_int_t)bc_exabgp_pipe_skipped(core->link.pipe)));
   json_object_set_new(exabgp, "nudges", json_integer((json_int_t)rib.nudges));
-  json_t *exec = json_object();
-  json_object_set_new(exec, "pid", json_integer(pool->child == NULL ? 0 : (json_int_t)core_pool_pid(core)));
-  json_object_set_new(exec, "state", json_string(report_worker_state(core)));
-  json_object_set_new(exec, "restarts", json_integer(pool->restarts));
-  json_object_set_new(exec, "running", json_integer(pool->running));
-  json_object_set_new(exec, "checks", json_integer(pool->known));
-  json_object_set_new(exec, "confinement", json_string(pool->confinement));
+  json_t *exec = report_worker(core, CORE_WORKER_EXEC);
   json_object_set_new(exec, "addresses", core_address_report(core));
   json_t *workers = json_object();
   json_object_set_new(workers, "exec", exec);
+  json_t *lua = report_worker(core, CORE_WORKER_LUA);
+  json_object_set_new(lua, "quarantined", json_integer((json_int_t)core->lua.quarantined));
+  json_object_set_new(workers, "lua", lua);
   json_t *made = json_object();
   json_object_set_new(made, "version", json_string(BC_VERSION));
   json_object_set_new(made, "node", json_string(core->settings->node));

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILD_CHANNEL_FD = 3, CHILD_STRAYS = 1024, CHILD_DEATH_MS = 1000, CHILD_STRAYS_MS = 250 };
+enum { CHILD_CHANNEL_FD = 3, CHILD_PAGE_FD = 4, CHILD_STRAYS = 1024, CHILD_DEATH_MS = 1000, CHILD_STRAYS_MS = 250 };
 
 struct bc_child {
   LIST_ENTRY(bc_child) link;
@@ -52,6 +52,10 @@ static int child_prepare_files(const struct bc_child_program *program, posix_spa
   if (program->channel_fd >= 0) {
     err = posix_spawn_file_actions_adddup2(files, program->channel_fd, CHILD_CHANNEL_FD);
     first_closed++;
+  }
+  if (program->page_fd > 0) {
+    err = err != 0 ? err : posix_spawn_file_actions_adddup2(files, program->page_fd, CHILD_PAGE_FD);
+    first_closed = CHILD_PAGE_FD + 1;
   }
   if (program->output_fd >= 0) {
     err = err != 0 ? err : posix_spawn_file_actions_adddup2(files, program->output_fd, STDOUT_FILENO);
@@ -118,9 +122,8 @@ static void child_on_signal(void *arg, int number) {
   child->ended(child->arg, status, why);
 }
 
-enum bc_err bc_child_start(struct bc_loop *loop, const char *path, char *const argv[], bc_child_fn *ended, void *arg,
-                           struct bc_child **child, int *channel_fd, struct bc_fault *fault) {
-  const char *program = path == NULL ? "/proc/self/exe" : path;
+static enum bc_err child_start(struct bc_loop *loop, struct bc_child_program *program, bc_child_fn *ended, void *arg,
+                               struct bc_child **child, int *channel_fd, struct bc_fault *fault) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
     bc_fault_set(fault, 0, "socketpair: %s", strerror(errno));
@@ -131,15 +134,12 @@ enum bc_err bc_child_start(struct bc_loop *loop, const char *path, char *const a
   made->arg = arg;
   /* Before the start: the child may be dead at once. */
   made->signal = bc_signal_new(loop, SIGCHLD, child_on_signal, made);
-  char **variables = child_environment();
-  int err = bc_child_spawn(
-      &(struct bc_child_program){
-          .path = program, .argv = argv, .variables = variables, .output_fd = -1, .channel_fd = ends[1]},
-      &made->pid);
-  free(variables);
+  program->output_fd = -1;
+  program->channel_fd = ends[1];
+  int err = bc_child_spawn(program, &made->pid);
   (void)close(ends[1]);
   if (err != 0) {
-    bc_fault_set(fault, 0, "cannot start %s: %s", program, strerror(err));
+    bc_fault_set(fault, 0, "cannot start %s: %s", program->path, strerror(err));
     (void)close(ends[0]);
     bc_signal_free(made->signal);
     free(made);
@@ -149,6 +149,25 @@ enum bc_err bc_child_start(struct bc_loop *loop, const char *path, char *const a
   *child = made;
   *channel_fd = ends[0];
   return BC_ERR_OK;
+}
+
+static const char child_own_program[] = "/proc/self/exe";
+
+enum bc_err bc_child_start(struct bc_loop *loop, const char *path, char *const argv[], bc_child_fn *ended, void *arg,
+                           struct bc_child **child, int *channel_fd, struct bc_fault *fault) {
+  char **variables = child_environment();
+  struct bc_child_program program = {
+      .path = path == NULL ? child_own_program : path, .argv = argv, .variables = variables};
+  enum bc_err err = child_start(loop, &program, ended, arg, child, channel_fd, fault);
+  free(variables);
+  return err;
+}
+
+enum bc_err bc_child_start_bare(struct bc_loop *loop, char *const argv[], int page_fd, bc_child_fn *ended, void *arg,
+                                struct bc_child **child, int *channel_fd, struct bc_fault *fault) {
+  char *none[] = {NULL};
+  struct bc_child_program program = {.path = child_own_program, .argv = argv, .variables = none, .page_fd = page_fd};
+  return child_start(loop, &program, ended, arg, child, channel_fd, fault);
 }
 
 pid_t bc_child_pid(const struct bc_child *child) {

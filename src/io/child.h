@@ -22,6 +22,7 @@ struct bc_child_program {
   const char *directory; /* to start in; NULL: ours */
   int output_fd;         /* becomes 1 and 2; -1: 1 is /dev/null, 2 our own */
   int channel_fd;        /* becomes 3; -1: none */
+  int page_fd;           /* becomes 4, must be greater; 0: none */
   bool is_session;       /* a session of its own, not only a process group */
 };
 
@@ -37,6 +38,10 @@ typedef void bc_child_fn(void *arg, int wait_status, const char *why);
  * close-on-exec, the caller's to close. BC_ERR_IO with a fault when it cannot be started. */
 BC_MUST_CHECK enum bc_err bc_child_start(struct bc_loop *loop, const char *path, char *const argv[], bc_child_fn *ended,
                                          void *arg, struct bc_child **child, int *channel_fd, struct bc_fault *fault);
+/* The same with no environment at all, and one more descriptor (greater than 4, stays the caller's) as 4. */
+BC_MUST_CHECK enum bc_err bc_child_start_bare(struct bc_loop *loop, char *const argv[], int page_fd, bc_child_fn *ended,
+                                              void *arg, struct bc_child **child, int *channel_fd,
+                                              struct bc_fault *fault);
 pid_t bc_child_pid(const struct bc_child *child);
 /* SIGKILL; `ended` still comes. */
 void bc_child_kill(struct bc_child *child);

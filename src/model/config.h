@@ -109,4 +109,7 @@ struct bc_config_counts bc_config_counts(const struct bc_config *config);
 typedef void bc_config_key_fn(void *arg, struct bc_str key, struct bc_str value);
 void bc_config_save(const struct bc_config *config, bc_config_key_fn *fn, void *arg);
 
+/* Its first line is `#!lua`: for the Lua sandbox, not a program. */
+bool bc_config_script_is_sandboxed(struct bc_str script);
+
 #endif

@@ -58,17 +58,21 @@ static struct bc_str script_interpreter(struct bc_str line) {
   return word;
 }
 
+bool bc_config_script_is_sandboxed(struct bc_str script) {
+  struct bc_str line;
+  if (!bc_str_starts(script, "#!") || !bc_str_next_field(&script, '\n', &line)) {
+    return false;
+  }
+  return bc_str_is(bc_str_trim((struct bc_str){line.at + 2, line.len - 2}), "lua");
+}
+
 static bool script_check_first_line(struct bc_str bytes, struct bc_fault *fault) {
   struct bc_str line;
   if (!bc_str_starts(bytes, "#!") || !bc_str_next_field(&bytes, '\n', &line)) {
     return true;
   }
   line = bc_str_trim((struct bc_str){line.at + 2, line.len - 2});
-  if (bc_str_is(line, "lua")) {
-    bc_fault_set(fault, 0, "Lua checks are not supported by this version");
-    return false;
-  }
-  if (script_is_lua(script_interpreter(line))) {
+  if (!bc_str_is(line, "lua") && script_is_lua(script_interpreter(line))) {
     bc_fault_set(fault, 0, "the first line names a Lua interpreter: write #!lua");
     return false;
   }

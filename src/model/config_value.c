@@ -240,8 +240,8 @@ static bool text_put(struct bc_config *config, struct bc_config_entry *entry, en
 
 static bool options_equal(const struct bc_options *a, const struct bc_options *b) {
   return a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
-         a->timeout_ms == b->timeout_ms && a->rise == b->rise && a->fall == b->fall &&
-         a->jitter_percent == b->jitter_percent && a->unchecked_is_fail == b->unchecked_is_fail &&
+         a->timeout_ms == b->timeout_ms && a->has_timeout == b->has_timeout && a->rise == b->rise &&
+         a->fall == b->fall && a->jitter_percent == b->jitter_percent && a->unchecked_is_fail == b->unchecked_is_fail &&
          a->on_exit == b->on_exit && a->check_is_none == b->check_is_none && a->address == b->address &&
          bc_str_equal((struct bc_str){a->environment, a->environment_len},
                       (struct bc_str){b->environment, b->environment_len});

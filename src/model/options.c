@@ -328,10 +328,9 @@ static enum bc_err option_parse_env(const struct option_rule *rule, const json_t
 #define OPTION_DURATION(least) "a number of seconds or a text with a unit (\"500ms\"), at least " least
 
 static const struct option_rule option_rules[] = {
-    {"interval", option_parse_duration, OPTION_AT(interval_ms), 200, 86400000,
-     OPTION_DURATION("200ms") ", at most 24h"},
-    {"fast_interval", option_parse_duration, OPTION_AT(fast_interval_ms), 200, 86400000,
-     OPTION_DURATION("200ms") ", at most 24h"},
+    {"interval", option_parse_duration, OPTION_AT(interval_ms), 50, 86400000, OPTION_DURATION("50ms") ", at most 24h"},
+    {"fast_interval", option_parse_duration, OPTION_AT(fast_interval_ms), 50, 86400000,
+     OPTION_DURATION("50ms") ", at most 24h"},
     {"timeout", option_parse_duration, OPTION_AT(timeout_ms), 50, 3600000, OPTION_DURATION("50ms") ", at most 1h"},
     {"rise", option_parse_count, OPTION_AT(rise), 1, 100, "a whole number from 1 to 100"},
     {"fall", option_parse_count, OPTION_AT(fall), 1, 100, "a whole number from 1 to 100"},
@@ -373,6 +372,7 @@ static enum bc_err options_parse_members(json_t *root, struct bc_options *out, s
   if (json_object_get(root, "fast_interval") == NULL) {
     out->fast_interval_ms = out->interval_ms;
   }
+  out->has_timeout = json_object_get(root, "timeout") != NULL;
   return BC_ERR_OK;
 }
 

@@ -12,10 +12,13 @@ enum bc_on_exit { BC_ON_EXIT_KEEP, BC_ON_EXIT_WITHDRAW };
 /* The service address: of no concern; must be on the host; is set and removed by us. */
 enum bc_address_mode { BC_ADDRESS_IGNORE, BC_ADDRESS_REQUIRE, BC_ADDRESS_MANAGE };
 
+enum { BC_OPTIONS_SHELL_INTERVAL_MS = 200, BC_OPTIONS_LUA_TIMEOUT_MS = 2000 };
+
 struct bc_options {
-  unsigned interval_ms;         /* 1000; at least 200 */
+  unsigned interval_ms;         /* 1000; at least 50, for shell checks BC_OPTIONS_SHELL_INTERVAL_MS */
   unsigned fast_interval_ms;    /* = interval */
-  unsigned timeout_ms;          /* 5000 */
+  unsigned timeout_ms;          /* 5000; for Lua checks BC_OPTIONS_LUA_TIMEOUT_MS … */
+  bool has_timeout;             /* … if none was given */
   unsigned rise;                /* 1 */
   unsigned fall;                /* 2 */
   unsigned jitter_percent;      /* 10 */

@@ -53,7 +53,7 @@ def test_a_route_deleted_while_core_was_away_is_withdrawn(lab):
 
 
 def test_a_route_that_never_was_good_is_not_announced_by_the_next_core(lab):
-    lab.put_all({"routes/faulty/config": "route 10.9.0.1/32 next-hop self", "routes/faulty/healthcheck": "#!lua\nreturn true\n"})
+    lab.put_all({"routes/faulty/config": "route 10.9.0.1/32 next-hop self", "routes/faulty/healthcheck": "#!/usr/bin/lua\nreturn true\n"})
     lab.wait_for(lambda: lab.route("faulty")["error"], 10, "its fault is told")
     before = lab.bird.counters()
     core = core_ready(lab)

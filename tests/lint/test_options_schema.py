@@ -12,8 +12,8 @@ BUILD = os.environ.get("BC_BUILD")
 SCHEMA = json.loads((SOURCE / "docs/options.schema.json").read_text())
 
 GOOD = [
-    "{}", " { } ", '{"interval": 1}', '{"interval": 0.2}', '{"interval": 86400}', '{"interval": 2e0}',
-    '{"interval": "200ms"}', '{"interval": "1.5s"}', '{"interval": "24h"}', '{"interval": "000000002s"}',
+    "{}", " { } ", '{"interval": 1}', '{"interval": 0.05}', '{"interval": 86400}', '{"interval": 2e0}',
+    '{"interval": "50ms"}', '{"interval": "1.5s"}', '{"interval": "24h"}', '{"interval": "000000002s"}',
     '{"interval": "0.200000000s"}', '{"fast_interval": "1m"}', '{"fast_interval": 0.25}', '{"timeout": 0.05}',
     '{"timeout": 3600}', '{"timeout": "50ms"}', '{"timeout": "1h"}', '{"rise": 1}', '{"rise": 100}',
     '{"rise": 1.0}', '{"fall": 1}', '{"fall": 100}', '{"fall": 5e1}', '{"jitter": 0}', '{"jitter": 100}',
@@ -28,12 +28,12 @@ GOOD = [
 ]
 
 BAD = [
-    "[]", "[1]", '{"Interval": 1}', '{"": 1}', '{"interval ": 1}', '{"interval": 0.1999}', '{"interval": 0}',
+    "[]", "[1]", '{"Interval": 1}', '{"": 1}', '{"interval ": 1}', '{"interval": 0.0499}', '{"interval": 0}',
     '{"interval": -1}', '{"interval": 86400.5}', '{"interval": 1e300}', '{"interval": true}',
     '{"interval": null}', '{"interval": []}', '{"interval": {}}', '{"interval": ""}', '{"interval": "2"}',
     '{"interval": "2 s"}', '{"interval": " 2s"}', '{"interval": "2s "}', '{"interval": "2s\\n"}', '{"interval": "2S"}',
     '{"interval": "2d"}', '{"interval": "-2s"}', '{"interval": "+2s"}', '{"interval": ".5s"}', '{"interval": "5.s"}',
-    '{"interval": "1e3ms"}', '{"interval": "1234567890ms"}', '{"interval": "1,5s"}', '{"fast_interval": 0.1}',
+    '{"interval": "1e3ms"}', '{"interval": "1234567890ms"}', '{"interval": "1,5s"}', '{"fast_interval": 0.04}',
     '{"fast_interval": "fast"}', '{"timeout": 0.049}', '{"timeout": 3600.1}', '{"timeout": false}', '{"rise": 0}',
     '{"rise": 101}', '{"rise": 1.5}', '{"rise": "1"}', '{"rise": -1}', '{"rise": true}', '{"rise": null}',
     '{"fall": 0}', '{"fall": 1e9}', '{"jitter": -1}', '{"jitter": 101}', '{"jitter": 2.5}', '{"jitter": "10"}',
@@ -52,8 +52,8 @@ BAD = [
 
 # What a schema cannot say and the daemon refuses nevertheless.
 STRICTER = [
-    '{"interval": "199ms"}', '{"interval": "25h"}', '{"timeout": "49ms"}', '{"timeout": "61m"}',
-    '{"fast_interval": "0.1s"}', '{"rise": 1, "rise": 1}', '{"env": {"A": "1", "A": "2"}}',
+    '{"interval": "49ms"}', '{"interval": "25h"}', '{"timeout": "49ms"}', '{"timeout": "61m"}',
+    '{"fast_interval": "0.04s"}', '{"rise": 1, "rise": 1}', '{"env": {"A": "1", "A": "2"}}',
     '{"env": {"A": "' + "x" * 16384 + '"}}',
 ]
 

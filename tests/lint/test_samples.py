@@ -54,7 +54,7 @@ def test_the_drawing_names_the_processes_and_what_is_between_them():
     drawing = samples.block("drawing")
     roles = set(re.findall(r'"@(\w+)"', (ROOT / "src/main.c").read_text()))
     # @run is the sandbox of a command, no part of the daemon.
-    assert roles == {"core", "exec", "run"}
+    assert roles == {"core", "exec", "lua", "run"}
     for role in roles - {"run"} | {"holder"}:
         assert re.search(rf"\b{role}\b", drawing), role
     assert "socketpair" in drawing

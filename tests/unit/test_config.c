@@ -288,7 +288,7 @@ static void what_is_read_back_settles_at_once(void **state) {
 static void the_first_list_settles_at_its_end_later_ones_do_not(void **state) {
   (void)state;
   bc_config_list_begin(helper->config);
-  put("routes/bad/healthcheck", "#!lua\nreturn true");
+  put("routes/bad/healthcheck", "#!luajit\nreturn true");
   put("routes/bad/config", "route 192.0.3.0/24 next-hop self");
   put("routes/web/config", GOOD);
   assert_false(view("web").is_settled);
@@ -360,7 +360,7 @@ static void what_is_saved_gives_the_running_versions_again(void **state) {
   put_route("a", GOOD);
   put("routes/a/config", BAD);
   put("routes/a/healthcheck", "#!/bin/sh\ntrue\n");
-  put("routes/a/healthcheck", "#!lua");
+  put("routes/a/healthcheck", "#!luajit");
   put("routes/a/options", "{\"rise\": 7}");
   put("routes/b/prefix", "192.0.3.0/24");
   put("routes/b/config", "next-hop self");

@@ -37,9 +37,6 @@ static void scripts_that_cannot_run_are_refused(void **state) {
   } cases[] = {
       {"", "is empty"},
       {" \r\n\t\n", "is empty"},
-      {"#!lua\nreturn true", "Lua checks are not supported by this version"},
-      {"#!lua", "Lua checks are not supported by this version"},
-      {"#!lua \r\nreturn true", "Lua checks are not supported by this version"},
       {"#!/usr/bin/lua\nreturn true", "the first line names a Lua interpreter: write #!lua"},
       {"#! /usr/local/bin/lua5.4 -W\n", "the first line names a Lua interpreter: write #!lua"},
       {"#!/usr/bin/env lua5.4\n", "the first line names a Lua interpreter: write #!lua"},
@@ -80,11 +77,27 @@ static void other_interpreters_are_taken(void **state) {
   }
 }
 
+static void only_the_word_lua_asks_for_the_sandbox(void **state) {
+  (void)state;
+  static const char *const sandboxed[] = {"#!lua\nreturn true", "#!lua", "#!lua \r\nreturn true", "#! lua\n"};
+  static const char *const others[] = {"",         "lua",       "# lua",   " #!lua", "\n#!lua",
+                                       "#!luac\n", "#!lua x\n", "#!\nlua", "#!"};
+  put("routes/web/config", GOOD);
+  for (size_t i = 0; i < sizeof sandboxed / sizeof sandboxed[0]; i++) {
+    put("routes/web/healthcheck", sandboxed[i]);
+    expect_no_fault("web");
+    assert_true(bc_config_script_is_sandboxed(bc_str_of(sandboxed[i])));
+  }
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    assert_false(bc_config_script_is_sandboxed(bc_str_of(others[i])));
+  }
+}
+
 static void a_new_route_with_a_faulty_check_is_not_taken_as_healthy(void **state) {
   (void)state;
   put("routes/web/config", GOOD);
   wait_ms(500);
-  put("routes/web/healthcheck", "#!lua");
+  put("routes/web/healthcheck", "#!luajit");
   wait_ms(5000);
   assert_false(view("web").has_version);
   assert_false(view("web").is_settled);
@@ -94,7 +107,7 @@ static void a_new_route_with_a_faulty_check_is_not_taken_as_healthy(void **state
   assert_false(view("web").has_version);
   put("routes/web/healthcheck", "true");
   assert_true(view("web").has_version);
-  put("routes/web/healthcheck", "#!lua");
+  put("routes/web/healthcheck", "#!luajit");
   assert_true(view("web").has_version);
   assert_string_equal(view("web").script, "true");
 }
@@ -102,7 +115,7 @@ static void a_new_route_with_a_faulty_check_is_not_taken_as_healthy(void **state
 static void a_faulty_check_must_also_wait_after_the_config_came_back(void **state) {
   (void)state;
   put_route("web", GOOD);
-  put("routes/web/healthcheck", "#!lua");
+  put("routes/web/healthcheck", "#!luajit");
   assert_true(view("web").has_version);
   delete_key("routes/web/config");
   put("routes/web/config", GOOD);
@@ -115,13 +128,13 @@ static void a_faulty_check_must_also_wait_after_the_config_came_back(void **stat
 static void a_route_that_runs_without_a_check_goes_on(void **state) {
   (void)state;
   put("routes/web/config", GOOD);
-  put("routes/web/healthcheck", "#!lua");
+  put("routes/web/healthcheck", "#!luajit");
   put("routes/web/options", "{\"check\": \"none\"}");
   wait_ms(1000);
   assert_true(view("web").is_settled);
   delete_key("routes/web/options");
   assert_true(view("web").has_version);
-  expect_fault("web", "routes/web/healthcheck: Lua");
+  expect_fault("web", "routes/web/healthcheck: the first line names a Lua interpreter");
 }
 
 static void a_removed_check_is_lost_until_something_is_said(void **state) {
@@ -216,6 +229,7 @@ int main(void) {
       CONFIG_TEST(equal_scripts_are_one_and_have_one_hash),
       CONFIG_TEST(scripts_that_cannot_run_are_refused),
       CONFIG_TEST(other_interpreters_are_taken),
+      CONFIG_TEST(only_the_word_lua_asks_for_the_sandbox),
       CONFIG_TEST(a_new_route_with_a_faulty_check_is_not_taken_as_healthy),
       CONFIG_TEST(a_faulty_check_must_also_wait_after_the_config_came_back),
       CONFIG_TEST(a_route_that_runs_without_a_check_goes_on),

@@ -123,7 +123,7 @@ static void only_subscribed_routes_with_a_version_claim(void **state) {
   put("node/ME/subscribedRoutes", "b");
   assert_false(view("b").lost_identity);
   put("node/ME/subscribedRoutes", "a b");
-  put("routes/a/healthcheck", "#!lua");
+  put("routes/a/healthcheck", "#!luajit");
   assert_false(view("a").has_version);
   assert_false(view("b").lost_identity);
   put("routes/a/healthcheck", "true");

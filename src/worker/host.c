@@ -1,0 +1,166 @@
+#include "worker/host.h"
+
+#include "base/harden.h"
+#include "base/log.h"
+#include "worker/host_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HOST_EXIT_OK = 0, HOST_EXIT_TROUBLE = 1, HOST_EXIT_PARENT_GONE = 2 };
+
+/* ---- the page ---- */
+
+static uint64_t host_cpu_us(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+void host_page_enter(const struct host_check *check) {
+  struct bc_lua_page *page = check->worker->page;
+  atomic_store_explicit(&page->cpu_us, host_cpu_us(), memory_order_relaxed);
+  atomic_store_explicit(&page->generation, check->generation, memory_order_relaxed);
+  atomic_store_explicit(&page->job, check->id + 1, memory_order_release);
+}
+
+void host_page_leave(const struct host_check *check) {
+  atomic_store_explicit(&check->worker->page->job, 0, memory_order_release);
+}
+
+/* ---- messages ---- */
+
+static void host_send(struct host_worker *worker, const struct bc_msg *message) {
+  if (bc_channel_send(worker->channel, message) != BC_ERR_OK) {
+    bc_log(BC_LOG_WARNING, "%s could not be sent", bc_msg_name(message->type));
+  }
+}
+
+static void host_on_message(void *arg, const struct bc_msg *message) {
+  struct host_worker *worker = arg;
+  switch (message->type) {
+  case BC_MSG_PING: {
+    struct bc_msg pong = {.type = BC_MSG_PONG,
+                          .pong = {.number = message->ping.number, .running = worker->running, .known = worker->known}};
+    host_send(worker, &pong);
+    break;
+  }
+  case BC_MSG_LUA_SET:
+    host_check_set(worker, &message->lua_set);
+    break;
+  case BC_MSG_CHECK_STATE:
+    host_check_set_state(worker, &message->check_state);
+    break;
+  case BC_MSG_CHECK_REMOVE:
+    host_check_remove(worker, message->check_remove.id);
+    break;
+  case BC_MSG_STOP:
+    bc_loop_stop(worker->loop);
+    break;
+  default:
+    bc_log(BC_LOG_WARNING, "a Lua worker has no use for %s", bc_msg_name(message->type));
+  }
+}
+
+static void host_on_closed(void *arg, const char *why) {
+  struct host_worker *worker = arg;
+  bc_log(BC_LOG_INFO, "core is gone (%s)", why);
+  bc_loop_stop(worker->loop);
+}
+
+/* ---- the process ---- */
+
+/* Also root's: it uses none. */
+static enum bc_err host_drop_capabilities(struct bc_fault *fault) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+  if (syscall(SYS_capset, &header, none) != 0) {
+    bc_fault_set(fault, 0, "capset: %s", strerror(errno));
+    return BC_ERR_IO;
+  }
+  return BC_ERR_OK;
+}
+
+static enum bc_err host_confine(struct bc_fault *fault) {
+  const struct rlimit none = {0};
+  enum bc_err err = bc_harden_process(022, fault);
+  if (err != BC_ERR_OK) {
+    return err;
+  }
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
+      setrlimit(RLIMIT_NPROC, &none) != 0) {
+    bc_fault_set(fault, 0, "cannot give up rights: %s", strerror(errno));
+    return BC_ERR_IO;
+  }
+  (void)bc_harden_bound_capabilities();
+  return host_drop_capabilities(fault);
+}
+
+static enum bc_err host_open_page(struct host_worker *worker, struct bc_fault *fault) {
+  void *page = mmap(NULL, BC_LUA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, BC_LUA_PAGE_FD, 0);
+  if (page == MAP_FAILED || fcntl(HOST_CHANNEL_FD, F_SETFD, FD_CLOEXEC) != 0) {
+    bc_fault_set(fault, 0, "no page on descriptor %d, or no channel on %d: %s", BC_LUA_PAGE_FD, HOST_CHANNEL_FD,
+                 strerror(errno));
+    return BC_ERR_IO;
+  }
+  (void)close(BC_LUA_PAGE_FD);
+  worker->page = page;
+  return BC_ERR_OK;
+}
+
+static void host_start(struct host_worker *worker) {
+  RB_INIT(&worker->checks);
+  RB_INIT(&worker->due);
+  TAILQ_INIT(&worker->scripts);
+  worker->texts = bc_intern_new();
+  bc_buf_init(&worker->batch, HOST_BATCH_BYTES);
+  if (getrandom(&worker->random, sizeof worker->random, GRND_NONBLOCK) != sizeof worker->random ||
+      worker->random == 0) {
+    worker->random = (uint64_t)bc_mono_now().us | 1;
+  }
+  worker->due_timer = bc_timer_new(worker->loop, host_check_on_due, worker);
+  worker->batch_timer = bc_timer_new(worker->loop, host_run_flush, worker);
+  const struct bc_channel_handler handler = {.arg = worker, .message = host_on_message, .closed = host_on_closed};
+  worker->channel = bc_channel_new(worker->loop, HOST_CHANNEL_FD, BC_MSG_TO_WORKER, &handler);
+  struct bc_msg hello = {.type = BC_MSG_HELLO, .hello = {.version = BC_MSG_VERSION, .confinement = bc_str_of("none")}};
+  host_send(worker, &hello);
+}
+
+static void host_finish(struct host_worker *worker) {
+  host_check_remove_all(worker);
+  bc_intern_free(worker->texts);
+  bc_buf_free(&worker->batch);
+  bc_channel_free(worker->channel);
+  bc_timer_free(worker->due_timer);
+  bc_timer_free(worker->batch_timer);
+  (void)munmap(worker->page, BC_LUA_PAGE_BYTES);
+}
+
+int bc_host_worker_run(void) {
+  struct host_worker worker = {.running = 0};
+  struct bc_fault fault;
+  (void)signal(SIGPIPE, SIG_IGN);
+  enum bc_err err = host_confine(&fault);
+  err = err != BC_ERR_OK ? err : host_open_page(&worker, &fault);
+  err = err != BC_ERR_OK ? err : bc_harden_tie_to_parent(bc_harden_peer(HOST_CHANNEL_FD), SIGKILL, &fault);
+  if (err != BC_ERR_OK) {
+    bc_log(BC_LOG_ERROR, "the worker of the Lua checks cannot start: %s", fault.text);
+    return err == BC_ERR_CLOSED ? HOST_EXIT_PARENT_GONE : HOST_EXIT_TROUBLE;
+  }
+  worker.loop = bc_loop_new();
+  host_start(&worker);
+  bc_loop_run(worker.loop);
+  host_finish(&worker);
+  bc_loop_free(worker.loop);
+  return HOST_EXIT_OK;
+}

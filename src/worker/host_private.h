@@ -1,0 +1,128 @@
+/* What the files of the Lua worker share: checks and their schedule (host_check.c), scripts and their sandboxes
+ * (host_script.c), runs and results (host_run.c), the process itself (host.c). */
+#ifndef BC_WORKER_HOST_PRIVATE_H
+#define BC_WORKER_HOST_PRIVATE_H
+
+#include "base/check_status.h"
+#include "base/intern.h"
+#include "base/mono.h"
+#include "base/tree.h"
+#include "io/channel.h"
+#include "io/loop.h"
+#include "proto/lua_page.h"
+#include "worker/sandbox.h"
+
+#include <sys/queue.h>
+
+enum {
+  HOST_CHANNEL_FD = 3,
+  HOST_INTERVAL_LEAST_MS = 10,
+  HOST_CPU_SHARE = 10, /* a check has at most this part of our CPU time */
+  HOST_TURN_MS = 20,
+  HOST_BATCH_MS = 5,
+  HOST_BATCH_BYTES = 65536,
+  HOST_LATE_MS = 1000 /* a wake-up this late says that we were held up */
+};
+
+struct host_worker;
+
+/* A script in a sandbox; another of the same text when that is full. */
+struct host_script {
+  TAILQ_ENTRY(host_script) link;
+  const char *text;           /* interned */
+  struct bc_sandbox *sandbox; /* NULL: it does not compile … */
+  char *fault;                /* … and why */
+  unsigned users;
+};
+TAILQ_HEAD(host_scripts, host_script);
+
+struct host_check {
+  RB_ENTRY(host_check) by_id;
+  RB_ENTRY(host_check) by_due; /* while is_due */
+  struct host_worker *worker;
+  uint32_t id;
+  uint32_t generation;
+  char *name;
+  const char *text; /* of the script; one reference in the worker's `texts` */
+  size_t text_len;
+  char *globals; /* as in the message */
+  size_t globals_len;
+  uint32_t interval_ms;
+  uint32_t fast_interval_ms;
+  uint32_t timeout_ms;
+  uint32_t jitter_percent;
+  uint32_t threshold;
+  bool is_fast;
+  bool is_due;
+  struct bc_mono due;           /* of the next start, or of the wake-up of the run */
+  struct bc_mono started;       /* the last run; not set: it never ran */
+  uint32_t late_us;             /* … and how late that was */
+  struct host_script *script;   /* NULL: not used yet */
+  struct bc_sandbox_check *use; /* in the script's sandbox; NULL: none */
+  struct bc_sandbox_run *run;   /* NULL: does not run */
+  struct bc_mono deadline;      /* of the run */
+  struct bc_mono wake;          /* when it wants to go on; not set: it waits for an event */
+  bool is_extended;
+  uint64_t cpu_us; /* that the last run used */
+};
+
+RB_HEAD(host_id_tree, host_check);
+RB_HEAD(host_due_tree, host_check);
+
+struct host_worker {
+  struct bc_loop *loop;
+  struct bc_channel *channel;
+  struct bc_timer *due_timer;
+  struct bc_timer *batch_timer;
+  struct bc_lua_page *page;
+  struct bc_intern *texts;
+  struct host_scripts scripts;
+  struct host_id_tree checks;
+  struct host_due_tree due;
+  struct bc_buf batch; /* results that wait, as LUA_RESULTS has them */
+  unsigned running;
+  unsigned known;
+  uint64_t random;
+};
+
+/* ---- host_check.c: what is set, and when it runs ---- */
+
+void host_check_set(struct host_worker *worker, const struct bc_msg_lua_set *message);
+void host_check_set_state(struct host_worker *worker, const struct bc_msg_check_state *message);
+void host_check_remove(struct host_worker *worker, uint32_t id);
+void host_check_remove_all(struct host_worker *worker);
+/* The timer of the next start or wake-up. */
+void host_check_on_due(void *arg);
+/* Its run waits, until `at` at most. */
+void host_check_wait(struct host_check *check, struct bc_mono at);
+/* Its run is over: plans the next. */
+void host_check_ended(struct host_check *check);
+
+/* ---- host_script.c ---- */
+
+/* Gives the check its place in a sandbox, if it has none. False with the status and the reason when there is none to be
+ * had. */
+bool host_script_provide(struct host_check *check, enum bc_check_status *status, struct bc_fault *fault);
+/* Its place is given back; it must not run. */
+void host_script_leave(struct host_check *check);
+
+/* ---- host_run.c ---- */
+
+/* The name of a script in its own errors, as checks with other names share it. */
+#define HOST_SCRIPT_NAME "healthcheck"
+
+void host_run_start(struct host_check *check);
+/* The time has come that it waits for. */
+void host_run_wake(struct host_check *check);
+/* Ends it without a result. */
+void host_run_discard(struct host_check *check);
+/* Sends what waits. */
+void host_run_flush(void *arg);
+
+/* ---- host.c ---- */
+
+/* Around all that may use the CPU for long, on behalf of a check: core sees it and measures. */
+void host_page_enter(const struct host_check *check);
+void host_page_leave(const struct host_check *check);
+
+#endif

@@ -1,0 +1,173 @@
+#include "worker/host_private.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- results ---- */
+
+void host_run_flush(void *arg) {
+  struct host_worker *worker = arg;
+  bc_timer_stop(worker->batch_timer);
+  if (worker->batch.len == 0) {
+    return;
+  }
+  struct bc_msg message = {.type = BC_MSG_LUA_RESULTS, .lua_results = {.results = bc_buf_str(&worker->batch)}};
+  if (bc_channel_send(worker->channel, &message) != BC_ERR_OK) {
+    bc_log(BC_LOG_WARNING, "results could not be sent");
+  }
+  bc_buf_clear(&worker->batch);
+}
+
+static void run_queue(struct host_worker *worker, const struct bc_msg *message) {
+  struct bc_buf payload;
+  bc_buf_init(&payload, HOST_BATCH_BYTES);
+  if (bc_msg_encode(message, &payload) == BC_ERR_OK) {
+    if (worker->batch.len + payload.len + 4 > HOST_BATCH_BYTES) {
+      host_run_flush(worker);
+    }
+    uint32_t len = (uint32_t)payload.len;
+    const char bytes[4] = {(char)(len >> 24), (char)(len >> 16), (char)(len >> 8), (char)len};
+    bc_buf_add(&worker->batch, bytes, sizeof bytes);
+    bc_buf_add_str(&worker->batch, bc_buf_str(&payload));
+    if (!bc_timer_is_armed(worker->batch_timer)) {
+      bc_timer_start(worker->batch_timer, HOST_BATCH_MS);
+    }
+  }
+  bc_buf_free(&payload);
+}
+
+/* Errors name the check in place of the script that it shares with others. */
+static void run_name_error(const struct host_check *check, enum bc_check_status status, const char *error, char *to,
+                           size_t room) {
+  static const char own[] = HOST_SCRIPT_NAME ":";
+  bool is_error = status != BC_CHECK_PASSED && status != BC_CHECK_FAILED && status != BC_CHECK_TIMED_OUT;
+  if (is_error && strncmp(error, own, sizeof own - 1) == 0) {
+    (void)snprintf(to, room, "%s:%s", check->name, error + sizeof own - 1);
+  } else {
+    (void)snprintf(to, room, "%s%s%s", is_error ? check->name : "", is_error ? ": " : "", error);
+  }
+}
+
+static void run_report(struct host_check *check, enum bc_check_status status, const char *reason) {
+  struct bc_mono now = bc_loop_now(check->worker->loop);
+  char named[BC_LIMIT_LUA_REASON_BYTES];
+  run_name_error(check, status, reason, named, sizeof named);
+  struct bc_msg message = {.type = BC_MSG_LUA_RESULT,
+                           .lua_result = {.id = check->id,
+                                          .generation = check->generation,
+                                          .status = (uint8_t)status,
+                                          .duration_us = (uint64_t)(now.us - check->started.us),
+                                          .late_us = check->late_us,
+                                          .reason = bc_str_of(named)}};
+  if (check->run != NULL) {
+    const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
+    message.lua_result.cpu_us = outcome->cpu_us;
+    check->cpu_us = outcome->cpu_us;
+    message.lua_result.data = bc_str_of(outcome->data);
+    message.lua_result.output = bc_sandbox_run_log(check->run);
+  }
+  run_queue(check->worker, &message);
+}
+
+static enum bc_check_status run_judge(const struct host_check *check, const struct bc_sandbox_outcome *outcome) {
+  switch (outcome->end) {
+  case BC_SANDBOX_DONE: {
+    bool is_up = outcome->word == BC_SANDBOX_UP ||
+                 (outcome->word == BC_SANDBOX_SCORE && outcome->score >= (double)check->threshold);
+    return is_up ? BC_CHECK_PASSED : BC_CHECK_FAILED;
+  }
+  case BC_SANDBOX_MEMORY:
+    return BC_CHECK_MEMORY;
+  case BC_SANDBOX_KILLED:
+    return BC_CHECK_KILLED;
+  case BC_SANDBOX_ERROR:
+  case BC_SANDBOX_YIELDED:
+    break;
+  }
+  return outcome->had_io_failure ? BC_CHECK_BROKEN : BC_CHECK_ERROR;
+}
+
+/* ---- the run ---- */
+
+static void run_end(struct host_check *check, enum bc_check_status status, const char *reason) {
+  run_report(check, status, reason);
+  host_run_discard(check);
+  host_check_ended(check);
+}
+
+static void run_step(struct host_check *check) {
+  host_page_enter(check);
+  enum bc_sandbox_end end = bc_sandbox_run_resume(check->run);
+  host_page_leave(check);
+  const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
+  if (end != BC_SANDBOX_YIELDED) {
+    char reason[BC_LIMIT_LUA_REASON_BYTES * 2];
+    const char *text = end == BC_SANDBOX_DONE ? outcome->reason : outcome->error;
+    if (end == BC_SANDBOX_KILLED && outcome->line > 0) {
+      (void)snprintf(reason, sizeof reason, HOST_SCRIPT_NAME ":%zu: %s", outcome->line, text);
+      text = reason;
+    }
+    run_end(check, run_judge(check, outcome), text);
+    return;
+  }
+  check->wake = (struct bc_mono){0};
+  if (outcome->wait_ms != BC_SANDBOX_WAIT_EVENT) {
+    check->wake = bc_mono_add_ms(bc_loop_now(check->worker->loop), outcome->wait_ms);
+  }
+  host_check_wait(check, bc_mono_earlier(check->wake, check->deadline));
+}
+
+void host_run_start(struct host_check *check) {
+  enum bc_check_status status;
+  struct bc_fault fault = {0};
+  if (!host_script_provide(check, &status, &fault)) {
+    run_end(check, status, fault.text);
+    return;
+  }
+  check->run = bc_sandbox_run_new(check->use);
+  check->worker->running++;
+  check->is_extended = false;
+  check->deadline = bc_mono_add_ms(check->started, check->timeout_ms);
+  run_step(check);
+}
+
+/* What held us up held up the run, too. */
+static void run_extend(struct host_check *check) {
+  int64_t late_ms = bc_mono_ms_between(check->due, bc_loop_now(check->worker->loop));
+  if (!check->is_extended && late_ms > HOST_LATE_MS) {
+    int64_t most_ms = check->timeout_ms < HOST_LATE_MS ? HOST_LATE_MS : check->timeout_ms;
+    check->is_extended = true;
+    check->deadline = bc_mono_add_ms(check->deadline, late_ms < most_ms ? late_ms : most_ms);
+  }
+}
+
+void host_run_wake(struct host_check *check) {
+  struct bc_mono planned = check->due;
+  run_extend(check);
+  if (bc_mono_is_set(check->wake) && bc_mono_reached(check->wake, planned)) {
+    run_step(check);
+    return;
+  }
+  struct bc_mono at = bc_mono_earlier(check->wake, check->deadline);
+  if (!bc_mono_reached(at, bc_loop_now(check->worker->loop))) {
+    host_check_wait(check, at);
+    return;
+  }
+  char reason[64];
+  (void)snprintf(reason, sizeof reason, "still waiting after %" PRIu32 " ms", check->timeout_ms);
+  run_end(check, BC_CHECK_TIMED_OUT, reason);
+}
+
+void host_run_discard(struct host_check *check) {
+  if (check->run != NULL) {
+    host_page_enter(check);
+    bc_sandbox_run_free(check->run);
+    host_page_leave(check);
+    check->run = NULL;
+    check->worker->running--;
+  }
+}

@@ -1,0 +1,287 @@
+"""Lua checks in the daemon: they decide like shell checks, and a bad one costs itself and nobody else."""
+import contextlib
+import json
+import mmap
+import os
+import pathlib
+import re
+import signal
+import struct
+import time
+
+import pytest
+
+import dir_lab
+from fake_exabgp import Daemon
+from wait import wait_for
+
+FAST = json.dumps({"interval": "100ms", "fall": 1})
+LOOP = "#!lua\nwhile true do end\n"
+UP = "#!lua\nreturn true\n"
+
+
+class Scene:
+    def __init__(self, folder):
+        self.folder = folder
+        self.tree = dir_lab.Tree(folder / "store")
+        self.tree.put("node/n1/subscribedRoutes", "*")
+        self.daemon = None
+
+    def put_route(self, name, number, script, options=FAST):
+        self.tree.put(f"routes/{name}/options", options)
+        self.tree.put(f"routes/{name}/healthcheck", script)
+        self.tree.put(f"routes/{name}/config", f"route {self.net(number)} next-hop self")
+
+    @staticmethod
+    def net(number):
+        return f"10.8.{number // 250}.{number % 250}/32"
+
+    def start(self):
+        self.daemon = Daemon(self.folder, f"file://{self.folder}/store", "/bgp")
+        return self.daemon
+
+    def worker(self):
+        status = self.daemon.status()
+        return status and status["workers"]["lua"]
+
+    def wait_worker(self):
+        return wait_for(lambda: (w := self.worker()) and w["state"] == "running" and w["pid"], "a Lua worker runs")
+
+    def wait_error(self, name, text, seconds=15):
+        return wait_for(lambda: (r := self.daemon.route(name)) and text in (r["error"] or "") and r, f"{name}: {text}", seconds)
+
+    def withdrawn(self):
+        return self.daemon.exabgp.withdrawn()
+
+
+@pytest.fixture
+def scene(tmp_path):
+    made = Scene(tmp_path)
+    yield made
+    if made.daemon is not None:
+        made.daemon.close()
+        log = made.daemon.log()
+        assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
+
+
+def test_a_lua_check_announces_and_withdraws(scene):
+    scene.put_route("web", 1, "#!lua\nlog.info('hello')\nreturn true, {load = 0.5, name = route.name, node = node.name}\n")
+    daemon = scene.start()
+    route = daemon.wait_state("web", "announced")
+    assert route["health"] == "up" and route["data"] == {"load": 0.5, "name": "web", "node": "n1"}
+    assert route["error"] is None and route["output"] is None
+    lua = scene.worker()
+    assert lua["state"] == "running" and lua["confinement"] == "none" and lua["restarts"] == 0
+    scene.tree.put("routes/web/healthcheck", "#!lua\nlocal ok = options.env.OK == '1'\nlog.warn('look')\nif ok then return true end\nreturn false, 'it is off'\n")
+    scene.tree.put("routes/web/options", json.dumps({"interval": 0.1, "fall": 1, "env": {"OK": "1"}}))
+    wait_for(lambda: daemon.route("web")["data"] is None, "the new script has passed")
+    scene.tree.put("routes/web/options", json.dumps({"interval": 0.1, "fall": 1, "env": {"OK": "0"}}))
+    route = daemon.wait_state("web", "withdrawn")
+    assert route["reason"] == "health check failed: it is off" and "warn: look" in route["output"]
+    assert daemon.exabgp.prefixes() == set()
+
+
+def test_an_error_is_neutral_and_told_with_its_line(scene):
+    scene.put_route("up", 1, UP)
+    scene.put_route("bad", 2, "#!lua\nlocal x = nil\nreturn x.y\n")
+    scene.put_route("broken", 3, "#!lua\nreturn tru e\n")
+    scene.put_route("pattern", 4, "#!lua\nreturn string.find(string.rep('a', 100000), '.-.-.-.-b') == nil\n")
+    daemon = scene.start()
+    daemon.wait_state("up", "announced")
+    assert "script error: bad:3: attempt to index a nil value" in scene.wait_error("bad", "script error")["error"]
+    assert "script error: broken:2:" in scene.wait_error("broken", "script error")["error"]
+    assert "pattern too costly" in scene.wait_error("pattern", "pattern:2:")["error"]
+    assert daemon.route("bad")["state"] == "waiting" and daemon.route("bad")["health"] == "unknown"
+    scene.tree.put("routes/up/healthcheck", "#!lua\nerror('oh')\n")
+    route = scene.wait_error("up", "up:2: oh")
+    assert route["state"] == "announced"
+    status = wait_for(lambda: (scene.tree.get("node/n1/status") or "").find("up:2: oh") >= 0, "the status names it")
+    assert status and scene.withdrawn() == []
+
+
+def test_a_timeout_withdraws(scene):
+    scene.put_route("web", 1, UP, json.dumps({"interval": 0.1, "fall": 1, "timeout": 0.2}))
+    daemon = scene.start()
+    daemon.wait_state("web", "announced")
+    scene.tree.put("routes/web/healthcheck", "#!lua\nif options.env.SLEEP then time.sleep(60) end\nreturn true, {new = 1}\n")
+    wait_for(lambda: daemon.route("web")["data"], "the new script has passed")
+    scene.tree.put("routes/web/options", json.dumps({"interval": 0.1, "fall": 1, "timeout": 0.2, "env": {"SLEEP": "1"}}))
+    route = daemon.wait_state("web", "withdrawn")
+    assert route["reason"] == "health check failed: timed out: still waiting after 200 ms"
+
+
+def test_a_changed_script_is_on_probation(scene):
+    scene.put_route("web", 1, UP)
+    daemon = scene.start()
+    daemon.wait_state("web", "announced")
+    wait_for(lambda: daemon.route("web")["health"] == "up", "it passed")
+    scene.tree.put("routes/web/healthcheck", "#!lua\nreturn false, 'never passed', {mark = 1}\n")
+    wait_for(lambda: daemon.route("web")["data"] == {"mark": 1}, "the new one runs")
+    time_left = time.monotonic() + 1
+    wait_for(lambda: time.monotonic() > time_left, "ten runs")
+    assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
+
+
+def test_an_endless_loop_is_killed_named_and_quarantined(scene):
+    for number in range(5):
+        scene.put_route(f"good{number}", number, f"#!lua\nreturn true, {{n = {number}, t = time.monotonic()}}\n")
+    scene.put_route("loop", 10, LOOP)
+    daemon = scene.start()
+    for number in range(5):
+        daemon.wait_state(f"good{number}", "announced")
+    scene.wait_error("loop", "loop:2: used more than 250 ms of CPU time")
+    route = scene.wait_error("loop", "quarantined")
+    assert "killed three times within ten minutes" in route["error"] and route["state"] == "waiting"
+    assert scene.worker()["quarantined"] == 1
+    seen = daemon.route("good0")["data"]["t"]
+    wait_for(lambda: daemon.route("good0")["data"]["t"] > seen, "the others run on")
+    # Another route with the same script is not run either; a changed script is.
+    scene.put_route("second", 11, LOOP)
+    scene.wait_error("second", "quarantined")
+    scene.tree.put("routes/loop/healthcheck", UP)
+    daemon.wait_state("loop", "announced")
+    assert scene.withdrawn() == [] and scene.worker()["restarts"] == 0
+
+
+def test_the_limits_on_memory_are_neutral(scene):
+    scene.put_route("hoard", 1, "#!lua\nlocal t = {}\nfor i = 1, 1e9 do t[i] = {i} end\nreturn true\n")
+    scene.put_route("good", 2, UP)
+    daemon = scene.start()
+    daemon.wait_state("good", "announced")
+    scene.wait_error("hoard", "out of memory")
+    assert daemon.route("good")["state"] == "announced"
+
+
+def test_kill_9_of_the_worker_moves_no_route(scene):
+    for number in range(20):
+        scene.put_route(f"r{number}", number, "#!lua\ntime.sleep(0.02)\nreturn true, {t = time.monotonic()}\n")
+    daemon = scene.start()
+    for number in range(20):
+        daemon.wait_state(f"r{number}", "announced")
+    for turn in range(5):
+        old = scene.wait_worker()
+        os.kill(old, signal.SIGKILL)
+        wait_for(lambda: (w := scene.worker()) and w["pid"] not in (0, old) and w["state"] == "running", "another one")
+        now = time.monotonic()
+        wait_for(lambda: all(daemon.route(f"r{n}")["data"]["t"] > now for n in range(20)), "all run again")
+    assert scene.withdrawn() == [] and scene.worker()["restarts"] == 5
+    assert all(daemon.route(f"r{n}")["health"] == "up" for n in range(20))
+
+
+def test_a_worker_that_does_not_answer_is_replaced(scene):
+    scene.put_route("web", 1, UP)
+    daemon = scene.start()
+    daemon.wait_state("web", "announced")
+    old = scene.wait_worker()
+    os.kill(old, signal.SIGSTOP)
+    wait_for(lambda: (w := scene.worker()) and w["pid"] not in (0, old) and w["state"] == "running", "another one", 20)
+    assert "Lua worker has not answered" in daemon.log() and daemon.route("web")["state"] == "announced"
+
+
+@contextlib.contextmanager
+def page_of(core):
+    """The page that core shares with the Lua worker: CPU time at entry, generation, job."""
+    for link in pathlib.Path(f"/proc/{core}/fd").iterdir():
+        if "bgpcommander-lua" in os.readlink(link):
+            with open(link, "r+b") as file, mmap.mmap(file.fileno(), 4096) as page:
+                yield page
+            return
+    raise AssertionError("core holds no page")
+
+
+def process(pid):
+    """State and CPU seconds."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_one_call_that_never_ends_is_ended_from_outside(scene):
+    """No call that scripts have lasts so long: the page is made to say so, of the check that runs."""
+    busy = [f"busy{number}" for number in range(8)]
+    for number, name in enumerate(busy):
+        scene.put_route(name, number, "#!lua\nlocal t = time.monotonic()\nwhile time.monotonic() - t < 0.1 do end\nreturn true\n")
+    scene.put_route("good", 20, UP)
+    daemon = scene.start()
+    for name in [*busy, "good"]:
+        daemon.wait_state(name, "announced")
+    for turn in range(3):
+        old = scene.wait_worker()
+        wait_for(lambda: process(old)[1] > 0.7, "it has used the CPU for longer than one call may")
+        with page_of(daemon.core()) as page:
+            def long_job():
+                seen = struct.unpack_from("=QII", page)
+                time.sleep(0.01)
+                return seen[2] != 0 and struct.unpack_from("=QII", page) == seen and seen
+            job = wait_for(long_job, "it is inside the job that lasts", pause_s=0.001)
+            os.kill(old, signal.SIGSTOP)
+            wait_for(lambda: process(old)[0] == "T", "it stands")
+            struct.pack_into("=QII", page, 0, 0, job[1], job[2])
+            begun = time.monotonic()
+            wait_for(lambda: (w := scene.worker()) and w["pid"] not in (0, old) and w["state"] == "running", "another one")
+            assert time.monotonic() - begun < 1.5
+    told = r"routes/busy\d/healthcheck: more than 500 ms of CPU time in one call: the Lua worker is killed"
+    assert len(re.findall(told, daemon.log())) == 3
+    for name in busy:
+        assert "killed three times" in scene.wait_error(name, "quarantined")["error"]
+    assert scene.worker()["quarantined"] == 1
+    seen = scene.worker()["restarts"]
+    wait_for(lambda: daemon.route("good")["health"] == "up", "the others go on")
+    assert seen == 3 and scene.withdrawn() == [] and all(daemon.route(name)["state"] == "announced" for name in busy)
+
+
+def test_the_next_core_goes_on_with_lua_checks(scene):
+    scene.put_route("web", 1, "#!lua\nreturn options.env.OK ~= '0', 'it is off', {t = time.monotonic()}\n")
+    daemon = scene.start()
+    daemon.wait_state("web", "announced")
+    old = scene.wait_worker()
+    daemon.kill_core()
+    daemon.wait_state("web", "announced")
+    assert scene.wait_worker() != old
+    wait_for(lambda: not pathlib.Path(f"/proc/{old}").exists(), "the old worker is gone with its core")
+    wait_for(lambda: daemon.route("web")["data"], "its check runs")
+    assert scene.withdrawn() == []
+    scene.tree.put("routes/web/options", json.dumps({"interval": 0.1, "fall": 1, "env": {"OK": "0"}}))
+    daemon.wait_state("web", "withdrawn")
+
+
+def test_fifty_routes_share_one_script(scene):
+    for number in range(50):
+        scene.put_route(f"r{number}", number, "#!lua\nlocal big = string.rep('x', 100000)\nreturn #big > 0, {me = route.name}\n")
+    daemon = scene.start()
+    for number in range(50):
+        daemon.wait_state(f"r{number}", "announced")
+    assert [daemon.route(f"r{n}")["data"]["me"] for n in range(0, 50, 7)] == [f"r{n}" for n in range(0, 50, 7)]
+    assert scene.worker()["checks"] in (0, 50)
+    wait_for(lambda: scene.worker()["checks"] == 50, "the worker knows them all")
+    scene.tree.put("routes/r3/healthcheck", "#!lua\nerror('mine')\n")
+    assert "r3:2: mine" in scene.wait_error("r3", "mine")["error"]
+    assert daemon.route("r4")["error"] is None
+
+
+def test_the_worker_has_nothing(scene):
+    scene.put_route("web", 1, UP)
+    scene.start().wait_state("web", "announced")
+    pid = scene.wait_worker()
+    proc = pathlib.Path(f"/proc/{pid}")
+    assert proc.joinpath("environ").read_bytes() == b""
+    status = proc.joinpath("status").read_text()
+    assert "NoNewPrivs:\t1" in status and "CapEff:\t0000000000000000" in status and "CapPrm:\t0000000000000000" in status
+    targets = {int(link.name): os.readlink(link) for link in proc.joinpath("fd").iterdir()}
+    assert targets[0] == targets[1] == "/dev/null" and targets[3].startswith("socket:")
+    own = {"anon_inode:[eventpoll]", "anon_inode:[eventfd]"}
+    assert all(fd < 4 or target in own or target.startswith(("pipe:", "/dev/null")) for fd, target in targets.items()), targets
+
+
+def test_a_check_goes_from_shell_to_lua_and_back(scene):
+    scene.put_route("web", 1, "exit 0\n", json.dumps({"interval": 0.2, "fall": 1}))
+    daemon = scene.start()
+    daemon.wait_state("web", "announced")
+    wait_for(lambda: daemon.status()["workers"]["exec"]["checks"] == 1, "the shell check is counted")
+    scene.tree.put("routes/web/healthcheck", "#!lua\nreturn true, {is = 'lua'}\n")
+    wait_for(lambda: daemon.route("web")["data"] == {"is": "lua"}, "Lua runs")
+    wait_for(lambda: daemon.status()["workers"]["exec"]["checks"] == 0, "the shell check is gone")
+    wait_for(lambda: scene.worker()["checks"] == 1, "the Lua check is counted")
+    scene.tree.put("routes/web/healthcheck", "echo shell; exit 3\n")
+    wait_for(lambda: "shell" in (daemon.route("web")["output"] or ""), "the shell check runs")
+    wait_for(lambda: scene.worker()["checks"] == 0, "the Lua check is gone")
+    assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
