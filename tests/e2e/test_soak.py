@@ -136,7 +136,7 @@ class Life:
         self.lab.bird.session_down()
         self.lab.wait_for(lambda: self.lab.api("neighbors")["neighbors"][0]["state"] != "up", SECONDS, "session down")
         self.lab.bird.session_up()
-        self.lab.wait_for(self.lab.bird.is_up, 60, "session up")
+        self.lab.wait_for(self.lab.bird.is_up, 150, "session up")
         self.settle("the routes are back")
 
     def restart_store(self):
