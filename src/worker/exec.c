@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,8 +62,9 @@ static void worker_on_message(void *arg, const struct bc_msg *message) {
   struct exec_worker *worker = arg;
   switch (message->type) {
   case BC_MSG_PING: {
-    struct bc_msg pong = {.type = BC_MSG_PONG,
-                          .pong = {.number = message->ping.number, .running = worker->running, .known = worker->known}};
+    struct bc_msg pong = {
+        .type = BC_MSG_PONG,
+        .pong = {.number = message->ping.number, .running = worker->running, .known = worker->schedule.known}};
     worker_send(worker, &pong);
     break;
   }
@@ -119,17 +119,11 @@ static enum bc_err worker_confine(struct worker_confinement *is, struct bc_fault
 }
 
 static void worker_start(struct exec_worker *worker, const char *script_dir, const struct worker_confinement *is) {
-  RB_INIT(&worker->checks);
-  RB_INIT(&worker->due);
   TAILQ_INIT(&worker->queue);
   worker->scripts = bc_intern_new();
   LIST_INIT(&worker->runs);
-  if (getrandom(&worker->random, sizeof worker->random, GRND_NONBLOCK) != sizeof worker->random ||
-      worker->random == 0) {
-    worker->random = (uint64_t)bc_mono_now().us | 1;
-  }
   exec_dir_init(&worker->dir, script_dir);
-  worker->start_timer = bc_timer_new(worker->loop, exec_check_on_due, worker);
+  bc_schedule_init(&worker->schedule, worker->loop, exec_check_on_due, worker);
   worker->reap_timer = bc_timer_new(worker->loop, worker_reap, worker);
   worker->sweep_timer = bc_timer_new(worker->loop, exec_sweep_on_timer, worker);
   const struct bc_channel_handler handler = {.arg = worker, .message = worker_on_message, .closed = worker_on_closed};
@@ -156,7 +150,7 @@ static void worker_finish(struct exec_worker *worker) {
   exec_dir_free(&worker->dir);
   bc_intern_free(worker->scripts);
   bc_channel_free(worker->channel);
-  bc_timer_free(worker->start_timer);
+  bc_schedule_fini(&worker->schedule);
   bc_timer_free(worker->reap_timer);
   bc_timer_free(worker->sweep_timer);
   bc_signal_free(worker->child_signal);

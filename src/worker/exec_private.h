@@ -9,9 +9,9 @@
 #include "base/intern.h"
 #include "base/limits.h"
 #include "base/mono.h"
-#include "base/tree.h"
 #include "io/channel.h"
 #include "io/loop.h"
+#include "worker/schedule.h"
 
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -23,7 +23,6 @@
 enum {
   EXEC_CHANNEL_FD = 3,
   EXEC_GRACE_MS = 1000, /* from TERM to KILL */
-  EXEC_INTERVAL_LEAST_MS = 10,
   EXEC_STATE_BYTES = 32,
   EXEC_JOB_BYTES = 48,
   EXEC_SHUTDOWN_MS = 2000,
@@ -35,11 +34,9 @@ enum {
 struct exec_worker;
 
 struct exec_check {
-  RB_ENTRY(exec_check) by_id;
-  RB_ENTRY(exec_check) by_due;      /* while is_due: waits for its time */
+  struct bc_schedule_item when;
   TAILQ_ENTRY(exec_check) in_queue; /* while is_queued: its time has come, all places are taken */
   struct exec_worker *worker;
-  uint32_t id;
   uint32_t generation;
   char *name;
   char *file_name;    /* of its script in the private directory */
@@ -47,23 +44,14 @@ struct exec_check {
   size_t script_len;
   char *environment; /* as in the message: NAME=value, each ended by a NUL */
   size_t environment_len;
-  uint32_t interval_ms;
-  uint32_t fast_interval_ms;
   uint32_t timeout_ms;
-  uint32_t jitter_percent;
   char state[EXEC_STATE_BYTES];
   uint32_t attempt;
-  bool is_fast;
   bool is_written; /* the file holds this script */
-  bool is_due;
   bool is_queued;
-  struct bc_mono due;     /* the planned start of the next run */
-  struct bc_mono started; /* of the last run; not set: it never ran */
-  struct exec_run *run;   /* NULL: does not run */
+  struct exec_run *run; /* NULL: does not run */
 };
 
-RB_HEAD(exec_id_tree, exec_check);
-RB_HEAD(exec_due_tree, exec_check);
 TAILQ_HEAD(exec_queue, exec_check);
 
 /* The end of an output. */
@@ -112,21 +100,17 @@ struct exec_suspect {
 struct exec_worker {
   struct bc_loop *loop;
   struct bc_channel *channel;
-  struct bc_timer *start_timer;
+  struct bc_schedule schedule;
   struct bc_timer *reap_timer;
   struct bc_timer *sweep_timer;
   struct bc_signal *child_signal;
   struct bc_signal *term_signal;
   struct exec_dir dir;
   struct bc_intern *scripts; /* most checks share theirs */
-  struct exec_id_tree checks;
-  struct exec_due_tree due;
   struct exec_queue queue;
   struct exec_run_list runs;
   unsigned running;
-  unsigned known;
   uint64_t run_number;
-  uint64_t random;
   struct exec_suspect suspects[EXEC_SUSPECTS];
   size_t suspect_count;
   struct bc_mono sweep_allowed; /* not before: sweeping takes a bounded share of the time */
@@ -150,7 +134,7 @@ void exec_check_ended(struct exec_check *check);
 /* ---- exec_run.c: one run from spawn to result ---- */
 
 /* Starts a run; when that fails, its result says so and the next is planned. */
-void exec_run_start(struct exec_check *check, uint32_t late_us);
+void exec_run_start(struct exec_check *check);
 /* Kills it; its result will not be sent. It stays in the list until it was reaped. */
 void exec_run_discard(struct exec_run *run);
 /* Its main process has ended but is not reaped yet. Kills the group, reaps, reports, frees. */

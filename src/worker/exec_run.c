@@ -128,7 +128,7 @@ static void run_on_timer(void *arg) {
     run_report(run, BC_CHECK_TIMED_OUT, 0);
   }
   run->is_stuck = true;
-  int64_t interval_ms = run->check == NULL ? 0 : run->check->interval_ms;
+  int64_t interval_ms = run->check == NULL ? 0 : run->check->when.interval_ms;
   bc_timer_start(run->timer, interval_ms < EXEC_GRACE_MS ? EXEC_GRACE_MS : interval_ms);
 }
 
@@ -211,16 +211,16 @@ static bool run_spawn(struct exec_check *check, struct exec_run *run, struct run
   return true;
 }
 
-void exec_run_start(struct exec_check *check, uint32_t late_us) {
+void exec_run_start(struct exec_check *check) {
   struct exec_worker *worker = check->worker;
   struct exec_run *run = bc_mem_new(1, sizeof *run);
   run->worker = worker;
   run->check = check;
   run->number = ++worker->run_number;
-  run->id = check->id;
+  run->id = check->when.id;
   run->generation = check->generation;
-  run->started = check->started;
-  run->late_us = late_us;
+  run->started = check->when.started;
+  run->late_us = check->when.late_us;
   struct run_problem problem;
   if (!run_spawn(check, run, &problem)) {
     run_keep(&run->tail, problem.fault.text, strlen(problem.fault.text));

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -31,7 +30,7 @@ void host_page_enter(const struct host_check *check) {
   struct bc_lua_page *page = check->worker->page;
   atomic_store_explicit(&page->cpu_us, host_cpu_us(), memory_order_relaxed);
   atomic_store_explicit(&page->generation, check->generation, memory_order_relaxed);
-  atomic_store_explicit(&page->job, check->id + 1, memory_order_release);
+  atomic_store_explicit(&page->job, check->when.id + 1, memory_order_release);
 }
 
 void host_page_leave(const struct host_check *check) {
@@ -50,8 +49,9 @@ static void host_on_message(void *arg, const struct bc_msg *message) {
   struct host_worker *worker = arg;
   switch (message->type) {
   case BC_MSG_PING: {
-    struct bc_msg pong = {.type = BC_MSG_PONG,
-                          .pong = {.number = message->ping.number, .running = worker->running, .known = worker->known}};
+    struct bc_msg pong = {
+        .type = BC_MSG_PONG,
+        .pong = {.number = message->ping.number, .running = worker->running, .known = worker->schedule.known}};
     host_send(worker, &pong);
     break;
   }
@@ -119,16 +119,10 @@ static enum bc_err host_open_page(struct host_worker *worker, struct bc_fault *f
 }
 
 static void host_start(struct host_worker *worker) {
-  RB_INIT(&worker->checks);
-  RB_INIT(&worker->due);
   TAILQ_INIT(&worker->scripts);
   worker->texts = bc_intern_new();
   bc_buf_init(&worker->batch, HOST_BATCH_BYTES);
-  if (getrandom(&worker->random, sizeof worker->random, GRND_NONBLOCK) != sizeof worker->random ||
-      worker->random == 0) {
-    worker->random = (uint64_t)bc_mono_now().us | 1;
-  }
-  worker->due_timer = bc_timer_new(worker->loop, host_check_on_due, worker);
+  bc_schedule_init(&worker->schedule, worker->loop, host_check_on_due, worker);
   worker->batch_timer = bc_timer_new(worker->loop, host_run_flush, worker);
   const struct bc_channel_handler handler = {.arg = worker, .message = host_on_message, .closed = host_on_closed};
   worker->channel = bc_channel_new(worker->loop, HOST_CHANNEL_FD, BC_MSG_TO_WORKER, &handler);
@@ -141,7 +135,7 @@ static void host_finish(struct host_worker *worker) {
   bc_intern_free(worker->texts);
   bc_buf_free(&worker->batch);
   bc_channel_free(worker->channel);
-  bc_timer_free(worker->due_timer);
+  bc_schedule_fini(&worker->schedule);
   bc_timer_free(worker->batch_timer);
   (void)munmap(worker->page, BC_LUA_PAGE_BYTES);
 }

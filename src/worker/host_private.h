@@ -6,17 +6,16 @@
 #include "base/check_status.h"
 #include "base/intern.h"
 #include "base/mono.h"
-#include "base/tree.h"
 #include "io/channel.h"
 #include "io/loop.h"
 #include "proto/lua_page.h"
 #include "worker/sandbox.h"
+#include "worker/schedule.h"
 
 #include <sys/queue.h>
 
 enum {
   HOST_CHANNEL_FD = 3,
-  HOST_INTERVAL_LEAST_MS = 10,
   HOST_CPU_SHARE = 10, /* a check has at most this part of our CPU time */
   HOST_TURN_MS = 20,
   HOST_BATCH_MS = 5,
@@ -37,26 +36,16 @@ struct host_script {
 TAILQ_HEAD(host_scripts, host_script);
 
 struct host_check {
-  RB_ENTRY(host_check) by_id;
-  RB_ENTRY(host_check) by_due; /* while is_due */
+  struct bc_schedule_item when; /* the next start, or the wake-up of the run */
   struct host_worker *worker;
-  uint32_t id;
   uint32_t generation;
   char *name;
   const char *text; /* of the script; one reference in the worker's `texts` */
   size_t text_len;
   char *globals; /* as in the message */
   size_t globals_len;
-  uint32_t interval_ms;
-  uint32_t fast_interval_ms;
   uint32_t timeout_ms;
-  uint32_t jitter_percent;
   uint32_t threshold;
-  bool is_fast;
-  bool is_due;
-  struct bc_mono due;           /* of the next start, or of the wake-up of the run */
-  struct bc_mono started;       /* the last run; not set: it never ran */
-  uint32_t late_us;             /* … and how late that was */
   struct host_script *script;   /* NULL: not used yet */
   struct bc_sandbox_check *use; /* in the script's sandbox; NULL: none */
   struct bc_sandbox_run *run;   /* NULL: does not run */
@@ -66,23 +55,16 @@ struct host_check {
   uint64_t cpu_us; /* that the last run used */
 };
 
-RB_HEAD(host_id_tree, host_check);
-RB_HEAD(host_due_tree, host_check);
-
 struct host_worker {
   struct bc_loop *loop;
   struct bc_channel *channel;
-  struct bc_timer *due_timer;
+  struct bc_schedule schedule;
   struct bc_timer *batch_timer;
   struct bc_lua_page *page;
   struct bc_intern *texts;
   struct host_scripts scripts;
-  struct host_id_tree checks;
-  struct host_due_tree due;
   struct bc_buf batch; /* results that wait, as LUA_RESULTS has them */
   unsigned running;
-  unsigned known;
-  uint64_t random;
 };
 
 /* ---- host_check.c: what is set, and when it runs ---- */

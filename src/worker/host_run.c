@@ -57,11 +57,11 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
   char named[BC_LIMIT_LUA_REASON_BYTES];
   run_name_error(check, status, reason, named, sizeof named);
   struct bc_msg message = {.type = BC_MSG_LUA_RESULT,
-                           .lua_result = {.id = check->id,
+                           .lua_result = {.id = check->when.id,
                                           .generation = check->generation,
                                           .status = (uint8_t)status,
-                                          .duration_us = (uint64_t)(now.us - check->started.us),
-                                          .late_us = check->late_us,
+                                          .duration_us = (uint64_t)(now.us - check->when.started.us),
+                                          .late_us = check->when.late_us,
                                           .reason = bc_str_of(named)}};
   if (check->run != NULL) {
     const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
@@ -131,13 +131,13 @@ void host_run_start(struct host_check *check) {
   check->run = bc_sandbox_run_new(check->use);
   check->worker->running++;
   check->is_extended = false;
-  check->deadline = bc_mono_add_ms(check->started, check->timeout_ms);
+  check->deadline = bc_mono_add_ms(check->when.started, check->timeout_ms);
   run_step(check);
 }
 
 /* What held us up held up the run, too. */
 static void run_extend(struct host_check *check) {
-  int64_t late_ms = bc_mono_ms_between(check->due, bc_loop_now(check->worker->loop));
+  int64_t late_ms = bc_mono_ms_between(check->when.due, bc_loop_now(check->worker->loop));
   if (!check->is_extended && late_ms > HOST_LATE_MS) {
     int64_t most_ms = check->timeout_ms < HOST_LATE_MS ? HOST_LATE_MS : check->timeout_ms;
     check->is_extended = true;
@@ -146,7 +146,7 @@ static void run_extend(struct host_check *check) {
 }
 
 void host_run_wake(struct host_check *check) {
-  struct bc_mono planned = check->due;
+  struct bc_mono planned = check->when.due;
   run_extend(check);
   if (bc_mono_is_set(check->wake) && bc_mono_reached(check->wake, planned)) {
     run_step(check);

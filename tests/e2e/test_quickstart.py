@@ -221,10 +221,10 @@ def test_stop_ends_what_hangs_and_spares_who_got_a_number(lab):
     stop = pathlib.Path(stop_script(kept(lab)))
     os.kill(pid_of(lab, "exabgp.conf"), signal.SIGSTOP)
     # As a bgpcommander that has not heard of the end.
-    lab.spawn([sys.executable, "-c", "import time; time.sleep(300)", stop.parent / "scripts"], lab.exa, "deaf.out")
+    lab.spawn([sys.executable, "-c", "import signal; signal.pause()", stop.parent / "scripts"], lab.exa, "deaf.out")
     bird = pid_of(lab, "bird.conf")
     os.kill(bird, signal.SIGKILL)
-    stranger = lab.spawn(["sleep", "300"], lab.exa, "stranger.out")
+    stranger = lab.spawn(["tail", "-f", "/dev/null"], lab.exa, "stranger.out")
     script = stop.read_text()
     assert f'ours "{bird}")' in script
     stop.write_text(script.replace(f'ours "{bird}")', f'ours "{stranger.pid}")'))

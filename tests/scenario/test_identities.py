@@ -130,7 +130,7 @@ def test_lists_and_flows_are_found_again_after_a_crash(scene):
 
 def test_part_of_a_list_stands_and_the_rest_is_announced(scene):
     scene.put("routes/l/config", listed(1, 2, 3))
-    scene.put("routes/l/healthcheck", "sleep 600\n")
+    scene.put("routes/l/healthcheck", "exec tail -f /dev/null\n")
     daemon = scene.daemon()
     scene.put("routes/l/options", json.dumps({"timeout": "590s"}))
     daemon.wait_synced()
@@ -139,7 +139,7 @@ def test_part_of_a_list_stands_and_the_rest_is_announced(scene):
     scene.put("routes/l/options", json.dumps({"check": "none"}))
     daemon.wait_state("l", "announced")
     scene.put("routes/l/options", json.dumps({"timeout": "590s"}))
-    scene.put("routes/l/healthcheck", "sleep 600\n")
+    scene.put("routes/l/healthcheck", "exec tail -f /dev/null\n")
     daemon.wait_settled()
     del daemon.exabgp.rib["10.99.0.2"][net(2)]
     del daemon.exabgp.wire[:]

@@ -115,10 +115,13 @@ def test_a_changed_script_is_on_probation(scene):
     daemon = scene.start()
     daemon.wait_state("web", "announced")
     wait_for(lambda: daemon.route("web")["health"] == "up", "it passed")
-    scene.tree.put("routes/web/healthcheck", "#!lua\nreturn false, 'never passed', {mark = 1}\n")
-    wait_for(lambda: daemon.route("web")["data"] == {"mark": 1}, "the new one runs")
-    time_left = time.monotonic() + 1
-    wait_for(lambda: time.monotonic() > time_left, "ten runs")
+    scene.tree.put("routes/web/healthcheck", "#!lua\nreturn false, 'never passed', {mark = time.monotonic()}\n")
+    runs = set()
+
+    def ran_five_times():
+        runs.add((daemon.route("web")["data"] or {}).get("mark"))
+        return len(runs - {None}) >= 5
+    wait_for(ran_five_times, "five runs of the new one")
     assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
 
 
@@ -208,17 +211,16 @@ def test_one_call_that_never_ends_is_ended_from_outside(scene):
         old = scene.wait_worker()
         wait_for(lambda: process(old)[1] > 0.7, "it has used the CPU for longer than one call may")
         with page_of(daemon.core()) as page:
+            looks = [None]
+
             def long_job():
-                seen = struct.unpack_from("=QII", page)
-                time.sleep(0.01)
-                return seen[2] != 0 and struct.unpack_from("=QII", page) == seen and seen
-            job = wait_for(long_job, "it is inside the job that lasts", pause_s=0.001)
+                looks.append(struct.unpack_from("=QII", page))
+                return looks[-1][2] != 0 and looks[-2] == looks[-1] and looks[-1]
+            job = wait_for(long_job, "it is inside the job that lasts: the same in two looks")
             os.kill(old, signal.SIGSTOP)
             wait_for(lambda: process(old)[0] == "T", "it stands")
             struct.pack_into("=QII", page, 0, 0, job[1], job[2])
-            begun = time.monotonic()
             wait_for(lambda: (w := scene.worker()) and w["pid"] not in (0, old) and w["state"] == "running", "another one")
-            assert time.monotonic() - begun < 1.5
     told = r"routes/busy\d/healthcheck: more than 500 ms of CPU time in one call: the Lua worker is killed"
     assert len(re.findall(told, daemon.log())) == 3
     for name in busy:

@@ -266,10 +266,10 @@ static void the_home_is_that_of_the_local_file_and_no_server_is_asked(void **sta
 
 /* A worker in this process that has taken all its places, so that it starts nothing, and has no directory. */
 static void open_full_worker(struct exec_worker *worker) {
-  *worker = (struct exec_worker){.running = BC_LIMIT_CHECKS_AT_ONCE, .random = 1};
+  *worker = (struct exec_worker){.running = BC_LIMIT_CHECKS_AT_ONCE};
   worker->loop = bc_loop_new();
   worker->scripts = bc_intern_new();
-  worker->start_timer = bc_timer_new(worker->loop, exec_check_on_due, worker);
+  bc_schedule_init(&worker->schedule, worker->loop, exec_check_on_due, worker);
   TAILQ_INIT(&worker->queue);
   exec_dir_init(&worker->dir, "/nonexistent");
 }
@@ -277,7 +277,7 @@ static void open_full_worker(struct exec_worker *worker) {
 static void close_full_worker(struct exec_worker *worker) {
   exec_check_remove_all(worker);
   exec_dir_free(&worker->dir);
-  bc_timer_free(worker->start_timer);
+  bc_schedule_fini(&worker->schedule);
   bc_intern_free(worker->scripts);
   bc_loop_free(worker->loop);
 }
@@ -294,7 +294,7 @@ static void a_hundred_thousand_waiting_checks_are_removed_as_fast_as_they_were_s
   exec_check_on_due(&worker);
   int64_t setting_us = bc_mono_now().us - begin.us;
   begin = bc_mono_now();
-  assert_int_equal(worker.known, BC_LIMIT_ROUTES);
+  assert_int_equal(worker.schedule.known, BC_LIMIT_ROUTES);
   for (uint32_t id = BC_LIMIT_ROUTES; id > 0; id--) {
     exec_check_remove(&worker, id);
   }
