@@ -1,5 +1,6 @@
 #include "model/options.h"
 
+#include "base/duration.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_ENV_MAX = 32, OPTIONS_ENV_NAME_BYTES = 128, OPTIONS_DIGITS_MAX = 9, OPTIONS_WORD_MAX = 64 };
+enum { OPTIONS_ENV_MAX = 32, OPTIONS_ENV_NAME_BYTES = 128, OPTIONS_WORD_MAX = 64 };
 
 struct bc_options bc_options_default(void) {
   return (struct bc_options){
@@ -27,65 +28,6 @@ void bc_options_release(struct bc_options *options) {
   free(options->environment);
   options->environment = NULL;
   options->environment_len = 0;
-}
-
-/* ---- durations ---- */
-
-/* One to nine digits, so that no product below can overflow. */
-static bool duration_take_digits(struct bc_str *rest, uint64_t *value, uint64_t *scale) {
-  size_t count = 0;
-  *value = 0;
-  *scale = 1;
-  while (count < rest->len && rest->at[count] >= '0' && rest->at[count] <= '9') {
-    if (++count > OPTIONS_DIGITS_MAX) {
-      return false;
-    }
-    *value = *value * 10 + (uint64_t)(rest->at[count - 1] - '0');
-    *scale *= 10;
-  }
-  rest->at += count;
-  rest->len -= count;
-  return count > 0;
-}
-
-static uint64_t duration_unit_ms(struct bc_str unit) {
-  static const struct {
-    const char *text;
-    uint64_t ms;
-  } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}};
-  for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-    if (bc_str_is(unit, units[i].text)) {
-      return units[i].ms;
-    }
-  }
-  return 0;
-}
-
-static enum bc_err duration_parse(struct bc_str text, unsigned *out_ms) {
-  uint64_t whole = 0;
-  uint64_t fraction = 0;
-  uint64_t scale = 1;
-  if (!duration_take_digits(&text, &whole, &scale)) {
-    return BC_ERR_SYNTAX;
-  }
-  scale = 1;
-  if (text.len > 0 && text.at[0] == '.') {
-    text.at++;
-    text.len--;
-    if (!duration_take_digits(&text, &fraction, &scale)) {
-      return BC_ERR_SYNTAX;
-    }
-  }
-  uint64_t unit_ms = duration_unit_ms(text);
-  if (unit_ms == 0) {
-    return BC_ERR_SYNTAX;
-  }
-  uint64_t ms = whole * unit_ms + fraction * unit_ms / scale;
-  if (ms > UINT_MAX) {
-    return BC_ERR_RANGE;
-  }
-  *out_ms = (unsigned)ms;
-  return BC_ERR_OK;
 }
 
 /* ---- members ---- */
@@ -118,7 +60,7 @@ static enum bc_err option_parse_duration(const struct option_rule *rule, const j
   unsigned ms = 0;
   enum bc_err err = BC_ERR_SYNTAX;
   if (json_is_string(value)) {
-    err = duration_parse((struct bc_str){json_string_value(value), json_string_length(value)}, &ms);
+    err = bc_duration_parse((struct bc_str){json_string_value(value), json_string_length(value)}, &ms);
     if (err == BC_ERR_OK && (ms < rule->min || ms > rule->max)) {
       err = BC_ERR_RANGE;
     }

@@ -152,9 +152,15 @@ int bc_host_worker_run(void) {
     return err == BC_ERR_CLOSED ? HOST_EXIT_PARENT_GONE : HOST_EXIT_TROUBLE;
   }
   worker.loop = bc_loop_new();
+  worker.io = bc_lua_io_new(worker.loop, &fault);
+  if (worker.io == NULL) {
+    /* Scripts that call nothing outside work all the same. */
+    bc_log(BC_LOG_ERROR, "Lua checks cannot call outside: %s", fault.text);
+  }
   host_start(&worker);
   bc_loop_run(worker.loop);
   host_finish(&worker);
+  bc_lua_io_free(worker.io);
   bc_loop_free(worker.loop);
   return HOST_EXIT_OK;
 }

@@ -9,6 +9,7 @@
 #include "io/channel.h"
 #include "io/loop.h"
 #include "proto/lua_page.h"
+#include "worker/lua_io.h"
 #include "worker/sandbox.h"
 #include "worker/schedule.h"
 
@@ -61,6 +62,7 @@ struct host_worker {
   struct bc_schedule schedule;
   struct bc_timer *batch_timer;
   struct bc_lua_page *page;
+  struct bc_lua_io *io;
   struct bc_intern *texts;
   struct host_scripts scripts;
   struct bc_buf batch; /* results that wait, as LUA_RESULTS has them */

@@ -121,6 +121,13 @@ static void run_step(struct host_check *check) {
   host_check_wait(check, bc_mono_earlier(check->wake, check->deadline));
 }
 
+static void run_on_ready(void *arg) {
+  struct host_check *check = arg;
+  check->wake = bc_loop_now(check->worker->loop);
+  host_check_wait(check, check->wake);
+  bc_schedule_arm(&check->worker->schedule);
+}
+
 void host_run_start(struct host_check *check) {
   enum bc_check_status status;
   struct bc_fault fault = {0};
@@ -129,6 +136,7 @@ void host_run_start(struct host_check *check) {
     return;
   }
   check->run = bc_sandbox_run_new(check->use);
+  bc_sandbox_run_on_ready(check->run, run_on_ready, check);
   check->worker->running++;
   check->is_extended = false;
   check->deadline = bc_mono_add_ms(check->when.started, check->timeout_ms);

@@ -10,7 +10,8 @@ static struct host_script *script_new(struct host_check *check) {
   struct bc_fault fault = {0};
   script->text = bc_intern_ref(check->text);
   host_page_enter(check);
-  script->sandbox = bc_sandbox_new(NULL, HOST_SCRIPT_NAME, (struct bc_str){check->text, check->text_len}, &fault);
+  const struct bc_sandbox_options options = {.io = check->worker->io};
+  script->sandbox = bc_sandbox_new(&options, HOST_SCRIPT_NAME, (struct bc_str){check->text, check->text_len}, &fault);
   host_page_leave(check);
   script->fault = script->sandbox == NULL ? bc_mem_copy_string(fault.text) : NULL;
   TAILQ_INSERT_TAIL(&check->worker->scripts, script, link);

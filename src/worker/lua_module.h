@@ -5,10 +5,10 @@
  * at most and must not fill memory outside Lua's allocator. They may raise; whoever holds something that Lua does not
  * know of must not (lua_error jumps over C).
  *
- * A function that waits starts its operation, which the host owns, and ends with
- * `return bc_sandbox_wait(L, wait_ms, cancel, arg, continuation)`. When the wait is over the host resumes the run, and
- * the continuation returns the results. When the run ends before, `cancel` releases the operation. I/O errors are
- * returned (nil, text, code) and noted with bc_sandbox_note_io_failure; wrong arguments raise. */
+ * A function that waits for time alone ends with `return bc_sandbox_wait(L, wait_ms, cancel, arg, continuation)`. When
+ * the wait is over the host resumes the run, and the continuation returns the results; when the run ends before,
+ * `cancel` releases what arg is. One that waits for something outside rests on lua_call.h. I/O errors are returned
+ * (nil, text, code) and noted; wrong arguments raise. */
 #ifndef BC_WORKER_LUA_MODULE_H
 #define BC_WORKER_LUA_MODULE_H
 
@@ -28,12 +28,20 @@
 
 struct bc_sandbox_run;
 
+/* One thread of a run: that of the script itself, or one of `parallel`. */
+struct bc_sandbox_task;
+
 /* NULL while a state is set up. */
 struct bc_sandbox_run *bc_sandbox_run_of(lua_State *L);
+struct bc_sandbox_task *bc_sandbox_task_of(lua_State *L);
+/* What the sandbox was given for calls to the outside; NULL: nothing. */
+struct bc_lua_io *bc_sandbox_io_of(lua_State *L);
 /* The run waits: its end is YIELDED with `wait_ms`. `cancel` (or NULL) is called with `arg` if it is not resumed any
  * more; not after the continuation was entered. Raises inside a callback of string.gsub or table.sort, which cannot
  * wait; then `cancel` has been called. */
 int bc_sandbox_wait(lua_State *L, int64_t wait_ms, void (*cancel)(void *arg), void *arg, lua_KFunction continuation);
+/* What this task waits for is ready: its run goes on, soon. Not from inside Lua. */
+void bc_sandbox_wake(struct bc_sandbox_task *task);
 void bc_sandbox_note_io_failure(lua_State *L);
 /* One line into the run's log; cleaned and cut. */
 void bc_sandbox_log(lua_State *L, const char *level, struct bc_str text);

@@ -5,13 +5,12 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "base/mono.h"
+#include "worker/lua_io.h"
 #include "worker/lua_value.h"
 #include "worker/sandbox.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,30 +65,48 @@ static void run_tell_work(void) {
   (void)!bc_file_write_all(STDOUT_FILENO, ".", 1);
 }
 
-/* Waits as it wishes, at most until the deadline. False: that is reached. */
-static bool run_wait(int64_t wait_ms, struct bc_mono deadline) {
-  struct bc_mono wake = deadline;
-  if (wait_ms != BC_SANDBOX_WAIT_EVENT) {
-    wake = bc_mono_earlier(bc_mono_add_ms(bc_mono_now(), wait_ms), deadline);
-  }
-  for (struct bc_mono now = bc_mono_now(); !bc_mono_reached(wake, now); now = bc_mono_now()) {
-    int64_t rest_ms = bc_mono_ms_between(now, wake) + 1;
-    (void)poll(NULL, 0, rest_ms > INT_MAX ? INT_MAX : (int)rest_ms);
-  }
-  return !bc_mono_reached(deadline, bc_mono_now());
+struct run_wait {
+  struct bc_loop *loop;
+  struct bc_timer *wake;
+  struct bc_timer *deadline;
+  bool is_ready;
+  bool is_late;
+};
+
+static void run_on_wake(void *arg) {
+  struct run_wait *wait = arg;
+  wait->is_ready = true;
+  bc_loop_stop(wait->loop);
+}
+
+static void run_on_deadline(void *arg) {
+  struct run_wait *wait = arg;
+  wait->is_late = true;
+  bc_loop_stop(wait->loop);
 }
 
 /* False: it was timed out. */
-static bool run_execute(struct bc_sandbox_run *run, int64_t timeout_ms) {
-  struct bc_mono deadline = bc_mono_add_ms(bc_mono_now(), timeout_ms);
+static bool run_execute(struct bc_loop *loop, struct bc_sandbox_run *run, int64_t timeout_ms) {
+  struct run_wait wait = {.loop = loop};
+  wait.wake = bc_timer_new(loop, run_on_wake, &wait);
+  wait.deadline = bc_timer_new(loop, run_on_deadline, &wait);
+  bc_timer_start(wait.deadline, timeout_ms);
+  bc_sandbox_run_on_ready(run, run_on_wake, &wait);
   run_tell_work();
-  while (bc_sandbox_run_resume(run) == BC_SANDBOX_YIELDED) {
-    if (!run_wait(bc_sandbox_run_outcome(run)->wait_ms, deadline)) {
-      return false;
+  while (!wait.is_late && bc_sandbox_run_resume(run) == BC_SANDBOX_YIELDED) {
+    int64_t wait_ms = bc_sandbox_run_outcome(run)->wait_ms;
+    if (wait_ms != BC_SANDBOX_WAIT_EVENT) {
+      bc_timer_start(wait.wake, wait_ms);
     }
+    for (wait.is_ready = false; !wait.is_ready && !wait.is_late;) {
+      bc_loop_run(loop);
+    }
+    bc_timer_stop(wait.wake);
     run_tell_work();
   }
-  return true;
+  bc_timer_free(wait.wake);
+  bc_timer_free(wait.deadline);
+  return !wait.is_late;
 }
 
 /* ---- the answer ---- */
@@ -193,11 +210,12 @@ static void run_answer_fault(const struct run_request *request, const struct bc_
   run_answer(&report, &outcome, bc_str_of(""), 0, 0, 0);
 }
 
-static void run_once(const struct run_request *request, struct bc_sandbox *sandbox, struct bc_sandbox_check *check) {
+static void run_once(const struct run_request *request, struct bc_loop *loop, struct bc_sandbox *sandbox,
+                     struct bc_sandbox_check *check) {
   struct bc_sandbox_run *run = bc_sandbox_run_new(check);
   struct bc_mono started = bc_mono_now();
   struct run_report report = {0};
-  bool is_in_time = run_execute(run, request->timeout_ms);
+  bool is_in_time = run_execute(loop, run, request->timeout_ms);
   const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(run);
   run_judge(outcome, &report);
   if (!is_in_time) {
@@ -206,6 +224,21 @@ static void run_once(const struct run_request *request, struct bc_sandbox *sandb
   run_answer(&report, outcome, bc_sandbox_run_log(run), bc_sandbox_run_log_dropped(run), bc_sandbox_peak_bytes(sandbox),
              bc_mono_now().us - started.us);
   bc_sandbox_run_free(run);
+}
+
+static void run_in_sandbox(const struct run_request *request, struct bc_loop *loop, struct bc_lua_io *io) {
+  struct bc_fault fault;
+  const struct bc_sandbox_options options = {.io = io};
+  struct bc_sandbox *sandbox = bc_sandbox_new(&options, request->name, request->script, &fault);
+  struct bc_sandbox_check *check = sandbox == NULL ? NULL : bc_sandbox_check_new(sandbox);
+  if (check == NULL ||
+      (request->data.len > 0 && bc_sandbox_check_set_global(check, "data", request->data, &fault) != BC_ERR_OK)) {
+    run_answer_fault(request, &fault);
+  } else {
+    run_once(request, loop, sandbox, check);
+  }
+  bc_sandbox_check_free(check);
+  bc_sandbox_free(sandbox);
 }
 
 int bc_run_worker_run(char *const *words) {
@@ -223,16 +256,14 @@ int bc_run_worker_run(char *const *words) {
     return RUN_EXIT_BAD_REQUEST;
   }
   run_tell_work();
-  struct bc_sandbox *sandbox = bc_sandbox_new(NULL, request.name, request.script, &fault);
-  struct bc_sandbox_check *check = sandbox == NULL ? NULL : bc_sandbox_check_new(sandbox);
-  if (check == NULL ||
-      (request.data.len > 0 && bc_sandbox_check_set_global(check, "data", request.data, &fault) != BC_ERR_OK)) {
-    run_answer_fault(&request, &fault);
-  } else {
-    run_once(&request, sandbox, check);
+  struct bc_loop *loop = bc_loop_new();
+  struct bc_lua_io *io = bc_lua_io_new(loop, &fault);
+  if (io != NULL) {
+    bc_lua_io_set_egress(io, bc_egress_new());
   }
-  bc_sandbox_check_free(check);
-  bc_sandbox_free(sandbox);
+  run_in_sandbox(&request, loop, io);
+  bc_lua_io_free(io);
+  bc_loop_free(loop);
   bc_buf_free(&input);
   return RUN_EXIT_FINE;
 }

@@ -41,6 +41,7 @@
 struct bc_sandbox;
 struct bc_sandbox_check;
 struct bc_sandbox_run;
+struct bc_lua_io;
 
 /* Zero in a number means: the limit's own value. */
 struct bc_sandbox_options {
@@ -48,6 +49,8 @@ struct bc_sandbox_options {
   size_t state_bytes; /* memory without checks */
   size_t check_bytes; /* memory that each check adds */
   bool is_gc_hard;    /* for tests: a full garbage collection at every allocation that grows */
+  /* With what its scripts call outside; NULL: such calls fail. Must outlive the sandbox. */
+  struct bc_lua_io *io;
 };
 
 /* Compiles `script` (source text; a first line with `#!` is passed over, lines are counted right). `name` stands in
@@ -127,6 +130,9 @@ struct bc_sandbox_outcome {
 struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check);
 /* Begins or goes on; to be called only before the first end that is not YIELDED. */
 enum bc_sandbox_end bc_sandbox_run_resume(struct bc_sandbox_run *run);
+/* From then on fn(arg) is called when a run that waits for an event can go on: it is to be resumed soon, but not from
+ * inside this call. */
+void bc_sandbox_run_on_ready(struct bc_sandbox_run *run, void (*fn)(void *arg), void *arg);
 /* Of the last resume; valid until the next one. */
 const struct bc_sandbox_outcome *bc_sandbox_run_outcome(const struct bc_sandbox_run *run);
 /* What the script logged, one line for each call ("info: …"), each ended by a line break; what is over

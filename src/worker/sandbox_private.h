@@ -3,6 +3,7 @@
 #ifndef BC_WORKER_SANDBOX_PRIVATE_H
 #define BC_WORKER_SANDBOX_PRIVATE_H
 
+#include "worker/lua_call.h"
 #include "worker/sandbox.h"
 
 #include <lua.h>
@@ -42,6 +43,10 @@ struct bc_sandbox_run {
   /* While it waits: how to undo that. */
   void (*cancel)(void *arg);
   void *cancel_arg;
+  void (*ready)(void *arg); /* NULL: nobody wants to know */
+  void *ready_arg;
+  LIST_HEAD(, bc_lua_held) held; /* released at its end */
+  unsigned held_count;
 };
 
 /* ---- sandbox_memory.c ---- */

@@ -16,6 +16,7 @@ struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check) {
   run->check = check;
   run->outcome.end = BC_SANDBOX_YIELDED;
   bc_buf_init(&run->log, BC_LIMIT_LUA_LOG_BYTES);
+  LIST_INIT(&run->held);
   check->runs++;
   return run;
 }
@@ -79,6 +80,14 @@ static void run_cancel(struct bc_sandbox_run *run) {
   run->cancel = NULL;
   if (cancel != NULL) {
     cancel(run->cancel_arg);
+  }
+}
+
+/* Also what a finalizer would be too late for: the collector may come to it any time later. */
+static void run_release_held(struct bc_sandbox_run *run) {
+  struct bc_lua_held *held;
+  while ((held = LIST_FIRST(&run->held)) != NULL) {
+    bc_lua_let_go(held);
   }
 }
 
@@ -162,6 +171,11 @@ enum bc_sandbox_end bc_sandbox_run_resume(struct bc_sandbox_run *run) {
   return run->outcome.end;
 }
 
+void bc_sandbox_run_on_ready(struct bc_sandbox_run *run, void (*fn)(void *arg), void *arg) {
+  run->ready = fn;
+  run->ready_arg = arg;
+}
+
 const struct bc_sandbox_outcome *bc_sandbox_run_outcome(const struct bc_sandbox_run *run) {
   return &run->outcome;
 }
@@ -179,6 +193,7 @@ void bc_sandbox_run_free(struct bc_sandbox_run *run) {
     return;
   }
   run_cancel(run);
+  run_release_held(run);
   if (run->co != NULL) {
     run_drop_thread(run, true);
   }
@@ -193,6 +208,22 @@ void bc_sandbox_run_free(struct bc_sandbox_run *run) {
 
 struct bc_sandbox_run *bc_sandbox_run_of(lua_State *L) {
   return *(struct bc_sandbox_run **)lua_getextraspace(L);
+}
+
+struct bc_sandbox_task *bc_sandbox_task_of(lua_State *L) {
+  return (struct bc_sandbox_task *)bc_sandbox_run_of(L);
+}
+
+struct bc_lua_io *bc_sandbox_io_of(lua_State *L) {
+  const struct bc_sandbox_run *run = bc_sandbox_run_of(L);
+  return run == NULL ? NULL : run->check->sandbox->options.io;
+}
+
+void bc_sandbox_wake(struct bc_sandbox_task *task) {
+  struct bc_sandbox_run *run = (struct bc_sandbox_run *)task;
+  if (run->ready != NULL) {
+    run->ready(run->ready_arg);
+  }
 }
 
 int bc_sandbox_wait(lua_State *L, int64_t wait_ms, void (*cancel)(void *arg), void *arg, lua_KFunction continuation) {

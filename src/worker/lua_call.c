@@ -1,0 +1,200 @@
+#include "worker/lua_call.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "worker/sandbox_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+BC_ENUM_TEXT_FUNCTION(bc_lua_code_text, enum bc_lua_code, BC_LUA_CODE_LIST, "?")
+
+enum bc_lua_code bc_lua_code_of_errno(int error) {
+  switch (error) {
+  case 0:
+    return BC_LUA_OK;
+  case ECONNREFUSED:
+    return BC_LUA_REFUSED;
+  case ENETUNREACH:
+  case EHOSTUNREACH:
+  case ENETDOWN:
+  case EHOSTDOWN:
+  case EADDRNOTAVAIL:
+    return BC_LUA_UNREACHABLE;
+  case ECONNRESET:
+  case ECONNABORTED:
+    return BC_LUA_RESET;
+  case EPIPE:
+  case ENOTCONN:
+    return BC_LUA_CLOSED;
+  case ETIMEDOUT:
+    return BC_LUA_TIMEOUT;
+  case EACCES:
+  case EPERM:
+    return BC_LUA_PERMISSION;
+  case EMFILE:
+  case ENFILE:
+  case ENOBUFS:
+  case ENOMEM:
+  case EAGAIN:
+    return BC_LUA_LIMIT;
+  default:
+    return BC_LUA_IO;
+  }
+}
+
+/* ---- what a run holds ---- */
+
+static const char *call_refusal(lua_State *L, enum bc_lua_code *code) {
+  const struct bc_lua_io *io = bc_sandbox_io_of(L);
+  const struct bc_sandbox_run *run = bc_sandbox_run_of(L);
+  *code = BC_LUA_LIMIT;
+  if (io == NULL || run == NULL) {
+    *code = BC_LUA_UNSUPPORTED;
+    return "calls to the outside cannot be made here";
+  }
+  if (run->held_count >= BC_LIMIT_LUA_CALLS) {
+    return "too many connections and calls at once in this run";
+  }
+  if (io->calls >= BC_LIMIT_LUA_CALLS_ALL) {
+    return "too many connections and calls at once in this worker";
+  }
+  *code = BC_LUA_OK;
+  return NULL;
+}
+
+bool bc_lua_hold(lua_State *L, struct bc_lua_held *held, void (*release)(struct bc_lua_held *held)) {
+  enum bc_lua_code code;
+  if (call_refusal(L, &code) != NULL) {
+    return false;
+  }
+  held->run = bc_sandbox_run_of(L);
+  held->io = bc_sandbox_io_of(L);
+  held->release = release;
+  LIST_INSERT_HEAD(&held->run->held, held, link);
+  held->run->held_count++;
+  held->io->calls++;
+  return true;
+}
+
+void bc_lua_let_go(struct bc_lua_held *held) {
+  LIST_REMOVE(held, link);
+  held->run->held_count--;
+  held->io->calls--;
+  held->release(held);
+}
+
+/* ---- calls ---- */
+
+static void call_release(struct bc_lua_held *held) {
+  struct bc_lua_call *call = (struct bc_lua_call *)held;
+  bc_timer_free(call->timer);
+  if (call->kind->stop != NULL) {
+    call->kind->stop(call);
+  }
+  if (call->kind->free != NULL) {
+    call->kind->free(call);
+  }
+  free(call);
+}
+
+static void call_cancel(void *arg) {
+  struct bc_lua_call *call = arg;
+  bc_lua_let_go(&call->held);
+}
+
+void *bc_lua_call_new(lua_State *L, const struct bc_lua_call_kind *kind) {
+  struct bc_lua_call *call = bc_mem_new(1, kind->size);
+  call->kind = kind;
+  if (!bc_lua_hold(L, &call->held, call_release)) {
+    free(call);
+    return NULL;
+  }
+  return call;
+}
+
+int bc_lua_call_refuse(lua_State *L) {
+  enum bc_lua_code code;
+  const char *text = call_refusal(L, &code);
+  return bc_lua_call_push_failure(L, code, text == NULL ? "too many calls at once" : text);
+}
+
+int bc_lua_call_push_failure(lua_State *L, enum bc_lua_code code, const char *text) {
+  bc_sandbox_note_io_failure(L);
+  lua_pushnil(L);
+  lua_pushstring(L, text);
+  lua_pushstring(L, bc_lua_code_text(code));
+  return 3;
+}
+
+void bc_lua_call_set_place(struct bc_lua_call *call, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(call->place, sizeof call->place, format, args);
+  va_end(args);
+}
+
+static void call_end(struct bc_lua_call *call) {
+  call->is_done = true;
+  bc_timer_free(call->timer);
+  call->timer = NULL;
+  if (call->task != NULL) {
+    bc_sandbox_wake(call->task);
+  }
+}
+
+void bc_lua_call_done(struct bc_lua_call *call) {
+  if (!call->is_done) {
+    call_end(call);
+  }
+}
+
+void bc_lua_call_fail(struct bc_lua_call *call, enum bc_lua_code code, const char *format, ...) {
+  va_list args;
+  char text[BC_FAULT_TEXT_BYTES];
+  if (call->is_done) {
+    return;
+  }
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  bc_fault_set(&call->fault, 0, "%s", text);
+  call->code = code;
+  call_end(call);
+}
+
+static void call_on_timeout(void *arg) {
+  struct bc_lua_call *call = arg;
+  if (call->kind->stop != NULL) {
+    call->kind->stop(call);
+  }
+  bc_lua_call_fail(call, BC_LUA_TIMEOUT, "%s%stimeout after %" PRId64 " ms", call->place,
+                   call->place[0] == '\0' ? "" : ": ", call->timeout_ms);
+}
+
+/* The call is not let go when `finish` raises: the run's end does that. */
+static int call_resume(lua_State *L, int status, lua_KContext context) {
+  struct bc_lua_call *call = (struct bc_lua_call *)context;
+  (void)status;
+  call->task = NULL;
+  int count =
+      call->code == BC_LUA_OK ? call->kind->finish(L, call) : bc_lua_call_push_failure(L, call->code, call->fault.text);
+  bc_lua_let_go(&call->held);
+  return count;
+}
+
+int bc_lua_call_wait(lua_State *L, struct bc_lua_call *call, int64_t timeout_ms) {
+  if (call->is_done) {
+    return call_resume(L, LUA_OK, (lua_KContext)call);
+  }
+  call->task = bc_sandbox_task_of(L);
+  call->timeout_ms = timeout_ms;
+  if (timeout_ms != BC_LUA_NO_TIMEOUT) {
+    call->timer = bc_timer_new(call->held.io->loop, call_on_timeout, call);
+    bc_timer_start(call->timer, timeout_ms);
+  }
+  return bc_sandbox_wait(L, BC_SANDBOX_WAIT_EVENT, call_cancel, call, call_resume);
+}
