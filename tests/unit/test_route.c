@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/parse.h"
+#include "standing_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -310,12 +311,6 @@ static void test_route_commands_keep_their_verb(void **state) {
   }
 }
 
-struct standing_case {
-  enum bc_family family;
-  const char *listed; /* ExaBGP 4.2.21 or 5.0, show adj-rib out extensive */
-  const char *config;
-};
-
 static void test_route_listed_by_exabgp_equals_the_config(void **state) {
   (void)state;
   static const struct standing_case cases[] = {
@@ -347,17 +342,7 @@ static void test_route_listed_by_exabgp_equals_the_config(void **state) {
       {BC_FAMILY_IPV6_UNICAST, "2001:db8::/32 next-hop 2001:DB8::1", "route 2001:db8::/32 next-hop 2001:db8::1"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    struct bc_route config = route_of(cases[i].config);
-    struct bc_route standing;
-    struct bc_fault fault;
-    if (bc_route_parse_standing(intern, cases[i].family, bc_str_of(cases[i].listed), &standing, &fault) != BC_ERR_OK) {
-      fail_msg("%s: column %zu: %s", cases[i].listed, fault.column, fault.text);
-    }
-    if (!bc_route_equal(&config, &standing)) {
-      fail_msg("%s: %s", cases[i].listed, standing.attributes);
-    }
-    bc_route_release(intern, &standing);
-    bc_route_release(intern, &config);
+    standing_case_expect_equal(intern, &cases[i]);
   }
 }
 

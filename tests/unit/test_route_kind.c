@@ -1,6 +1,7 @@
 /* Texts that are no single prefix: vpls, lists of NLRI, split prefixes, ExaBGP 5.0's family words, and what ExaBGP
  * tells of flows and vpls. */
 #include "route_bench.h"
+#include "standing_case.h"
 
 /* ---- vpls ---- */
 
@@ -196,12 +197,6 @@ static void test_family_words_are_another_spelling_of_the_same(void **state) {
 
 /* ---- what ExaBGP tells ---- */
 
-struct standing_case {
-  enum bc_family family;
-  const char *listed; /* ExaBGP 4.2.21, show adj-rib out extensive */
-  const char *config;
-};
-
 static void test_listed_flow_and_vpls_equal_the_config(void **state) {
   (void)state;
   static const struct standing_case cases[] = {
@@ -232,18 +227,7 @@ static void test_listed_flow_and_vpls_equal_the_config(void **state) {
        "vpls next-hop 10.0.0.1 med 5 rd 1:1 base 10 size 8 offset 1 endpoint 5"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-    enum bc_verb verb;
-    struct bc_route config = route_of(cases[i].config, &verb);
-    struct bc_route standing;
-    struct bc_fault fault;
-    if (bc_route_parse_standing(intern, cases[i].family, bc_str_of(cases[i].listed), &standing, &fault) != BC_ERR_OK) {
-      fail_msg("%s: column %zu: %s", cases[i].listed, fault.column, fault.text);
-    }
-    if (!bc_route_equal(&config, &standing)) {
-      fail_msg("%s: %s", cases[i].listed, standing.attributes);
-    }
-    bc_route_release(intern, &standing);
-    bc_route_release(intern, &config);
+    standing_case_expect_equal(intern, &cases[i]);
   }
 }
 
