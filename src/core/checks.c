@@ -97,7 +97,7 @@ static uint64_t check_settings_hash(const struct bc_config_route *view, struct b
   const unsigned numbers[] = {options->interval_ms, options->fast_interval_ms, options->timeout_ms,
                               options->jitter_percent, options->has_timeout};
   uint64_t hash = check_hash(0xcbf29ce484222325U, numbers, sizeof numbers);
-  hash = check_hash(hash, &view->script_hash, sizeof view->script_hash);
+  hash = check_hash(hash, &view->script.hash, sizeof view->script.hash);
   return check_hash(hash, environment.at, environment.len);
 }
 
@@ -114,7 +114,7 @@ static void check_send_lua(struct bc_core *core, struct core_route *route, const
       .lua_set = {.id = check->id,
                   .generation = check->generation,
                   .name = bc_str_of(route->name),
-                  .script = {.at = view->script, .len = view->script_len},
+                  .script = {.at = view->script.text, .len = view->script.len},
                   .globals = globals,
                   .interval_ms = options->interval_ms,
                   .fast_interval_ms = options->fast_interval_ms,
@@ -133,7 +133,7 @@ static void check_send(struct bc_core *core, struct core_route *route, const str
                            .check_set = {.id = check->id,
                                          .generation = check->generation,
                                          .name = bc_str_of(route->name),
-                                         .script = {.at = view->script, .len = view->script_len},
+                                         .script = {.at = view->script.text, .len = view->script.len},
                                          .environment = environment,
                                          .interval_ms = check_least(options->interval_ms),
                                          .fast_interval_ms = check_least(options->fast_interval_ms),
@@ -225,17 +225,17 @@ static void check_arm(struct bc_core *core, const struct core_check *check) {
 }
 
 static bool check_view_is_lua(const struct bc_config_route *view) {
-  return view->script != NULL && bc_config_script_is_sandboxed((struct bc_str){view->script, view->script_len});
+  return view->script.is_lua;
 }
 
 /* We run it not, by our own will. */
 static bool check_is_frozen(const struct bc_core *core, const struct bc_config_route *view) {
-  bool may_run = check_view_is_lua(view) ? !core_lua_is_quarantined(core, view->script_hash) : core->settings->shell;
+  bool may_run = check_view_is_lua(view) ? !core_lua_is_quarantined(core, view->script.hash) : core->settings->shell;
   return core->options->is_safe_mode || !may_run;
 }
 
 static bool check_is_needed(const struct bc_core *core, const struct bc_config_route *view) {
-  return view->is_subscribed && view->has_version && view->script != NULL && !view->options->check_is_none &&
+  return view->is_subscribed && view->has_version && view->script.text != NULL && !view->options->check_is_none &&
          !check_is_frozen(core, view);
 }
 
@@ -266,7 +266,8 @@ void core_check_quarantine(struct bc_core *core, uint64_t script_hash) {
 void core_check_apply(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
                       enum bc_health_state presumed) {
   if (!check_is_needed(core, view)) {
-    bool is_frozen = view->script != NULL && view->is_subscribed && view->has_version && check_is_frozen(core, view);
+    bool is_frozen =
+        view->script.text != NULL && view->is_subscribed && view->has_version && check_is_frozen(core, view);
     if (!is_frozen) {
       core_check_remove(core, route);
       return;
@@ -276,14 +277,14 @@ void core_check_apply(struct bc_core *core, struct core_route *route, const stru
   if (route->check == NULL) {
     route->check = bc_mem_new(1, sizeof *route->check);
     route->check->id = check_take_id(core, route);
-    route->check->script_hash = view->script_hash;
+    route->check->script_hash = view->script.hash;
     bc_health_start(&route->check->health, presumed, now);
     if (presumed == BC_HEALTH_UP && bc_rib_is_started(core->rib)) {
       /* It was announced without this check: the check has to pass once before it may withdraw. */
       bc_health_script_changed(&route->check->health, now);
     }
-  } else if (route->check->script_hash != view->script_hash) {
-    route->check->script_hash = view->script_hash;
+  } else if (route->check->script_hash != view->script.hash) {
+    route->check->script_hash = view->script.hash;
     bc_health_script_changed(&route->check->health, now);
   }
   bool is_lua = check_view_is_lua(view);
@@ -302,7 +303,7 @@ void core_check_apply(struct bc_core *core, struct core_route *route, const stru
                                  .unchecked_is_fail = options->unchecked_is_fail && check_is_needed(core, view)};
   if (check_is_needed(core, view)) {
     check_set(core, route, view, CHECK_FIRST_DELAY_MS);
-  } else if (is_lua && core_lua_is_quarantined(core, view->script_hash)) {
+  } else if (is_lua && core_lua_is_quarantined(core, view->script.hash)) {
     if (route->check->is_set) {
       check_stop(core, route->check);
     }

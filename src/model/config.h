@@ -1,6 +1,7 @@
 /* The configuration of this node, kept from the store's keys: routes with their running versions and
- * faults, the subscription, the admin state. Pure and incremental: one changed key costs the work of
- * one route (100,000 routes and never a full pass per change).
+ * faults, named checks, Lua modules, data, the subscription, the admin state. Pure and incremental: one
+ * changed key costs the work of one route, a changed check or module that of those that use it (100,000
+ * routes and never a full pass per change).
  *
  * A faulty key harms its own route's new version only: the last good value of that key stays in force
  * and the fault is kept beside it, with its place ("routes/X/config: column 24: med: …").
@@ -25,7 +26,8 @@ enum bc_admin_state { BC_ADMIN_STATE_LIST(BC_ENUM_MEMBER) };
 struct bc_config *bc_config_new(struct bc_intern *intern, const char *node);
 void bc_config_free(struct bc_config *config);
 
-/* ---- keys in (relative to the prefix: "routes/web/config", "node/ME/subscribedRoutes") ---- */
+/* ---- keys in (relative to the prefix: "routes/web/config", "checks/dns/script", "lua/util", "data/sites",
+ * "node/ME/subscribedRoutes") ---- */
 
 /* Keys of no meaning here are ignored (other nodes, neighbors/, …/state, names that are not a NAME: a
  * fault in bc_config_node_fault). A value equal to the one in force changes nothing. */
@@ -52,6 +54,31 @@ size_t bc_config_route_keys(const struct bc_config *config);
 
 /* ---- what to do ---- */
 
+/* A check's script in force. Valid until the next change of the config. */
+struct bc_config_script_view {
+  const char *text; /* NULL = none; terminated */
+  size_t len;
+  /* Of the bytes, and for Lua also of all modules that it requires, with those that these require: a changed module
+   * is a changed script for all that use it. 0 = none. */
+  uint64_t hash;
+  bool is_lua;            /* its first line is #!lua */
+  const char *ready_made; /* "http": options chose it (`use`) and hold its parameters; NULL = the value of a key */
+  const struct bc_config_script *script; /* for bc_config_script_module */
+};
+
+/* What `require` finds under a name: the value of the key lua/NAME. */
+struct bc_config_module {
+  const char *name;
+  bool found; /* false: there is no such key (or never was a good value of it) */
+  struct bc_str text;
+  uint64_t hash; /* of the text */
+};
+
+/* The modules that a Lua script requires by names that stand in it (model/lua_require.h), with those that these
+ * require, in the order of their names, at most BC_LIMIT_LUA_MODULES (what is beyond is left out); also those that are
+ * not found. False after the last. Valid as the script's view. */
+bool bc_config_script_module(const struct bc_config_script_view *view, size_t index, struct bc_config_module *module);
+
 /* One route's running version. Valid until the next change of the config. */
 struct bc_config_route {
   const char *name;
@@ -61,11 +88,11 @@ struct bc_config_route {
   bool is_settled;              /* not new any more */
   const struct bc_route *route; /* NULL unless has_version */
   const struct bc_options *options;
-  /* The check in force: NULL = none. A removed healthcheck of a route that had one keeps the old one
-   * away and is a fault until options say `"check": "none"` (has_lost_check). */
-  const char *script;
-  size_t script_len;
-  uint64_t script_hash; /* of the script's bytes; 0 = none */
+  /* The route's own check in force, from its healthcheck or chosen by its options (`use`, which wins over a healthcheck
+   * and makes that a fault). Beside it options->checks names others (bc_config_find_check). A removed healthcheck of a
+   * route that is left without any check, or with fewer than at_least wants, keeps the old one away and is a fault
+   * until there is another one or options say `"check": "none"` (has_lost_check). */
+  struct bc_config_script_view script;
   bool has_lost_check;
   bool stands;        /* as bc_config_set_standing said, if that was of this version */
   bool lost_identity; /* another route with the same identity wins: do not want it */
@@ -85,6 +112,47 @@ bool bc_config_each(const struct bc_config *config, const char *after, struct bc
 /* The route stands in ExaBGP as ours (core tells, from the rib): decides identity conflicts. */
 void bc_config_set_standing(struct bc_config *config, const char *name, bool stands);
 
+/* ---- named checks ---- */
+
+/* One named check's running version. Valid until the next change of the config. */
+struct bc_config_check {
+  const char *name;
+  bool has_version;                 /* `script` and `options` are good, now or earlier; else it says nothing: unknown */
+  bool is_settled;                  /* not new any more (as with routes); until then it says nothing either */
+  const struct bc_options *options; /* NULL unless has_version */
+  struct bc_config_script_view script;
+  size_t users;      /* routes whose options in force name it, subscribed or not */
+  const char *fault; /* "checks/X/script: …" the first of its faults, or NULL; bc_config_node_fault has them too */
+};
+
+/* False when there is no key of it. */
+bool bc_config_find_check(const struct bc_config *config, const char *name, struct bc_config_check *view);
+/* In the order of their names, as bc_config_each. */
+bool bc_config_each_check(const struct bc_config *config, const char *after, struct bc_config_check *view);
+/* As bc_config_next_changed: `found` false = removed. A change of `users` alone is none. */
+BC_MUST_CHECK bool bc_config_next_changed_check(struct bc_config *config, struct bc_config_check *view, bool *found);
+/* The names of the routes whose options in force name this check (there may be no such check), in no order: *cursor
+ * NULL at first. False after the last. The config may not change meanwhile. */
+bool bc_config_next_check_user(const struct bc_config *config, const char *check, const void **cursor,
+                               const char **route);
+
+/* ---- modules and data ---- */
+
+bool bc_config_find_module(const struct bc_config *config, const char *name, struct bc_config_module *module);
+/* module->found false = removed. Whether anybody requires it is of no matter. */
+BC_MUST_CHECK bool bc_config_next_changed_module(struct bc_config *config, struct bc_config_module *module);
+
+/* What scripts find as data.NAME: `json` is the value of the key data/NAME, or what is not JSON as a JSON string. */
+struct bc_config_data {
+  const char *name;
+  bool found;
+  struct bc_str json;
+};
+bool bc_config_find_data(const struct bc_config *config, const char *name, struct bc_config_data *data);
+bool bc_config_each_data(const struct bc_config *config, const char *after, struct bc_config_data *data);
+/* data->found false = removed. */
+BC_MUST_CHECK bool bc_config_next_changed_data(struct bc_config *config, struct bc_config_data *data);
+
 enum bc_admin_state bc_config_admin_state(const struct bc_config *config);
 /* The admin state changed since the last call. */
 bool bc_config_take_admin_changed(struct bc_config *config);
@@ -93,12 +161,15 @@ bool bc_config_take_admin_changed(struct bc_config *config);
  * last. */
 bool bc_config_node_fault(const struct bc_config *config, size_t index, const char **text);
 
-/* New routes whose settling time is over become changed; deadline of the next. */
+/* New routes and checks whose settling time is over become changed; deadline of the next. */
 void bc_config_tick(struct bc_config *config, struct bc_mono now);
 struct bc_mono bc_config_deadline(const struct bc_config *config);
 
 struct bc_config_counts {
-  size_t routes, subscribed, faulty, scripts;
+  size_t routes, subscribed, faulty; /* faulty: routes */
+  size_t scripts;                    /* different ones; without ready-made checks */
+  size_t checks, modules, data;      /* that are there */
+  size_t data_bytes;                 /* of the values in force */
 };
 struct bc_config_counts bc_config_counts(const struct bc_config *config);
 

@@ -51,6 +51,7 @@ struct bc_config_script {
   RB_ENTRY(bc_config_script) link;
   uint64_t hash;
   size_t refs;
+  bool is_lua;
   size_t len;
   char text[];
 };
@@ -280,6 +281,8 @@ void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entr
 struct bc_config_script *bc_config_script_get(struct bc_config *config, struct bc_str bytes,
                                               const struct bc_config_script *replaces, struct bc_fault *fault);
 void bc_config_script_put(struct bc_config *config, struct bc_config_script *script);
+/* NULL: no script. */
+struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script);
 
 /* ---- config_subscription.c ---- */
 void bc_config_subscription_put(struct bc_config *config, struct bc_str value);

@@ -104,6 +104,7 @@ struct bc_config_script *bc_config_script_get(struct bc_config *config, struct b
   struct bc_config_script *made = bc_mem_new(1, sizeof *made + bytes.len + 1);
   made->hash = script_hash(bytes);
   made->len = bytes.len;
+  made->is_lua = bc_config_script_is_sandboxed(bytes);
   memcpy(made->text, bytes.at, bytes.len);
   struct bc_config_script *held = RB_INSERT(bc_config_script_tree, &config->scripts, made);
   if (held != NULL) {
@@ -129,4 +130,12 @@ void bc_config_script_put(struct bc_config *config, struct bc_config_script *scr
     config->counts.scripts--;
     free(script);
   }
+}
+
+struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script) {
+  if (script == NULL) {
+    return (struct bc_config_script_view){.text = NULL};
+  }
+  return (struct bc_config_script_view){
+      .text = script->text, .len = script->len, .hash = script->hash, .is_lua = script->is_lua, .script = script};
 }

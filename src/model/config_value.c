@@ -238,19 +238,10 @@ static bool text_put(struct bc_config *config, struct bc_config_entry *entry, en
 
 /* ---- options ---- */
 
-static bool options_equal(const struct bc_options *a, const struct bc_options *b) {
-  return a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
-         a->timeout_ms == b->timeout_ms && a->has_timeout == b->has_timeout && a->rise == b->rise &&
-         a->fall == b->fall && a->jitter_percent == b->jitter_percent && a->unchecked_is_fail == b->unchecked_is_fail &&
-         a->on_exit == b->on_exit && a->check_is_none == b->check_is_none && a->address == b->address &&
-         bc_str_equal((struct bc_str){a->environment, a->environment_len},
-                      (struct bc_str){b->environment, b->environment_len});
-}
-
 /* Takes `options` over. */
 static void options_install(struct bc_config *config, struct bc_config_entry *entry, struct bc_options *options) {
   const struct bc_options *old = entry->options == NULL ? &config->default_options : entry->options;
-  if (options_equal(old, options)) {
+  if (bc_options_equal(old, options)) {
     bc_options_release(options);
     return;
   }
@@ -259,7 +250,7 @@ static void options_install(struct bc_config *config, struct bc_config_entry *en
     free(entry->options);
     entry->options = NULL;
   }
-  if (!options_equal(&config->default_options, options)) {
+  if (!bc_options_equal(&config->default_options, options)) {
     entry->options = bc_mem_new(1, sizeof *entry->options);
     *entry->options = *options;
   }
@@ -310,7 +301,8 @@ static bool options_put(struct bc_config *config, struct bc_config_entry *entry,
     return false;
   }
   options_forget_unfit(config, entry);
-  if (bc_options_parse(value, &options, &fault) != BC_ERR_OK || !options_fit(config, entry, value, &options, &fault)) {
+  if (bc_options_parse(value, BC_OPTIONS_OF_ROUTE, &options, &fault) != BC_ERR_OK ||
+      !options_fit(config, entry, value, &options, &fault)) {
     value_block(entry, BC_CONFIG_KEY_OPTIONS, entry->options_text != NULL);
     bc_config_fault_set(config, entry, BC_CONFIG_KEY_OPTIONS, &fault);
     return true;

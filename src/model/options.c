@@ -20,14 +20,49 @@ struct bc_options bc_options_default(void) {
       .rise = 1,
       .fall = 2,
       .jitter_percent = 10,
+      .threshold = 50,
+      .combine = BC_COMBINE_ALL,
       .on_exit = BC_ON_EXIT_KEEP,
   };
 }
 
 void bc_options_release(struct bc_options *options) {
   free(options->environment);
+  free(options->parameters);
+  free(options->checks);
   options->environment = NULL;
   options->environment_len = 0;
+  options->parameters = NULL;
+  options->checks = NULL;
+  options->check_count = 0;
+}
+
+static bool options_text_equal(const char *a, const char *b) {
+  return bc_str_equal(bc_str_of(a), bc_str_of(b));
+}
+
+static bool options_checks_equal(const struct bc_options *a, const struct bc_options *b) {
+  bool is_equal = a->check_count == b->check_count;
+  for (unsigned i = 0; is_equal && i < a->check_count; i++) {
+    is_equal = strcmp(a->checks[i], b->checks[i]) == 0;
+  }
+  return is_equal;
+}
+
+bool bc_options_equal(const struct bc_options *a, const struct bc_options *b) {
+  return a->interval_ms == b->interval_ms && a->fast_interval_ms == b->fast_interval_ms &&
+         a->timeout_ms == b->timeout_ms && a->has_timeout == b->has_timeout && a->rise == b->rise &&
+         a->fall == b->fall && a->jitter_percent == b->jitter_percent && a->unchecked_is_fail == b->unchecked_is_fail &&
+         a->on_exit == b->on_exit && a->check_is_none == b->check_is_none && a->address == b->address &&
+         a->threshold == b->threshold && a->combine == b->combine && a->at_least == b->at_least && a->use == b->use &&
+         options_text_equal(a->parameters, b->parameters) && options_checks_equal(a, b) &&
+         bc_str_equal((struct bc_str){a->environment, a->environment_len},
+                      (struct bc_str){b->environment, b->environment_len});
+}
+
+unsigned bc_options_count_checks(const struct bc_options *options, bool has_script) {
+  bool has_own = !options->check_is_none && (has_script || options->use != NULL);
+  return options->check_count + (has_own ? 1 : 0);
 }
 
 /* ---- members ---- */
@@ -318,8 +353,10 @@ static enum bc_err options_parse_members(json_t *root, struct bc_options *out, s
   return BC_ERR_OK;
 }
 
-enum bc_err bc_options_parse(struct bc_str text, struct bc_options *out, struct bc_fault *fault) {
+enum bc_err bc_options_parse(struct bc_str text, enum bc_options_of of, struct bc_options *out,
+                             struct bc_fault *fault) {
   struct bc_options made = bc_options_default();
+  (void)of;
   text = bc_str_trim(text);
   if (text.len > BC_LIMIT_OPTIONS_BYTES) {
     bc_fault_set(fault, 0, "expected at most %d bytes, found %zu", BC_LIMIT_OPTIONS_BYTES, text.len);

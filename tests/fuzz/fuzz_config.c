@@ -115,7 +115,7 @@ static uint64_t mix(uint64_t sum, const void *bytes, size_t len) {
 static uint64_t print_version(const struct bc_config_route *view) {
   uint64_t sum = mix(1, &view->has_version, 1);
   sum = mix(sum, &view->is_subscribed, 1);
-  sum = mix(sum, &view->script_hash, sizeof view->script_hash);
+  sum = mix(sum, &view->script.hash, sizeof view->script.hash);
   if (view->route != NULL) {
     struct bc_buf text;
     bc_buf_init(&text, 65536);
@@ -169,10 +169,10 @@ static void require_consistent(const struct bc_config *config) {
     require((view.route != NULL) == view.has_version && (view.options != NULL) == view.has_version);
     require(!view.has_version || view.has_config);
     require(!view.is_settled || view.has_version);
-    require((view.script != NULL) == (view.script_hash != 0));
-    require(view.script == NULL || view.has_version);
+    require((view.script.text != NULL) == (view.script.hash != 0));
+    require(view.script.text == NULL || view.has_version);
     require(!view.lost_identity || view.fault != NULL);
-    require(!view.has_lost_check || (view.fault != NULL && view.script == NULL));
+    require(!view.has_lost_check || (view.fault != NULL && view.script.text == NULL));
     require(view.fault == NULL || bc_str_is_printable(bc_str_of(view.fault)));
   }
   require(counts.routes == counted.routes && counts.subscribed == counted.subscribed);

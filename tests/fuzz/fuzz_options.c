@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct bc_str text = {.at = (const char *)data, .len = size};
   struct bc_options options;
   struct bc_fault fault = {0};
-  if (bc_options_parse(text, &options, &fault) != BC_ERR_OK) {
+  if (bc_options_parse(text, BC_OPTIONS_OF_ROUTE, &options, &fault) != BC_ERR_OK) {
     require(fault.text[0] != '\0' && bc_str_is_printable(bc_str_of(fault.text)));
     return 0;
   }

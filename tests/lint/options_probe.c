@@ -11,7 +11,7 @@ int main(void) {
     struct bc_str text = {.at = line, .len = strcspn(line, "\n")};
     struct bc_options options;
     struct bc_fault fault;
-    if (bc_options_parse(text, &options, &fault) == BC_ERR_OK) {
+    if (bc_options_parse(text, BC_OPTIONS_OF_ROUTE, &options, &fault) == BC_ERR_OK) {
       bc_options_release(&options);
       puts("ok");
     } else {

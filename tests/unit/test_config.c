@@ -16,8 +16,8 @@ static void a_good_route_has_a_version_and_no_fault(void **state) {
   assert_false(route.is_subscribed);
   assert_non_null(route.route);
   assert_int_equal(route.options->interval_ms, 1000);
-  assert_null(route.script);
-  assert_int_equal(route.script_hash, 0);
+  assert_null(route.script.text);
+  assert_int_equal(route.script.hash, 0);
   assert_null(route.fault);
   assert_string_equal(version("web"), GOOD);
 }
@@ -380,8 +380,8 @@ static void what_is_saved_gives_the_running_versions_again(void **state) {
   struct bc_config_route route;
   assert_true(bc_config_find(again, "a", &route));
   assert_true(bc_route_equal(route.route, view("a").route));
-  assert_int_equal(route.script_hash, view("a").script_hash);
-  assert_string_equal(route.script, "#!/bin/sh\ntrue\n");
+  assert_int_equal(route.script.hash, view("a").script.hash);
+  assert_string_equal(route.script.text, "#!/bin/sh\ntrue\n");
   assert_int_equal(route.options->rise, 7);
   assert_true(route.is_subscribed);
   assert_true(route.is_settled);
@@ -389,7 +389,7 @@ static void what_is_saved_gives_the_running_versions_again(void **state) {
   assert_true(bc_config_find(again, "b", &route));
   assert_true(bc_route_equal(route.route, view("b").route));
   assert_true(bc_config_find(again, "lost", &route));
-  assert_non_null(route.script);
+  assert_non_null(route.script.text);
   assert_false(bc_config_find(again, "new", &route));
   assert_false(bc_config_find(again, "faulty", &route));
   assert_int_equal(bc_config_admin_state(again), BC_ADMIN_DRAIN);

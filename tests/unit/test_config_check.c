@@ -10,9 +10,9 @@ static void a_script_is_kept_byte_for_byte(void **state) {
   put("routes/web/config", GOOD);
   put("routes/web/healthcheck", "\n #!/bin/sh\r\ntrue \n\n");
   struct bc_config_route route = view("web");
-  assert_int_equal(route.script_len, 20);
-  assert_memory_equal(route.script, "\n #!/bin/sh\r\ntrue \n\n", 20);
-  assert_int_not_equal(route.script_hash, 0);
+  assert_int_equal(route.script.len, 20);
+  assert_memory_equal(route.script.text, "\n #!/bin/sh\r\ntrue \n\n", 20);
+  assert_int_not_equal(route.script.hash, 0);
 }
 
 static void equal_scripts_are_one_and_have_one_hash(void **state) {
@@ -21,10 +21,10 @@ static void equal_scripts_are_one_and_have_one_hash(void **state) {
   put("routes/b/config", "route 192.0.3.0/24 next-hop self");
   put("routes/a/healthcheck", "true");
   put("routes/b/healthcheck", "true");
-  assert_ptr_equal(view("a").script, view("b").script);
+  assert_ptr_equal(view("a").script.text, view("b").script.text);
   assert_int_equal(bc_config_counts(helper->config).scripts, 1);
   put("routes/b/healthcheck", "true\n");
-  assert_int_not_equal(view("a").script_hash, view("b").script_hash);
+  assert_int_not_equal(view("a").script.hash, view("b").script.hash);
   assert_int_equal(bc_config_counts(helper->config).scripts, 2);
   put("routes/a/healthcheck", "true\n");
   assert_int_equal(bc_config_counts(helper->config).scripts, 1);
@@ -50,7 +50,7 @@ static void scripts_that_cannot_run_are_refused(void **state) {
     (void)snprintf(fault, sizeof fault, "routes/web/healthcheck: %s", cases[i].fault);
     put("routes/web/healthcheck", cases[i].script);
     expect_fault("web", fault);
-    assert_string_equal(view("web").script, "true");
+    assert_string_equal(view("web").script.text, "true");
   }
   bc_config_put(helper->config, bc_str_of("routes/web/healthcheck"), (struct bc_str){"tr\0ue", 5}, helper->now);
   expect_fault("web", "routes/web/healthcheck: byte 3 is NUL");
@@ -73,7 +73,7 @@ static void other_interpreters_are_taken(void **state) {
   for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
     put("routes/web/healthcheck", scripts[i]);
     expect_no_fault("web");
-    assert_string_equal(view("web").script, scripts[i]);
+    assert_string_equal(view("web").script.text, scripts[i]);
   }
 }
 
@@ -109,7 +109,7 @@ static void a_new_route_with_a_faulty_check_is_not_taken_as_healthy(void **state
   assert_true(view("web").has_version);
   put("routes/web/healthcheck", "#!luajit");
   assert_true(view("web").has_version);
-  assert_string_equal(view("web").script, "true");
+  assert_string_equal(view("web").script.text, "true");
 }
 
 static void a_faulty_check_must_also_wait_after_the_config_came_back(void **state) {
@@ -144,7 +144,7 @@ static void a_removed_check_is_lost_until_something_is_said(void **state) {
   (void)changes();
   delete_key("routes/web/healthcheck");
   assert_true(view("web").has_lost_check);
-  assert_null(view("web").script);
+  assert_null(view("web").script.text);
   assert_true(view("web").has_version);
   expect_fault("web", "routes/web/healthcheck: was removed");
   assert_string_equal(changes(), "+web ");
@@ -152,7 +152,7 @@ static void a_removed_check_is_lost_until_something_is_said(void **state) {
   assert_true(view("web").has_lost_check);
   put("routes/web/healthcheck", "true");
   assert_false(view("web").has_lost_check);
-  assert_string_equal(view("web").script, "true");
+  assert_string_equal(view("web").script.text, "true");
   expect_no_fault("web");
   delete_key("routes/web/healthcheck");
   put("routes/web/options", "{\"check\": \"none\"}");
@@ -168,10 +168,10 @@ static void check_none_wins_over_a_script_and_gives_it_back(void **state) {
   put_route("web", GOOD);
   put("routes/web/healthcheck", "true");
   put("routes/web/options", "{\"check\": \"none\"}");
-  assert_null(view("web").script);
-  assert_int_equal(view("web").script_hash, 0);
+  assert_null(view("web").script.text);
+  assert_int_equal(view("web").script.hash, 0);
   delete_key("routes/web/options");
-  assert_string_equal(view("web").script, "true");
+  assert_string_equal(view("web").script.text, "true");
   put("routes/web/options", "{\"check\": \"none\"}");
   delete_key("routes/web/healthcheck");
   assert_false(view("web").has_lost_check);

@@ -19,7 +19,7 @@ static void a_new_route_whose_check_cannot_be_read_is_not_taken_as_healthy(void 
   put("routes/web/healthcheck", "true");
   wait_ms(1000);
   assert_true(view("web").is_settled);
-  assert_string_equal(view("web").script, "true");
+  assert_string_equal(view("web").script.text, "true");
   expect_no_fault("web");
 }
 
@@ -65,7 +65,7 @@ static void what_is_in_force_stays_so(void **state) {
   put_unreadable("routes/web/healthcheck", "permission denied");
   put_unreadable("routes/web/options", "permission denied");
   assert_string_equal(version("web"), GOOD);
-  assert_string_equal(view("web").script, "true");
+  assert_string_equal(view("web").script.text, "true");
   assert_int_equal(view("web").options->rise, 3);
   assert_true(view("web").is_settled);
   assert_true(view("web").has_config);
@@ -98,7 +98,7 @@ static void a_list_does_not_delete_what_it_could_not_read(void **state) {
   assert_int_equal(bc_config_route_keys(helper->config), keys);
   assert_string_equal(version("web"), GOOD);
   assert_true(view("web").is_subscribed);
-  assert_string_equal(view("web").script, "true");
+  assert_string_equal(view("web").script.text, "true");
   assert_int_equal(bc_config_admin_state(helper->config), BC_ADMIN_DOWN);
   assert_string_equal(node_fault(0), "node/ME/adminState: permission denied (/srv/y)");
   assert_string_equal(node_fault(1), "node/ME/subscribedRoutes: permission denied (/srv/x)");

@@ -13,7 +13,7 @@
 static struct bc_options parse_good(const char *text) {
   struct bc_options options;
   struct bc_fault fault = {0};
-  if (bc_options_parse(bc_str_of(text), &options, &fault) != BC_ERR_OK) {
+  if (bc_options_parse(bc_str_of(text), BC_OPTIONS_OF_ROUTE, &options, &fault) != BC_ERR_OK) {
     fail_msg("%s: %s", text, fault.text);
   }
   return options;
@@ -22,7 +22,7 @@ static struct bc_options parse_good(const char *text) {
 static void refused(const char *text, const char *reason) {
   struct bc_options options;
   struct bc_fault fault = {0};
-  if (bc_options_parse(bc_str_of(text), &options, &fault) == BC_ERR_OK) {
+  if (bc_options_parse(bc_str_of(text), BC_OPTIONS_OF_ROUTE, &options, &fault) == BC_ERR_OK) {
     fail_msg("%s was accepted", text);
   }
   if (strstr(fault.text, reason) == NULL) {
@@ -190,8 +190,9 @@ static void a_refused_document_leaves_nothing_behind(void **state) {
   (void)state;
   struct bc_options options = {.rise = 77};
   struct bc_fault fault;
-  assert_int_equal(bc_options_parse(bc_str_of("{\"env\": {\"A\": \"1\"}, \"rise\": 0}"), &options, &fault),
-                   BC_ERR_RANGE);
+  assert_int_equal(
+      bc_options_parse(bc_str_of("{\"env\": {\"A\": \"1\"}, \"rise\": 0}"), BC_OPTIONS_OF_ROUTE, &options, &fault),
+      BC_ERR_RANGE);
   assert_int_equal(options.rise, 77);
   assert_null(options.environment);
 }
@@ -245,7 +246,7 @@ static void durations_have_one_grammar(void **state) {
     struct bc_options options = {.timeout_ms = 0};
     struct bc_fault fault;
     (void)snprintf(text, sizeof text, "{\"timeout\": \"%s\"}", cases[i].text);
-    enum bc_err err = bc_options_parse(bc_str_of(text), &options, &fault);
+    enum bc_err err = bc_options_parse(bc_str_of(text), BC_OPTIONS_OF_ROUTE, &options, &fault);
     if (err != cases[i].err || (err == BC_ERR_OK && options.timeout_ms != cases[i].ms)) {
       fail_msg("%s: %s, %u", cases[i].text, bc_err_name(err), options.timeout_ms);
     }
