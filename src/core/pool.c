@@ -82,6 +82,9 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_CHECK_REMOVE:
   case BC_MSG_STOP:
   case BC_MSG_LUA_SET:
+  case BC_MSG_LUA_MODULE:
+  case BC_MSG_LUA_MODULE_REMOVE:
+  case BC_MSG_LUA_DATA:
     break;
   }
 }

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 /* Sent in HELLO; core refuses a worker of another version (an upgrade replaced the binary). */
-enum { BC_MSG_VERSION = 2 };
+enum { BC_MSG_VERSION = 3 };
 
 enum bc_msg_direction { BC_MSG_TO_CORE, BC_MSG_TO_WORKER };
 

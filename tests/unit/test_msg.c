@@ -57,7 +57,9 @@ static const struct bc_msg samples[] = {
                  .timeout_ms = 2000,
                  .first_delay_ms = 1,
                  .jitter_percent = 10,
-                 .threshold = 50}},
+                 .threshold = 50,
+                 .state = {.at = "{\"n\":1}", .len = 7},
+                 .modules = {.at = "web=1\0", .len = 6}}},
     {.type = BC_MSG_LUA_RESULT,
      .lua_result = {.id = 7,
                     .generation = 9,
@@ -67,8 +69,15 @@ static const struct bc_msg samples[] = {
                     .late_us = 3,
                     .reason = {.at = "web:1: no", .len = 9},
                     .data = {.at = "{}", .len = 2},
-                    .output = {.at = "info: x\n", .len = 8}}},
+                    .output = {.at = "info: x\n", .len = 8},
+                    .state = {.at = "{\"n\":2}", .len = 7},
+                    .metrics = {.at = "[]", .len = 2},
+                    .score = 5001}},
     {.type = BC_MSG_LUA_RESULTS, .lua_results = {.results = {.at = "\0\0\0\0", .len = 4}}},
+    {.type = BC_MSG_LUA_MODULE,
+     .lua_module = {.number = 1, .name = {.at = "web", .len = 3}, .text = {.at = "return {}", .len = 9}}},
+    {.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = 1}},
+    {.type = BC_MSG_LUA_DATA, .lua_data = {.name = {.at = "sites", .len = 5}, .json = {.at = "[1]", .len = 3}}},
 };
 
 static void there_is_a_sample_of_every_message(void **state) {
@@ -136,7 +145,7 @@ static void numbers_are_big_endian_and_texts_behind_their_length(void **state) {
   bc_buf_clear(&bytes);
   assert_int_equal(bc_msg_encode(&samples[0], &bytes), BC_ERR_OK);
   assert_int_equal(bytes.len, 12);
-  assert_memory_equal(bytes.data, "\0\0\0\2\0\0\0\4none", 12);
+  assert_memory_equal(bytes.data, "\0\0\0\3\0\0\0\4none", 12);
   bc_buf_free(&bytes);
 }
 
