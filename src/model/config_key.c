@@ -1,30 +1,12 @@
 #include "model/config_private.h"
-
-#include <string.h>
+#include "model/name.h"
 
 BC_ENUM_TEXT_FUNCTION(bc_config_key_text, enum bc_config_key, BC_CONFIG_KEY_LIST, "unknown")
-
-static bool key_is_name_byte(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-bool bc_config_name_is_valid(struct bc_str name, bool globs) {
-  if (name.len == 0 || name.len > BC_LIMIT_NAME_BYTES || memchr("._-", name.at[0], 3) != NULL) {
-    return false;
-  }
-  for (size_t i = 0; i < name.len; i++) {
-    bool is_glob = globs && (name.at[i] == '*' || name.at[i] == '?');
-    if (!is_glob && !key_is_name_byte(name.at[i])) {
-      return false;
-    }
-  }
-  return true;
-}
 
 static struct bc_config_key_parts key_parse_route(struct bc_str rest) {
   struct bc_config_key_parts parts = {.kind = BC_CONFIG_BAD_NAME};
   struct bc_str key;
-  if (!bc_str_next_field(&rest, '/', &parts.name) || !bc_config_name_is_valid(parts.name, false)) {
+  if (!bc_str_next_field(&rest, '/', &parts.name) || !bc_name_is_valid(parts.name, false)) {
     return parts;
   }
   parts.kind = BC_CONFIG_BAD_KEY;

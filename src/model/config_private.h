@@ -204,8 +204,6 @@ struct bc_config {
 /* ---- config_key.c ---- */
 struct bc_config_key_parts bc_config_key_parse(const struct bc_config *config, struct bc_str key);
 const char *bc_config_key_text(enum bc_config_key value);
-/* [A-Za-z0-9][A-Za-z0-9._-]{0,127}; with `globs` also '*' and '?', anywhere. */
-bool bc_config_name_is_valid(struct bc_str name, bool globs);
 
 /* ---- config_fault.c ---- */
 /* "routes/NAME/KEY: [column N: ]text" becomes the fault of that key; marks the route changed when it

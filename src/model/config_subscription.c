@@ -1,6 +1,7 @@
 #include "model/config_private.h"
 
 #include "base/mem.h"
+#include "model/name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,7 +92,7 @@ static void subscription_add_name(struct subscription_reader *reader, struct bc_
 }
 
 static void subscription_add_word(struct subscription_reader *reader, struct bc_str word) {
-  if (!bc_config_name_is_valid(word, true)) {
+  if (!bc_name_is_valid(word, true)) {
     if (reader->bad_words++ == 0) {
       for (size_t i = 0; i < word.len && i < SUBSCRIPTION_WORD_SHOWN; i++) {
         reader->bad_word[i] = word.at[i] > ' ' && word.at[i] <= '~' ? word.at[i] : '?';

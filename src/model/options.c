@@ -1,16 +1,14 @@
-#include "model/options.h"
+#include "model/options_private.h"
 
 #include "base/duration.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
-#include <jansson.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTIONS_ENV_MAX = 32, OPTIONS_ENV_NAME_BYTES = 128, OPTIONS_WORD_MAX = 64 };
+enum { OPTIONS_ENV_MAX = 32, OPTIONS_ENV_NAME_BYTES = 128 };
 
 struct bc_options bc_options_default(void) {
   return (struct bc_options){
@@ -69,6 +67,7 @@ unsigned bc_options_count_checks(const struct bc_options *options, bool has_scri
 
 struct option_rule {
   const char *name;
+  enum bc_options_of of; /* BC_OPTIONS_OF_ROUTE: it says nothing of a check alone */
   enum bc_err (*parse)(const struct option_rule *rule, const json_t *value, struct bc_options *out,
                        struct bc_fault *fault);
   size_t offset;      /* of the unsigned member that it fills */
@@ -78,11 +77,7 @@ struct option_rule {
 
 static enum bc_err option_refuse(const struct option_rule *rule, const json_t *value, enum bc_err err,
                                  const char *expected, struct bc_fault *fault) {
-  char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
-  bool is_long = found != NULL && strlen(found) > OPTIONS_WORD_MAX;
-  bc_fault_set(fault, 0, "%s: expected %s, found %.*s%s", rule->name, expected, OPTIONS_WORD_MAX,
-               found == NULL ? "something else" : found, is_long ? " ..." : "");
-  free(found);
+  bc_option_refuse(rule->name, value, expected, fault);
   return err;
 }
 
@@ -167,10 +162,20 @@ static enum bc_err option_parse_on_exit(const struct option_rule *rule, const js
 
 static enum bc_err option_parse_check(const struct option_rule *rule, const json_t *value, struct bc_options *out,
                                       struct bc_fault *fault) {
-  unsigned chosen = 0;
-  enum bc_err err = option_choose(rule, value, &chosen, fault);
-  out->check_is_none = err == BC_ERR_OK;
-  return err;
+  (void)rule;
+  return bc_option_parse_check(value, out, fault);
+}
+
+static enum bc_err option_parse_checks(const struct option_rule *rule, const json_t *value, struct bc_options *out,
+                                       struct bc_fault *fault) {
+  (void)rule;
+  return bc_option_parse_checks(value, out, fault);
+}
+
+static enum bc_err option_parse_combine(const struct option_rule *rule, const json_t *value, struct bc_options *out,
+                                        struct bc_fault *fault) {
+  (void)rule;
+  return bc_option_parse_combine(value, out, fault);
 }
 
 static enum bc_err option_parse_address(const struct option_rule *rule, const json_t *value, struct bc_options *out,
@@ -304,25 +309,31 @@ static enum bc_err option_parse_env(const struct option_rule *rule, const json_t
 #define OPTION_AT(member) offsetof(struct bc_options, member)
 #define OPTION_DURATION(least) "a number of seconds or a text with a unit (\"500ms\"), at least " least
 
+#define OPTION_ROUTE BC_OPTIONS_OF_ROUTE
+#define OPTION_CHECK BC_OPTIONS_OF_CHECK
+
 static const struct option_rule option_rules[] = {
-    {"interval", option_parse_duration, OPTION_AT(interval_ms), 50, 86400000, OPTION_DURATION("50ms") ", at most 24h"},
-    {"fast_interval", option_parse_duration, OPTION_AT(fast_interval_ms), 50, 86400000,
+    {"interval", OPTION_CHECK, option_parse_duration, OPTION_AT(interval_ms), 50, 86400000,
      OPTION_DURATION("50ms") ", at most 24h"},
-    {"timeout", option_parse_duration, OPTION_AT(timeout_ms), 50, 3600000, OPTION_DURATION("50ms") ", at most 1h"},
-    {"rise", option_parse_count, OPTION_AT(rise), 1, 100, "a whole number from 1 to 100"},
-    {"fall", option_parse_count, OPTION_AT(fall), 1, 100, "a whole number from 1 to 100"},
-    {"jitter", option_parse_count, OPTION_AT(jitter_percent), 0, 100, "a whole number of percent from 0 to 100"},
-    {"on_unchecked", option_parse_on_unchecked, 0, 0, 0, "hold|fail"},
-    {"on_exit", option_parse_on_exit, 0, 0, 0, "keep|withdraw"},
-    {"check", option_parse_check, 0, 0, 0, "none"},
-    {"address", option_parse_address, 0, 0, 0, "ignore|require|manage"},
-    {"env", option_parse_env, 0, 0, 0, "an object of texts"},
-    {"threshold", option_parse_fixed, 0, 0, 0, "50"},
-    {"checks", option_parse_fixed, 0, 0, 0, "[]"},
-    {"combine", option_parse_fixed, 0, 0, 0, "\"all\""},
-    {"down", option_parse_fixed, 0, 0, 0, "\"withdraw\""},
-    {"on_store_loss", option_parse_fixed, 0, 0, 0, "\"keep\""},
-    {"min_announcing", option_parse_fixed, 0, 0, 0, "null"},
+    {"fast_interval", OPTION_CHECK, option_parse_duration, OPTION_AT(fast_interval_ms), 50, 86400000,
+     OPTION_DURATION("50ms") ", at most 24h"},
+    {"timeout", OPTION_CHECK, option_parse_duration, OPTION_AT(timeout_ms), 50, 3600000,
+     OPTION_DURATION("50ms") ", at most 1h"},
+    {"rise", OPTION_CHECK, option_parse_count, OPTION_AT(rise), 1, 100, "a whole number from 1 to 100"},
+    {"fall", OPTION_CHECK, option_parse_count, OPTION_AT(fall), 1, 100, "a whole number from 1 to 100"},
+    {"jitter", OPTION_CHECK, option_parse_count, OPTION_AT(jitter_percent), 0, 100,
+     "a whole number of percent from 0 to 100"},
+    {"threshold", OPTION_CHECK, option_parse_count, OPTION_AT(threshold), 0, 100, "a whole number from 0 to 100"},
+    {"on_unchecked", OPTION_CHECK, option_parse_on_unchecked, 0, 0, 0, "hold|fail"},
+    {"check", OPTION_CHECK, option_parse_check, 0, 0, 0, NULL},
+    {"env", OPTION_CHECK, option_parse_env, 0, 0, 0, "an object of texts"},
+    {"checks", OPTION_ROUTE, option_parse_checks, 0, 0, 0, NULL},
+    {"combine", OPTION_ROUTE, option_parse_combine, 0, 0, 0, NULL},
+    {"on_exit", OPTION_ROUTE, option_parse_on_exit, 0, 0, 0, "keep|withdraw"},
+    {"address", OPTION_ROUTE, option_parse_address, 0, 0, 0, "ignore|require|manage"},
+    {"down", OPTION_ROUTE, option_parse_fixed, 0, 0, 0, "\"withdraw\""},
+    {"on_store_loss", OPTION_ROUTE, option_parse_fixed, 0, 0, 0, "\"keep\""},
+    {"min_announcing", OPTION_ROUTE, option_parse_fixed, 0, 0, 0, "null"},
 };
 
 static const struct option_rule *option_rule_find(const char *name) {
@@ -334,12 +345,32 @@ static const struct option_rule *option_rule_find(const char *name) {
   return NULL;
 }
 
-static enum bc_err options_parse_members(json_t *root, struct bc_options *out, struct bc_fault *fault) {
+/* What no member alone can tell. */
+static enum bc_err options_judge(const struct bc_options *options, enum bc_options_of of, struct bc_fault *fault) {
+  if (of == BC_OPTIONS_OF_CHECK && options->check_is_none) {
+    bc_fault_set(fault, 0, "check: \"none\" is an option of a route, not of a check");
+    return BC_ERR_REFUSED;
+  }
+  unsigned most = bc_options_count_checks(options, true);
+  if (options->combine == BC_COMBINE_AT_LEAST && options->at_least > most) {
+    bc_fault_set(fault, 0, "combine: at_least: expected at most %u, the number of checks, found %u", most,
+                 options->at_least);
+    return BC_ERR_RANGE;
+  }
+  return BC_ERR_OK;
+}
+
+static enum bc_err options_parse_members(json_t *root, enum bc_options_of of, struct bc_options *out,
+                                         struct bc_fault *fault) {
   for (void *at = json_object_iter(root); at != NULL; at = json_object_iter_next(root, at)) {
     const struct option_rule *rule = option_rule_find(json_object_iter_key(at));
     if (rule == NULL) {
       bc_fault_set(fault, 0, "%.64s: there is no option of this name", json_object_iter_key(at));
       return BC_ERR_SYNTAX;
+    }
+    if (of == BC_OPTIONS_OF_CHECK && rule->of != of) {
+      bc_fault_set(fault, 0, "%s: is an option of a route, not of a check", rule->name);
+      return BC_ERR_REFUSED;
     }
     enum bc_err err = rule->parse(rule, json_object_iter_value(at), out, fault);
     if (err != BC_ERR_OK) {
@@ -350,13 +381,12 @@ static enum bc_err options_parse_members(json_t *root, struct bc_options *out, s
     out->fast_interval_ms = out->interval_ms;
   }
   out->has_timeout = json_object_get(root, "timeout") != NULL;
-  return BC_ERR_OK;
+  return options_judge(out, of, fault);
 }
 
 enum bc_err bc_options_parse(struct bc_str text, enum bc_options_of of, struct bc_options *out,
                              struct bc_fault *fault) {
   struct bc_options made = bc_options_default();
-  (void)of;
   text = bc_str_trim(text);
   if (text.len > BC_LIMIT_OPTIONS_BYTES) {
     bc_fault_set(fault, 0, "expected at most %d bytes, found %zu", BC_LIMIT_OPTIONS_BYTES, text.len);
@@ -374,7 +404,7 @@ enum bc_err bc_options_parse(struct bc_str text, enum bc_options_of of, struct b
   }
   enum bc_err err = BC_ERR_SYNTAX;
   if (json_is_object(root)) {
-    err = options_parse_members(root, &made, fault);
+    err = options_parse_members(root, of, &made, fault);
   } else {
     bc_fault_set(fault, 0, "expected a JSON object like {\"interval\": 2}, found an array");
   }

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "model/combine.h"
 
 #include <stdbool.h>
 
@@ -14,9 +15,6 @@ enum bc_address_mode { BC_ADDRESS_IGNORE, BC_ADDRESS_REQUIRE, BC_ADDRESS_MANAGE 
 
 /* Whose they are. Those of a check have no members that speak of a route. */
 enum bc_options_of { BC_OPTIONS_OF_ROUTE, BC_OPTIONS_OF_CHECK };
-
-/* How a route's checks, its own and those that `checks` names, make one result. */
-enum bc_combine { BC_COMBINE_ALL, BC_COMBINE_ANY, BC_COMBINE_AT_LEAST };
 
 enum { BC_OPTIONS_SHELL_INTERVAL_MS = 200, BC_OPTIONS_LUA_TIMEOUT_MS = 2000 };
 
@@ -42,7 +40,7 @@ struct bc_options {
   /* checks: names of named checks in the order given, each once; NULL = none. One block of memory. */
   char **checks;
   unsigned check_count;
-  enum bc_combine combine;      /* "all" */
+  enum bc_combine combine;      /* "all": how its own check and those that `checks` names make one result */
   unsigned at_least;            /* with BC_COMBINE_AT_LEAST: so many of them; at least 1 */
   enum bc_address_mode address; /* address: "ignore" (default) | "require" | "manage" */
   /* env: NAME=value, each ended by a NUL, in the order of the names; NULL = none. Never LD_*, ENV,

@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 
+import gen_options_schema
 import jsonschema
 import pytest
 
@@ -21,7 +22,14 @@ GOOD = [
     '{"check": "none"}', '{"env": {}}', '{"env": {"A": ""}}', '{"env": {"_a9": "x y"}}',
     '{"env": {"LD": "1"}}', '{"env": {"PATHS": "1", "NODES": "2"}}', '{"env": {"A": "caf\\u00e9 \\t"}}',
     '{"env": {"' + "A" * 128 + '": "x"}}', json.dumps({"env": {f"N{i}": "v" for i in range(32)}}),
-    '{"threshold": 50}', '{"threshold": 50.0}', '{"checks": []}', '{"combine": "all"}', '{"down": "withdraw"}',
+    '{"threshold": 50}', '{"threshold": 50.0}', '{"threshold": 0}', '{"threshold": 100}', '{"checks": []}',
+    '{"checks": ["dns"]}', '{"checks": ["a.b-c_d", "0"]}', '{"checks": ["' + "a" * 128 + '"]}',
+    json.dumps({"checks": [f"c{i}" for i in range(16)], "combine": {"at_least": 17}}), '{"combine": "all"}',
+    '{"combine": "any"}', '{"combine": {"at_least": 1}}', '{"combine": {"at_least": 1.0}}',
+    '{"checks": ["a"], "check": "none", "combine": {"at_least": 1}}', '{"down": "withdraw"}',
+    '{"check": {"use": "http", "url": "http://192.0.2.1/"}}',
+    '{"check": {"use": "http", "url": "x", "method": "HEAD", "status": [200, 204.0], "headers": {"A": "b"}, "verify": false}}',
+    '{"check": {"use": "tcp", "host": "::1", "port": 53}}',
     '{"on_store_loss": "keep"}', '{"min_announcing": null}', '{"address": "ignore"}',
     '{"address": "require"}', '{"address": "manage"}',
     '{"interval": 2, "timeout": "1.5s", "fall": 3, "env": {"SERVICE_PORT": "53"}}',
@@ -43,8 +51,19 @@ BAD = [
     '{"env": {"": "x"}}', '{"env": {"A\\n": "x"}}', '{"env": {"\\u00c4": "x"}}', '{"env": {"A": "x\\ny"}}',
     '{"env": {"A": "x\\r"}}', '{"env": {"A": "x\\n"}}', '{"env": {"A": "\\u0000"}}', '{"env": {"LD_PRELOAD": "x"}}',
     '{"env": {"LD_": "x"}}', '{"env": {"BGPCOMMANDER_X": "x"}}', '{"env": {"' + "A" * 129 + '": "x"}}',
-    json.dumps({"env": {f"N{i}": "v" for i in range(33)}}), '{"threshold": 51}', '{"threshold": "50"}',
-    '{"threshold": null}', '{"checks": ["dns"]}', '{"checks": {}}', '{"checks": null}', '{"combine": "any"}',
+    json.dumps({"env": {f"N{i}": "v" for i in range(33)}}), '{"threshold": 101}', '{"threshold": "50"}',
+    '{"threshold": null}', '{"threshold": -1}', '{"threshold": 0.5}', '{"checks": {}}', '{"checks": null}',
+    '{"checks": "dns"}', '{"checks": [1]}', '{"checks": [""]}', '{"checks": ["a", "a"]}', '{"checks": ["-a"]}',
+    '{"checks": ["a/b"]}', '{"checks": ["a\\n"]}', '{"checks": ["*"]}', '{"checks": ["' + "a" * 129 + '"]}',
+    json.dumps({"checks": [f"c{i}" for i in range(17)]}), '{"combine": "some"}', '{"combine": null}', '{"combine": {}}',
+    '{"combine": 1}', '{"combine": {"at_least": 0}}', '{"combine": {"at_least": 18}}', '{"combine": {"at_least": "2"}}',
+    '{"combine": {"at_least": 1.5}}', '{"combine": {"at_least": 1, "of": 2}}', '{"check": {}}', '{"check": []}',
+    '{"check": null}', '{"check": {"use": "no-such-check"}}', '{"check": {"use": 1}}', '{"check": {"url": "x"}}',
+    '{"check": {"use": "http"}}', '{"check": {"use": "http", "url": 1}}', '{"check": {"use": "http", "url": "x", "pth": "y"}}',
+    '{"check": {"use": "http", "url": "x", "method": "get"}}', '{"check": {"use": "http", "url": "x", "status": 200}}',
+    '{"check": {"use": "http", "url": "x", "status": ["200"]}}', '{"check": {"use": "http", "url": "x", "headers": {"A": 1}}}',
+    '{"check": {"use": "http", "url": "x", "headers": []}}', '{"check": {"use": "http", "url": "x", "verify": "yes"}}',
+    '{"check": {"use": "tcp", "host": "::1", "port": "53"}}', '{"check": {"use": "tcp", "host": "::1"}}',
     '{"down": {"med": 200}}', '{"down": "keep"}', '{"on_store_loss": "withdraw"}', '{"min_announcing": 0}',
     '{"min_announcing": 2}', '{"address": "required"}', '{"address": null}', '{"check": "none", "unknown": 1}',
 ] + ['{"env": {"%s": "x"}}' % name for name in
@@ -54,19 +73,32 @@ BAD = [
 STRICTER = [
     '{"interval": "49ms"}', '{"interval": "25h"}', '{"timeout": "49ms"}', '{"timeout": "61m"}',
     '{"fast_interval": "0.04s"}', '{"rise": 1, "rise": 1}', '{"env": {"A": "1", "A": "2"}}',
-    '{"env": {"A": "' + "x" * 16384 + '"}}',
+    '{"env": {"A": "' + "x" * 16384 + '"}}', '{"combine": {"at_least": 2}}',
+    '{"checks": ["a"], "check": "none", "combine": {"at_least": 2}}',
+    '{"checks": ["a"], "check": {"use": "tcp", "host": "x", "port": 1}, "combine": {"at_least": 3}}',
+    '{"check": {"use": "http", "url": "\\u0000"}}',
 ]
 
+# Of those that are good for a route, what a named check's options may not have.
+NOT_OF_A_CHECK = ["checks", "combine", "on_exit", "address", "down", "on_store_loss", "min_announcing"]
 
-def schema_accepts(text):
-    return jsonschema.Draft202012Validator(SCHEMA).is_valid(json.loads(text))
+
+def schema_accepts(text, of="route"):
+    document = json.loads(text)
+    accepts = jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
+    if of == "check":
+        # Its "$ref" is the whole document, which has just been asked.
+        rule = SCHEMA["$defs"]["named_check"]
+        assert rule["$ref"] == "#"
+        accepts = accepts and jsonschema.Draft202012Validator({"properties": rule["properties"]}).is_valid(document)
+    return accepts
 
 
-def daemon_accepts(texts):
+def daemon_accepts(texts, of="route"):
     probe = pathlib.Path(BUILD or "") / "tests/options_probe"
     if BUILD is None or not probe.exists():
         pytest.fail("BC_BUILD does not name a build directory with tests/options_probe in it")
-    answers = subprocess.run([probe], input="".join(text + "\n" for text in texts), text=True, check=True,
+    answers = subprocess.run([probe, of], input="".join(text + "\n" for text in texts), text=True, check=True,
                              capture_output=True, timeout=60).stdout.splitlines()
     assert len(answers) == len(texts)
     return dict(zip(texts, answers))
@@ -92,6 +124,21 @@ def test_the_daemon_is_stricter_only_where_the_docs_say_so():
     answers = daemon_accepts(STRICTER)
     assert [text for text in STRICTER if not answers[text].startswith("error: ")] == []
     assert [text for text in STRICTER if not schema_accepts(text)] == []
+
+
+def test_a_named_checks_options_are_those_that_speak_of_a_check():
+    answers = daemon_accepts(GOOD, "check")
+    for text in GOOD:
+        expected = not set(json.loads(text)) & set(NOT_OF_A_CHECK) and json.loads(text).get("check") != "none"
+        assert (answers[text] == "ok") == expected, (text, answers[text])
+        assert schema_accepts(text, "check") == expected, text
+    refused = {name: rule for name, rule in SCHEMA["$defs"]["named_check"]["properties"].items() if rule is False}
+    assert sorted(refused) == sorted(NOT_OF_A_CHECK)
+
+
+def test_the_ready_made_checks_are_as_their_scripts_say():
+    assert (SOURCE / "docs/options.schema.json").read_text() == gen_options_schema.text(), \
+        "run tests/lint/gen_options_schema.py"
 
 
 def test_documents_that_are_no_json_are_refused():

@@ -73,7 +73,8 @@ def test_options_of_the_page_are_good_ones():
     page = (ROOT / "docs/options.md").read_text()
     examples = re.findall(r"^\| `\w+` \|(?:[^|\n]*\|){3} `([^`\n]*)` \|$", page, re.M)
     assert len(examples) == len(re.findall(r"^\| `\w+` \|(?:[^|\n]*\|){4}$", page, re.M)) > 8
-    texts = [samples.block("options").strip(), *("{%s}" % example for example in examples)]
+    blocks = ["options", "options-ready-made", "options-checks"]
+    texts = [*(samples.block(name).strip() for name in blocks), *("{%s}" % example for example in examples)]
     schema = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/options.schema.json").read_text()))
     for text in texts:
         schema.validate(json.loads(text))
