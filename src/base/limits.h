@@ -44,6 +44,7 @@
   X(LUA_RANGE, 100000, "elements that one call of a table function goes through")                                      \
   X(LUA_CALLS, 64, "connections and waiting calls of one run of a Lua check")                                          \
   X(LUA_CALLS_ALL, 4096, "connections and waiting calls of all runs in a Lua worker")                                  \
+  X(LUA_TASKS, 64, "threads of one run of a Lua check: its own and those of parallel")                                 \
   X(LUA_PATTERN_STEPS, 40000000, "steps that a pattern could take on a text at worst")                                 \
   X(NEIGHBORS, 64, "BGP neighbors that are followed one by one")                                                       \
   X(HOST_ADDRESSES, 65536, "addresses of the host that are followed")                                                  \

@@ -104,7 +104,8 @@ void bc_lua_call_set_place(struct bc_lua_call *call, const char *format, ...) BC
 /* Waits, `timeout_ms` at most (BC_LUA_NO_TIMEOUT: until the run's own end), then pushes what `finish` gives, or nil,
  * text, code. The call is released then, or with the run. Also for a call that is done already. */
 int bc_lua_call_wait(lua_State *L, struct bc_lua_call *call, int64_t timeout_ms);
-/* Never from inside Lua, but before bc_lua_call_wait. Only the first of these counts. */
+/* From callbacks of the loop, before bc_lua_call_wait, or from another thread of the run. Only the first of these
+ * counts. */
 void bc_lua_call_done(struct bc_lua_call *call);
 void bc_lua_call_fail(struct bc_lua_call *call, enum bc_lua_code code, const char *format, ...) BC_PRINTF(3, 4);
 

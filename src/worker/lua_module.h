@@ -40,7 +40,8 @@ struct bc_lua_io *bc_sandbox_io_of(lua_State *L);
  * more; not after the continuation was entered. Raises inside a callback of string.gsub or table.sort, which cannot
  * wait; then `cancel` has been called. */
 int bc_sandbox_wait(lua_State *L, int64_t wait_ms, void (*cancel)(void *arg), void *arg, lua_KFunction continuation);
-/* What this task waits for is ready: its run goes on, soon. Not from inside Lua. */
+/* What this task waits for is ready: its run goes on, soon. From a callback of the loop, or from inside another thread
+ * of its run. */
 void bc_sandbox_wake(struct bc_sandbox_task *task);
 void bc_sandbox_note_io_failure(lua_State *L);
 /* One line into the run's log; cleaned and cut. */

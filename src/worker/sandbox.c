@@ -35,6 +35,8 @@ static void sandbox_open_modules(lua_State *L) {
     bc_lua_freeze(L);
     lua_setfield(L, -2, sandbox_modules[i].name);
   }
+  lua_pushcfunction(L, sandbox_parallel);
+  lua_setfield(L, -2, "parallel");
 }
 
 /* Methods of texts. Scripts cannot reach the metatable, nor the table behind it. */
@@ -161,7 +163,7 @@ struct bc_sandbox *bc_sandbox_new(const struct bc_sandbox_options *options, cons
     free(sandbox);
     return NULL;
   }
-  *(struct bc_sandbox_run **)lua_getextraspace(sandbox->L) = NULL;
+  *(struct bc_sandbox_task **)lua_getextraspace(sandbox->L) = NULL;
   sandbox->memory.is_hard = sandbox->options.is_gc_hard;
   struct sandbox_source source = {.script = sandbox_skip_first_line(script), .name = name};
   if (!sandbox_call(sandbox, sandbox_open, sandbox, fault) || !sandbox_call(sandbox, sandbox_compile, &source, fault)) {

@@ -3,7 +3,8 @@
  * A *sandbox* holds one script, compiled once, in a Lua state of its own: what trusts each other shares memory, nothing
  * else does. A *check* is one use of that script, by a route or by a name; a *run* is one execution of it, a coroutine.
  * A run gets an environment of its own: globals live as long as the run, no run sees those of another. Libraries are
- * read-only and shared.
+ * read-only and shared. `parallel` gives it more coroutines, its threads, that wait each by itself; the run waits for
+ * the soonest of them.
  *
  *   sandbox = bc_sandbox_new(…)          compiles
  *   check = bc_sandbox_check_new(…)
@@ -102,8 +103,8 @@ enum { BC_SANDBOX_WAIT_EVENT = -1 };
 struct bc_sandbox_outcome {
   enum bc_sandbox_end end;
 
-  /* YIELDED: resume after so many milliseconds; BC_SANDBOX_WAIT_EVENT: when the operation that it waits for is ready.
-   */
+  /* YIELDED: resume after so many milliseconds, or when it is ready before; BC_SANDBOX_WAIT_EVENT: only then
+   * (bc_sandbox_run_on_ready). */
   int64_t wait_ms;
 
   /* DONE. `reason`: "" = none. Texts are UTF-8 without control characters. */
@@ -128,10 +129,11 @@ struct bc_sandbox_outcome {
 
 /* Never fails: what goes wrong shows when it is resumed. Must be released with bc_sandbox_run_free. */
 struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check);
-/* Begins or goes on; to be called only before the first end that is not YIELDED. */
+/* Begins or goes on: with what is ready, or, when nothing is, with what was to wait for wait_ms; nothing happens when
+ * it waits for events alone. To be called only before the first end that is not YIELDED. */
 enum bc_sandbox_end bc_sandbox_run_resume(struct bc_sandbox_run *run);
-/* From then on fn(arg) is called when a run that waits for an event can go on: it is to be resumed soon, but not from
- * inside this call. */
+/* From then on fn(arg) is called when a run that waits can go on before its time: it is to be resumed soon, but not
+ * from inside this call. */
 void bc_sandbox_run_on_ready(struct bc_sandbox_run *run, void (*fn)(void *arg), void *arg);
 /* Of the last resume; valid until the next one. */
 const struct bc_sandbox_outcome *bc_sandbox_run_outcome(const struct bc_sandbox_run *run);

@@ -96,7 +96,7 @@ static void burst_set_timer(int64_t first_ms, int64_t again_ms) {
   }
 }
 
-void sandbox_burst_enter(lua_State *co, unsigned burst_ms) {
+void sandbox_burst_enter(unsigned burst_ms) {
   if (!burst_has_timer) {
     burst_start_timer();
   }
@@ -104,17 +104,34 @@ void sandbox_burst_enter(lua_State *co, unsigned burst_ms) {
   burst_line = 0;
   burst_entered_us = burst_cpu_now_us();
   burst_deadline_us = burst_entered_us + (int64_t)burst_ms * 1000;
-  burst_running = co;
   burst_set_timer(burst_ms, BURST_AGAIN_MS);
 }
 
-bool sandbox_burst_leave(uint64_t *cpu_us, size_t *line) {
-  lua_State *co = burst_running;
+void sandbox_burst_switch(lua_State *co) {
+  lua_State *before = burst_running;
   burst_running = NULL;
-  burst_set_timer(0, 0);
-  /* It may have been set just after the last instruction. */
-  lua_sethook(co, NULL, 0, 0);
-  *cpu_us += (uint64_t)(burst_cpu_now_us() - burst_entered_us);
-  *line = burst_line;
+  if (before != NULL) {
+    /* It may have been set just after the last instruction. */
+    lua_sethook(before, NULL, 0, 0);
+  }
+  if (co != NULL) {
+    /* A new thread has the hook of the one that made it. */
+    lua_sethook(co, NULL, 0, 0);
+    burst_running = co;
+  }
+}
+
+bool sandbox_burst_is_killed(void) {
   return burst_is_killed != 0;
+}
+
+uint64_t sandbox_burst_used_us(void) {
+  return (uint64_t)(burst_cpu_now_us() - burst_entered_us);
+}
+
+void sandbox_burst_leave(uint64_t *cpu_us, size_t *line) {
+  sandbox_burst_switch(NULL);
+  burst_set_timer(0, 0);
+  *cpu_us += sandbox_burst_used_us();
+  *line = burst_line;
 }

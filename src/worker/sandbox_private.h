@@ -1,8 +1,10 @@
 /* What the files of the sandbox share: states and checks (sandbox.c), memory (sandbox_memory.c), CPU time
- * (sandbox_burst.c), runs (sandbox_run.c), what runs return (sandbox_result.c). */
+ * (sandbox_burst.c), runs (sandbox_run.c), their threads (sandbox_task.c, sandbox_parallel.c), what runs return
+ * (sandbox_result.c). */
 #ifndef BC_WORKER_SANDBOX_PRIVATE_H
 #define BC_WORKER_SANDBOX_PRIVATE_H
 
+#include "base/mono.h"
 #include "worker/lua_call.h"
 #include "worker/sandbox.h"
 
@@ -34,17 +36,53 @@ struct bc_sandbox_check {
   bool has_globals; /* the registry holds a table of them under our address */
 };
 
-struct bc_sandbox_run {
-  struct bc_sandbox_check *check;
-  lua_State *co; /* NULL: not begun, or over */
-  struct bc_sandbox_outcome outcome;
-  struct bc_buf log;
-  size_t log_dropped;
+enum sandbox_task_state {
+  SANDBOX_TASK_READY,    /* its turn comes */
+  SANDBOX_TASK_RUNNING,  /* is inside Lua, or was killed there */
+  SANDBOX_TASK_WAITING,  /* for time, an event, or the threads that it has begun */
+  SANDBOX_TASK_RETURNED, /* its values are on its stack */
+  SANDBOX_TASK_FAILED    /* its error is on its stack */
+};
+
+/* What a call of `parallel` is at. */
+struct sandbox_parallel {
+  lua_Integer next; /* the function to begin next, from 1 */
+  lua_Integer count;
+  lua_Integer limit;
+  lua_Integer running;
+};
+
+struct bc_sandbox_task {
+  TAILQ_ENTRY(bc_sandbox_task) link;       /* of all of the run, in the order of their beginning */
+  TAILQ_ENTRY(bc_sandbox_task) ready_link; /* READY */
+  struct bc_sandbox_run *run;
+  struct bc_sandbox_task *parent; /* NULL: the thread of the script itself */
+  lua_State *co;
+  enum sandbox_task_state state;
+  int count; /* of values on its stack: arguments at its beginning, results at its end */
   /* While it waits: how to undo that. */
   void (*cancel)(void *arg);
   void *cancel_arg;
-  void (*ready)(void *arg); /* NULL: nobody wants to know */
-  void *ready_arg;
+  int64_t wait_ms;    /* WAITING, since this turn of the run … */
+  struct bc_mono due; /* … and since one before; not set: for an event */
+  bool is_new_wait;
+  lua_Integer index; /* of its function in the parent's call of `parallel` */
+  struct sandbox_parallel parallel;
+};
+TAILQ_HEAD(sandbox_tasks, bc_sandbox_task);
+
+struct bc_sandbox_run {
+  struct bc_sandbox_check *check;
+  struct bc_sandbox_task *script; /* the first thread; NULL: not begun, or over */
+  struct sandbox_tasks tasks;
+  struct sandbox_tasks ready; /* in the order of their turns */
+  unsigned task_count;
+  bool is_inside; /* a resume */
+  struct bc_sandbox_outcome outcome;
+  struct bc_buf log;
+  size_t log_dropped;
+  void (*on_ready)(void *arg); /* NULL: nobody wants to know */
+  void *on_ready_arg;
   LIST_HEAD(, bc_lua_held) held; /* released at its end */
   unsigned held_count;
 };
@@ -55,17 +93,41 @@ void *sandbox_memory_alloc(void *memory, void *old, size_t old_size, size_t size
 
 /* ---- sandbox_burst.c ---- */
 
-/* From here on, until sandbox_burst_leave, `co` has `burst_ms` of this thread's CPU time. One at a time. */
-void sandbox_burst_enter(lua_State *co, unsigned burst_ms);
-/* True: it was over its time, at `*line` (0 = not known), and must not be resumed. `cpu_us` is added to. */
-bool sandbox_burst_leave(uint64_t *cpu_us, size_t *line);
+/* From here on, until sandbox_burst_leave, `burst_ms` of this thread's CPU time may be used. One at a time. */
+void sandbox_burst_enter(unsigned burst_ms);
+/* It is `co` that runs now; NULL: none. */
+void sandbox_burst_switch(lua_State *co);
+/* The one that runs was over its time, and must not be resumed. */
+bool sandbox_burst_is_killed(void);
+uint64_t sandbox_burst_used_us(void);
+/* Adds to `cpu_us`; after a kill `*line` is where it was (0 = not known). */
+void sandbox_burst_leave(uint64_t *cpu_us, size_t *line);
+
+/* ---- sandbox_task.c ---- */
+
+/* A thread whose function and `count` arguments are to be pushed on `co`, then sandbox_task_ready. May raise on `L`
+ * for want of memory, with nothing done. */
+struct bc_sandbox_task *sandbox_task_new(lua_State *L, struct bc_sandbox_run *run, struct bc_sandbox_task *parent);
+/* Its turn comes: behind all others, or at once. */
+void sandbox_task_ready(struct bc_sandbox_task *task, bool is_first);
+/* Cancels what it waits for and gives it up, with all that it has begun. Never raises. */
+void sandbox_task_drop(struct bc_sandbox_task *task);
+/* Those whose time has come are ready; if none was ready before, the soonest is. */
+void sandbox_task_wake_due(struct bc_sandbox_run *run);
+/* The waits that began in this turn count from now on; what the run waits for. */
+int64_t sandbox_task_plan(struct bc_sandbox_run *run);
+
+/* ---- sandbox_parallel.c ---- */
+
+/* The function `parallel` of scripts. */
+int sandbox_parallel(lua_State *L);
 
 /* ---- sandbox_result.c ---- */
 
 /* Reads the `count` values on top of `co` into `outcome`: DONE, or ERROR with its text. Runs no code of the script,
  * never raises. */
 void sandbox_result_read(lua_State *co, int count, struct bc_sandbox_outcome *outcome);
-/* The error value on top of `co`, and the line. */
+/* The error value on top of `co`, and the line: ERROR, or MEMORY. */
 void sandbox_result_read_error(lua_State *co, struct bc_sandbox_outcome *outcome);
 
 /* The key of the compiled script in the registry. */

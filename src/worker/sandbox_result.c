@@ -217,9 +217,12 @@ static size_t result_find_line(lua_State *co, struct bc_str text) {
 
 void sandbox_result_read_error(lua_State *co, struct bc_sandbox_outcome *outcome) {
   struct bc_str text = {0};
+  outcome->end = BC_SANDBOX_ERROR;
   if (lua_type(co, -1) == LUA_TSTRING) {
     text = result_text(co, -1);
     bc_lua_value_clean(text, outcome->error, sizeof outcome->error);
+    /* Lua's own text. One that `parallel` has passed on comes as any error does. */
+    outcome->end = bc_str_is(text, "not enough memory") ? BC_SANDBOX_MEMORY : BC_SANDBOX_ERROR;
   } else if (lua_type(co, -1) == LUA_TNUMBER) {
     (void)snprintf(outcome->error, sizeof outcome->error, "%.14g", lua_tonumber(co, -1));
   } else {

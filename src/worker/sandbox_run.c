@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN_LOG_LINE_BYTES = 1024 };
+enum {
+  RUN_LOG_LINE_BYTES = 1024,
+  RUN_TURN_SHARE = 8 /* of the CPU time of a resume: then no other thread has its turn in it, as it might be killed */
+};
 
 struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check) {
   struct bc_sandbox_run *run = bc_mem_new(1, sizeof *run);
@@ -17,21 +20,13 @@ struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check) {
   run->outcome.end = BC_SANDBOX_YIELDED;
   bc_buf_init(&run->log, BC_LIMIT_LUA_LOG_BYTES);
   LIST_INIT(&run->held);
+  TAILQ_INIT(&run->tasks);
+  TAILQ_INIT(&run->ready);
   check->runs++;
   return run;
 }
 
 /* ---- beginning ---- */
-
-/* A coroutine that has served, or a new one. Either stands in the registry under its own address. */
-static lua_State *run_take_thread(lua_State *L, struct bc_sandbox *sandbox) {
-  if (sandbox->idle_count > 0) {
-    return sandbox->idle[--sandbox->idle_count];
-  }
-  lua_State *co = lua_newthread(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, co);
-  return co;
-}
 
 static void run_push_environment(lua_State *L, struct bc_sandbox_check *check) {
   lua_newtable(L);
@@ -51,18 +46,18 @@ static void run_push_environment(lua_State *L, struct bc_sandbox_check *check) {
 /* Leaves script and environment on the coroutine. May raise for want of memory. */
 static int run_begin(lua_State *L) {
   struct bc_sandbox_run *run = lua_touserdata(L, 1);
-  run->co = run_take_thread(L, run->check->sandbox);
-  *(struct bc_sandbox_run **)lua_getextraspace(run->co) = run;
-  luaL_checkstack(run->co, 4, NULL);
   (void)lua_rawgetp(L, LUA_REGISTRYINDEX, &sandbox_script_key);
   run_push_environment(L, run->check);
-  lua_xmove(L, run->co, 2);
+  run->script = sandbox_task_new(L, run, NULL);
+  lua_xmove(L, run->script->co, 2);
+  run->script->count = 1;
+  sandbox_task_ready(run->script, false);
   return 0;
 }
 
 static bool run_is_begun(struct bc_sandbox_run *run) {
   lua_State *L = run->check->sandbox->L;
-  if (run->co != NULL) {
+  if (run->script != NULL) {
     return true;
   }
   lua_settop(L, 0);
@@ -75,14 +70,6 @@ static bool run_is_begun(struct bc_sandbox_run *run) {
 
 /* ---- ending ---- */
 
-static void run_cancel(struct bc_sandbox_run *run) {
-  void (*cancel)(void *arg) = run->cancel;
-  run->cancel = NULL;
-  if (cancel != NULL) {
-    cancel(run->cancel_arg);
-  }
-}
-
 /* Also what a finalizer would be too late for: the collector may come to it any time later. */
 static void run_release_held(struct bc_sandbox_run *run) {
   struct bc_lua_held *held;
@@ -91,27 +78,11 @@ static void run_release_held(struct bc_sandbox_run *run) {
   }
 }
 
-/* `is_clean`: it returned, or waits for something that was cancelled, so another run may have the coroutine; any other
- * is left to the collector. */
-static void run_drop_thread(struct bc_sandbox_run *run, bool is_clean) {
-  struct bc_sandbox *sandbox = run->check->sandbox;
-  lua_State *co = run->co;
-  if (co == NULL) {
-    return;
+static void run_drop_tasks(struct bc_sandbox_run *run) {
+  if (run->script != NULL) {
+    sandbox_task_drop(run->script);
+    run->script = NULL;
   }
-  run->co = NULL;
-  *(struct bc_sandbox_run **)lua_getextraspace(co) = NULL;
-  if (is_clean && sandbox->idle_count < SANDBOX_POOL && lua_resetthread(co) == LUA_OK) {
-    /* What the run left on the stack would stay alive in registers that the next one has not used yet. The reset has
-     * cut the stack to what is cleared here. */
-    lua_settop(co, LUA_MINSTACK);
-    lua_settop(co, 0);
-    sandbox->idle[sandbox->idle_count++] = co;
-    return;
-  }
-  /* The key is there: this allocates nothing, so it cannot raise. */
-  lua_pushnil(sandbox->L);
-  lua_rawsetp(sandbox->L, LUA_REGISTRYINDEX, co);
 }
 
 static void run_set_error(struct bc_sandbox_run *run, enum bc_sandbox_end end, const char *text) {
@@ -119,61 +90,98 @@ static void run_set_error(struct bc_sandbox_run *run, enum bc_sandbox_end end, c
   (void)snprintf(run->outcome.error, sizeof run->outcome.error, "%s", text);
 }
 
-static void run_judge(struct bc_sandbox_run *run, int status, int count) {
-  struct bc_sandbox_outcome *outcome = &run->outcome;
-  if (status == LUA_OK) {
-    sandbox_result_read(run->co, count, outcome);
-    return;
-  }
-  sandbox_result_read_error(run->co, outcome);
-  outcome->end = status == LUA_ERRMEM ? BC_SANDBOX_MEMORY : BC_SANDBOX_ERROR;
-}
-
 static void run_judge_killed(struct bc_sandbox_run *run) {
   char text[96];
   (void)snprintf(text, sizeof text, "used more than %u ms of CPU time", run->check->sandbox->options.burst_ms);
   run_set_error(run, BC_SANDBOX_KILLED, text);
-  run_cancel(run);
 }
 
 /* ---- the door ---- */
 
+/* Its thread has returned or raised. */
+static void run_end_task(struct bc_sandbox_task *task, int status, int count) {
+  bool is_fine = status == LUA_OK;
+  task->state = is_fine ? SANDBOX_TASK_RETURNED : SANDBOX_TASK_FAILED;
+  task->count = count;
+  if (task->parent != NULL) {
+    /* An error at once, so that the others do no more. */
+    sandbox_task_ready(task->parent, !is_fine);
+  } else if (is_fine) {
+    sandbox_result_read(task->co, count, &task->run->outcome);
+  } else {
+    sandbox_result_read_error(task->co, &task->run->outcome);
+  }
+}
+
+static void run_step(struct bc_sandbox_task *task) {
+  struct bc_sandbox_run *run = task->run;
+  int count = 0;
+  TAILQ_REMOVE(&run->ready, task, ready_link);
+  task->state = SANDBOX_TASK_RUNNING;
+  task->cancel = NULL;
+  task->due = (struct bc_mono){0};
+  int arguments = task->count;
+  task->count = 0;
+  sandbox_burst_switch(task->co);
+  int status = lua_resume(task->co, run->check->sandbox->L, arguments, &count);
+  sandbox_burst_switch(NULL);
+  run->check->sandbox->memory.lift = 0;
+  if (sandbox_burst_is_killed()) {
+    run_judge_killed(run);
+  } else if (status == LUA_YIELD) {
+    lua_pop(task->co, count);
+    task->state = SANDBOX_TASK_WAITING;
+  } else {
+    run_end_task(task, status, count);
+  }
+}
+
+/* Each that is ready has its turn; those that become ready meanwhile, too, as long as this does not take too long. */
+static void run_turn(struct bc_sandbox_run *run) {
+  struct bc_sandbox_task *task;
+  unsigned burst_ms = run->check->sandbox->options.burst_ms;
+  size_t line;
+  sandbox_burst_enter(burst_ms);
+  while (run->outcome.end == BC_SANDBOX_YIELDED && (task = TAILQ_FIRST(&run->ready)) != NULL) {
+    run_step(task);
+    if (sandbox_burst_used_us() >= (uint64_t)burst_ms * 1000 / RUN_TURN_SHARE) {
+      break;
+    }
+  }
+  sandbox_burst_leave(&run->outcome.cpu_us, &line);
+  if (run->outcome.end == BC_SANDBOX_KILLED) {
+    run->outcome.line = line;
+  }
+}
+
 enum bc_sandbox_end bc_sandbox_run_resume(struct bc_sandbox_run *run) {
   struct bc_sandbox *sandbox = run->check->sandbox;
-  bool is_first = run->co == NULL;
   if (run->outcome.end != BC_SANDBOX_YIELDED) {
     return run->outcome.end;
   }
   if (!run_is_begun(run)) {
     run_set_error(run, BC_SANDBOX_MEMORY, "not enough memory to begin");
-    run_drop_thread(run, false);
+    run_drop_tasks(run);
     return run->outcome.end;
   }
-  run->cancel = NULL;
-  run->outcome.wait_ms = BC_SANDBOX_WAIT_EVENT;
-  int count = 0;
-  sandbox_burst_enter(run->co, sandbox->options.burst_ms);
-  int status = lua_resume(run->co, sandbox->L, is_first ? 1 : 0, &count);
-  bool is_killed = sandbox_burst_leave(&run->outcome.cpu_us, &run->outcome.line);
-  sandbox->memory.lift = 0;
-  if (is_killed) {
-    run_judge_killed(run);
-  } else if (status == LUA_YIELD) {
-    lua_pop(run->co, count);
+  run->is_inside = true;
+  sandbox_task_wake_due(run);
+  run_turn(run);
+  run->is_inside = false;
+  if (run->outcome.end == BC_SANDBOX_YIELDED) {
+    run->outcome.wait_ms = sandbox_task_plan(run);
     return BC_SANDBOX_YIELDED;
-  } else {
-    run_judge(run, status, count);
   }
-  run_drop_thread(run, status == LUA_OK && !is_killed);
-  if (is_killed || run->outcome.end == BC_SANDBOX_MEMORY) {
+  run_drop_tasks(run);
+  if (run->outcome.end == BC_SANDBOX_KILLED || run->outcome.end == BC_SANDBOX_MEMORY) {
     bc_sandbox_collect(sandbox);
   }
   return run->outcome.end;
 }
 
 void bc_sandbox_run_on_ready(struct bc_sandbox_run *run, void (*fn)(void *arg), void *arg) {
-  run->ready = fn;
-  run->ready_arg = arg;
+  run->on_ready = fn;
+  run->on_ready_arg = arg;
 }
 
 const struct bc_sandbox_outcome *bc_sandbox_run_outcome(const struct bc_sandbox_run *run) {
@@ -192,11 +200,8 @@ void bc_sandbox_run_free(struct bc_sandbox_run *run) {
   if (run == NULL) {
     return;
   }
-  run_cancel(run);
+  run_drop_tasks(run);
   run_release_held(run);
-  if (run->co != NULL) {
-    run_drop_thread(run, true);
-  }
   run->check->runs--;
   bc_buf_free(&run->log);
   free(run->outcome.data);
@@ -207,37 +212,13 @@ void bc_sandbox_run_free(struct bc_sandbox_run *run) {
 /* ---- what modules call ---- */
 
 struct bc_sandbox_run *bc_sandbox_run_of(lua_State *L) {
-  return *(struct bc_sandbox_run **)lua_getextraspace(L);
-}
-
-struct bc_sandbox_task *bc_sandbox_task_of(lua_State *L) {
-  return (struct bc_sandbox_task *)bc_sandbox_run_of(L);
+  struct bc_sandbox_task *task = bc_sandbox_task_of(L);
+  return task == NULL ? NULL : task->run;
 }
 
 struct bc_lua_io *bc_sandbox_io_of(lua_State *L) {
   const struct bc_sandbox_run *run = bc_sandbox_run_of(L);
   return run == NULL ? NULL : run->check->sandbox->options.io;
-}
-
-void bc_sandbox_wake(struct bc_sandbox_task *task) {
-  struct bc_sandbox_run *run = (struct bc_sandbox_run *)task;
-  if (run->ready != NULL) {
-    run->ready(run->ready_arg);
-  }
-}
-
-int bc_sandbox_wait(lua_State *L, int64_t wait_ms, void (*cancel)(void *arg), void *arg, lua_KFunction continuation) {
-  struct bc_sandbox_run *run = bc_sandbox_run_of(L);
-  if (run == NULL || !lua_isyieldable(L)) {
-    if (cancel != NULL) {
-      cancel(arg);
-    }
-    return luaL_error(L, "a function that waits cannot be called inside string.gsub, table.sort or __tostring");
-  }
-  run->cancel = cancel;
-  run->cancel_arg = arg;
-  run->outcome.wait_ms = wait_ms;
-  return lua_yieldk(L, 0, (lua_KContext)(intptr_t)arg, continuation);
 }
 
 void bc_sandbox_note_io_failure(lua_State *L) {

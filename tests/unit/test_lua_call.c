@@ -157,6 +157,31 @@ static void a_call_where_nothing_can_wait_raises_and_leaves_nothing(void **state
   assert_int_equal(world->io->calls, 0);
 }
 
+static void a_thread_that_fails_stops_the_calls_of_the_others(void **state) {
+  struct lua_world *world = *state;
+  load(world, "local ok, text = pcall(parallel, {function() return probe() end, function() error('no', 0) end,\n"
+              "  function() parallel{probe, probe} end})\n"
+              "time.sleep(0) time.sleep(3600) return text == 'no', text");
+  world->run = bc_sandbox_run_new(world->check);
+  while (bc_sandbox_run_resume(world->run) == BC_SANDBOX_YIELDED &&
+         bc_sandbox_run_outcome(world->run)->wait_ms < 1000) {
+  }
+  assert_int_equal(world->io->calls, 0);
+  assert_true(probe_frees >= 1);
+  assert_int_equal(bc_sandbox_run_resume(world->run), BC_SANDBOX_DONE);
+  assert_int_equal(bc_sandbox_run_outcome(world->run)->word, BC_SANDBOX_UP);
+}
+
+static void each_thread_waits_for_its_own_call_and_failures_are_those_of_the_run(void **state) {
+  struct lua_world *world = *state;
+  expect_up(world, "local r = parallel{function() return probe{timeout = 0.03} end,\n"
+                   "  function() return probe{timeout = 0.001} end, function() return probe{now = true} end}\n"
+                   "return r[1][3] == 'timeout' and r[2][3] == 'timeout' and r[3][3] == 'refused'");
+  assert_true(bc_sandbox_run_outcome(world->run)->had_io_failure);
+  assert_int_equal(world->io->calls, 0);
+  assert_int_equal(probe_frees, 3);
+}
+
 static void what_a_run_holds_is_bounded_and_released_at_its_end(void **state) {
   struct lua_world *world = *state;
   expect_up(world, "for i = 1, 64 do assert(hold()) end\n"
@@ -236,6 +261,8 @@ int main(void) {
       RULE(a_timeout_ends_the_call_and_names_its_place),
       RULE(a_run_that_is_freed_while_it_waits_stops_its_call),
       RULE(a_call_where_nothing_can_wait_raises_and_leaves_nothing),
+      RULE(a_thread_that_fails_stops_the_calls_of_the_others),
+      RULE(each_thread_waits_for_its_own_call_and_failures_are_those_of_the_run),
       RULE(what_a_run_holds_is_bounded_and_released_at_its_end),
       RULE(all_runs_together_are_bounded),
       RULE(without_io_a_call_says_that_there_is_none),

@@ -11,9 +11,15 @@ struct operation {
   int cancelled;
   int finished;
   int result;
+  struct bc_sandbox_task *task;
 };
 
 static struct operation operation;
+
+static const struct bc_sandbox_outcome *world_wake(struct world *world) {
+  bc_sandbox_wake(operation.task);
+  return world_go_on(world);
+}
 
 static void operation_cancel(void *arg) {
   ((struct operation *)arg)->cancelled++;
@@ -28,6 +34,7 @@ static int operation_finish(lua_State *L, int status, lua_KContext context) {
 }
 
 static int operate(lua_State *L) {
+  operation.task = bc_sandbox_task_of(L);
   return bc_sandbox_wait(L, BC_SANDBOX_WAIT_EVENT, operation_cancel, &operation, operation_finish);
 }
 
@@ -60,9 +67,9 @@ static void the_results_of_an_operation_come_when_the_run_goes_on(void **state) 
   assert_int_equal(outcome->end, BC_SANDBOX_YIELDED);
   assert_int_equal(outcome->wait_ms, BC_SANDBOX_WAIT_EVENT);
   assert_int_equal(operation.finished, 0);
-  assert_int_equal(world_go_on(&world)->end, BC_SANDBOX_YIELDED);
+  assert_int_equal(world_wake(&world)->end, BC_SANDBOX_YIELDED);
   operation.result = 43;
-  assert_int_equal(world_go_on(&world)->end, BC_SANDBOX_DONE);
+  assert_int_equal(world_wake(&world)->end, BC_SANDBOX_DONE);
   assert_int_equal(outcome->word, BC_SANDBOX_UP);
   assert_int_equal(operation.finished, 2);
   world_close(&world);
@@ -73,15 +80,15 @@ static void an_operation_is_cancelled_once_when_its_run_ends_before_it(void **st
   (void)state;
   struct world world = world_with_operations("operate() operate() return true");
   assert_int_equal(world_begin(&world)->end, BC_SANDBOX_YIELDED);
-  assert_int_equal(world_go_on(&world)->end, BC_SANDBOX_YIELDED);
+  assert_int_equal(world_wake(&world)->end, BC_SANDBOX_YIELDED);
   bc_sandbox_run_free(world.run);
   world.run = NULL;
   assert_int_equal(operation.cancelled, 1);
   assert_int_equal(operation.finished, 1);
   /* The coroutine serves another. */
   assert_int_equal(world_begin(&world)->end, BC_SANDBOX_YIELDED);
-  assert_int_equal(world_go_on(&world)->end, BC_SANDBOX_YIELDED);
-  assert_int_equal(world_go_on(&world)->end, BC_SANDBOX_DONE);
+  assert_int_equal(world_wake(&world)->end, BC_SANDBOX_YIELDED);
+  assert_int_equal(world_wake(&world)->end, BC_SANDBOX_DONE);
   world_close(&world);
   assert_int_equal(operation.cancelled, 1);
 }
