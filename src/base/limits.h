@@ -65,6 +65,8 @@
   X(EGRESS_RULES, 256, "egress rules of the node file, and as many of the daemon's own")                               \
   X(RESOLVER_NAMES, 256, "names that a worker looks up at once")                                                       \
   X(DNS_QUERIES, 512, "DNS queries of checks that a worker has under way")                                             \
+  X(PINGS, 512, "pings of checks that a worker has under way")                                                         \
+  X(DATAGRAMS, 512, "UDP exchanges of checks that a worker has under way")                                             \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
   X(DISK_QUEUE_BYTES, 67108864, "bytes that wait for the disk, per file that is appended to")                          \
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \

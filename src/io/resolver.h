@@ -76,6 +76,7 @@ struct bc_resolver_answer {
    * under way, or there are no descriptors; IO. */
   enum bc_err err;
   struct bc_fault fault; /* "10.0.0.1 port 53: Connection refused"; when not OK */
+  int error_number;      /* the errno behind IO and LIMIT, 0 = none */
   struct bc_str bytes;   /* for proto/dns.h; valid during the call */
   int64_t rtt_us;        /* from the start; of TCP with its connect */
 };

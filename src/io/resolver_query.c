@@ -1,20 +1,19 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/endpoint.h"
 #include "io/resolver_private.h"
 #include "proto/dns.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { QUERY_NAME_BYTES = 1024, QUERY_SERVER_BYTES = 64, QUERY_LENGTH_BYTES = 2, QUERY_UDP_LEAST = 512 };
+enum { QUERY_NAME_BYTES = 1024, QUERY_LENGTH_BYTES = 2, QUERY_UDP_LEAST = 512 };
 
 struct resolver_query {
   struct bc_resolver_call call;
@@ -26,7 +25,7 @@ struct resolver_query {
   struct bc_buf message; /* the query; by TCP with its length in front */
   size_t sent;           /* by TCP */
   struct bc_buf taken;   /* the answer, the same */
-  char server[QUERY_SERVER_BYTES];
+  char server[BC_ENDPOINT_TEXT_BYTES];
   struct bc_resolver_answer answer;
   bc_resolver_answer_fn *fn;
   void *arg;
@@ -60,8 +59,8 @@ static void query_fail(struct resolver_query *query, enum bc_err err, const char
 }
 
 static void query_fail_errno(struct resolver_query *query, int number) {
-  bool is_ours = number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
-  query_fail(query, is_ours ? BC_ERR_LIMIT : BC_ERR_IO, strerror(number));
+  query->answer.error_number = number;
+  query_fail(query, bc_endpoint_is_shortage(number) ? BC_ERR_LIMIT : BC_ERR_IO, strerror(number));
 }
 
 static void query_succeed(struct resolver_query *query) {
@@ -184,29 +183,6 @@ static void query_on_ready(void *arg, int fd, int events) {
 
 /* ---- the start ---- */
 
-static socklen_t query_address(const struct bc_resolver_query *wanted, struct sockaddr_storage *to) {
-  if (wanted->server.is_ipv6) {
-    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(wanted->port)};
-    memcpy(&ipv6.sin6_addr, wanted->server.bytes, 16);
-    memcpy(to, &ipv6, sizeof ipv6);
-    return sizeof ipv6;
-  }
-  struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(wanted->port)};
-  memcpy(&ipv4.sin_addr, wanted->server.bytes, 4);
-  memcpy(to, &ipv4, sizeof ipv4);
-  return sizeof ipv4;
-}
-
-static void query_name_server(struct resolver_query *query, const struct bc_resolver_query *wanted) {
-  char text[INET6_ADDRSTRLEN] = "";
-  struct bc_buf server;
-  bc_buf_init(&server, sizeof query->server - 1);
-  (void)inet_ntop(wanted->server.is_ipv6 ? AF_INET6 : AF_INET, wanted->server.bytes, text, sizeof text);
-  bc_buf_add_format(&server, "%s port %u", text, wanted->port);
-  memcpy(query->server, server.data, server.len + 1);
-  bc_buf_free(&server);
-}
-
 /* c-ares lays the query out. */
 static bool query_make_message(struct resolver_query *query, const struct bc_resolver_query *wanted) {
   char name[QUERY_NAME_BYTES + 1] = "";
@@ -236,8 +212,8 @@ static bool query_make_message(struct resolver_query *query, const struct bc_res
 }
 
 static void query_send(struct resolver_query *query, const struct bc_resolver_query *wanted) {
-  struct sockaddr_storage address = {0};
-  socklen_t len = query_address(wanted, &address);
+  struct sockaddr_storage address;
+  socklen_t len = bc_endpoint_fill(&wanted->server, wanted->port, &address);
   int type = query->uses_tcp ? SOCK_STREAM : SOCK_DGRAM;
   query->started = bc_mono_now();
   query->fd = socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -270,7 +246,7 @@ struct bc_resolver_call *bc_resolver_ask(struct bc_resolver *resolver, const str
   query->uses_tcp = wanted->uses_tcp;
   bc_buf_init(&query->message, QUERY_LENGTH_BYTES + BC_DNS_MESSAGE_BYTES);
   bc_buf_init(&query->taken, QUERY_LENGTH_BYTES + BC_DNS_MESSAGE_BYTES);
-  query_name_server(query, wanted);
+  bc_endpoint_print(&wanted->server, wanted->port, query->server);
   bc_resolver_call_start(resolver, &query->call, wanted->timeout_ms);
   if (resolver->queries >= BC_LIMIT_DNS_QUERIES) {
     query_fail(query, BC_ERR_LIMIT, "too many DNS queries are under way");

@@ -1,0 +1,40 @@
+#include "io/endpoint.h"
+
+#include "base/buf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+socklen_t bc_endpoint_fill(const struct bc_resolver_address *address, uint16_t port, struct sockaddr_storage *to) {
+  memset(to, 0, sizeof *to);
+  if (address->is_ipv6) {
+    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    memcpy(&ipv6.sin6_addr, address->bytes, 16);
+    memcpy(to, &ipv6, sizeof ipv6);
+    return sizeof ipv6;
+  }
+  struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+  memcpy(&ipv4.sin_addr, address->bytes, 4);
+  memcpy(to, &ipv4, sizeof ipv4);
+  return sizeof ipv4;
+}
+
+void bc_endpoint_print(const struct bc_resolver_address *address, uint16_t port,
+                       char text[static BC_ENDPOINT_TEXT_BYTES]) {
+  char shown[INET6_ADDRSTRLEN] = "";
+  struct bc_buf buf;
+  bc_buf_init(&buf, BC_ENDPOINT_TEXT_BYTES - 1);
+  (void)inet_ntop(address->is_ipv6 ? AF_INET6 : AF_INET, address->bytes, shown, sizeof shown);
+  bc_buf_add_text(&buf, shown);
+  if (port != 0) {
+    bc_buf_add_format(&buf, " port %u", port);
+  }
+  memcpy(text, buf.data, buf.len + 1);
+  bc_buf_free(&buf);
+}
+
+bool bc_endpoint_is_shortage(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM;
+}
