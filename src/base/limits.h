@@ -45,6 +45,9 @@
   X(LUA_CALLS, 64, "connections and waiting calls of one run of a Lua check")                                          \
   X(LUA_CALLS_ALL, 4096, "connections and waiting calls of all runs in a Lua worker")                                  \
   X(LUA_TASKS, 64, "threads of one run of a Lua check: its own and those of parallel")                                 \
+  X(STREAM_QUEUE_BYTES, 262144, "bytes that wait to be sent on a connection of a Lua check")                           \
+  X(STREAM_INPUT_BYTES, 65536, "bytes that came on a connection of a Lua check and were not taken yet")                \
+  X(TLS_PEM_BYTES, 65536, "bytes of a PEM text (ca, cert, key) that a Lua check gives for TLS")                        \
   X(LUA_PATTERN_STEPS, 40000000, "steps that a pattern could take on a text at worst")                                 \
   X(NEIGHBORS, 64, "BGP neighbors that are followed one by one")                                                       \
   X(HOST_ADDRESSES, 65536, "addresses of the host that are followed")                                                  \

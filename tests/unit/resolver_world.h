@@ -138,14 +138,14 @@ static void world_look_up(const char *name, int64_t timeout_ms) {
   bc_loop_run(world.loop);
 }
 
-static void world_assert_not_found(const char *name, enum bc_err err, const char *text) {
+static inline void world_assert_not_found(const char *name, enum bc_err err, const char *text) {
   world_look_up(name, WORLD_TIMEOUT_MS);
   assert_string_equal(world.found.fault.text, text);
   assert_int_equal(world.found.err, err);
   assert_int_equal(world.found.count, 0);
 }
 
-static void world_assert_address(size_t index, const char *wanted) {
+static inline void world_assert_address(size_t index, const char *wanted) {
   char text[INET6_ADDRSTRLEN] = "";
   const struct bc_resolver_address *address = &world.found.addresses[index];
   assert_string_equal(world.found.fault.text, "");

@@ -1,0 +1,534 @@
+/* TLS on streams, against servers of OpenSSL with certificates of every kind. */
+#include "stream_world.h"
+#include "tls_peer.h"
+
+static struct tls_cert ca;
+static struct tls_cert middle;
+static struct tls_cert good;    /* of ca */
+static struct tls_cert leaf;    /* of middle */
+static struct tls_cert expired; /* of ca */
+static struct tls_cert early;   /* of ca */
+static struct tls_cert alone;   /* of itself */
+static struct tls_cert plain;   /* of ca, without subjectAltName */
+static struct tls_cert client;  /* of ca */
+static struct bc_tls *shared;   /* trusts ca */
+static struct tls_peer peer;
+static struct bc_tls_options options;
+
+static int make_certs(void **state) {
+  (void)state;
+  tls_cert_make(&ca, &(struct tls_cert_wish){.name = "Root", .is_ca = true, .from_days = -30, .to_days = 30});
+  tls_cert_make(&middle, &(struct tls_cert_wish){.name = "Middle", .is_ca = true, .issuer = &ca});
+  tls_cert_make(&good, &(struct tls_cert_wish){.name = "good",
+                                               .issuer = &ca,
+                                               .names = "DNS:a.example,DNS:*.b.example,IP:127.0.0.1,IP:::1"});
+  tls_cert_make(&leaf, &(struct tls_cert_wish){.name = "leaf", .issuer = &middle, .names = "DNS:a.example"});
+  tls_cert_make(&expired, &(struct tls_cert_wish){
+                              .name = "old", .issuer = &ca, .names = "DNS:a.example", .from_days = -20, .to_days = -3});
+  tls_cert_make(&early, &(struct tls_cert_wish){
+                            .name = "new", .issuer = &ca, .names = "DNS:a.example", .from_days = 3, .to_days = 20});
+  tls_cert_make(&alone, &(struct tls_cert_wish){.name = "alone", .names = "DNS:a.example"});
+  tls_cert_make(&plain, &(struct tls_cert_wish){.name = "a.example", .issuer = &ca});
+  tls_cert_make(&client, &(struct tls_cert_wish){.name = "client", .issuer = &ca});
+  char path[] = "/tmp/bc-tls-XXXXXX";
+  int fd = mkstemp(path);
+  assert_int_equal(write(fd, ca.pem, strlen(ca.pem)), strlen(ca.pem));
+  (void)close(fd);
+  shared = bc_tls_new(path);
+  (void)unlink(path);
+  assert_int_equal(bc_tls_trusted(shared), 1);
+  return 0;
+}
+
+static int free_certs(void **state) {
+  struct tls_cert *const all[] = {&ca, &middle, &good, &leaf, &expired, &early, &alone, &plain, &client};
+  (void)state;
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    tls_cert_free(all[i]);
+  }
+  bc_tls_free(shared);
+  return 0;
+}
+
+static int start(void **state) {
+  options = (struct bc_tls_options){.name = bc_str_of("a.example")};
+  return world_start(state);
+}
+
+static int stop(void **state) {
+  int result = world_stop(state);
+  tls_peer_stop(&peer);
+  return result;
+}
+
+/* ---- steps ---- */
+
+static void shake(void) {
+  struct bc_fault fault;
+  struct bc_tls_session *session = bc_tls_session_new(shared, &options, &fault);
+  if (session == NULL) {
+    fail_msg("%s", fault.text);
+  }
+  world.is_calling = true;
+  bc_stream_start_tls(world.stream, session);
+  world.is_calling = false;
+  assert_true(bc_stream_is_busy(world.stream) || bc_stream_input_end(world.stream)->error != BC_STREAM_FINE);
+  world_wait();
+  assert_false(bc_stream_is_busy(world.stream));
+}
+
+static void open_to(const struct tls_peer_wish *wish) {
+  bc_stream_close(world.stream);
+  tls_peer_stop(&peer);
+  peer = tls_peer_start(wish);
+  world_connect(peer.port);
+  world_wait();
+  assert_int_equal(bc_stream_input_end(world.stream)->error, BC_STREAM_FINE);
+}
+
+static const struct bc_tls_facts *shake_with(const struct tls_peer_wish *wish) {
+  open_to(wish);
+  shake();
+  assert_string_equal(bc_stream_input_end(world.stream)->fault.text, "");
+  const struct bc_tls_facts *facts = bc_tls_session_facts(bc_stream_tls(world.stream));
+  assert_non_null(facts);
+  return facts;
+}
+
+static const struct bc_tls_facts *shake_with_cert(const struct tls_cert *cert) {
+  return shake_with(&(struct tls_peer_wish){.cert = cert, .serve = tls_serve_echo});
+}
+
+static void assert_fails(const struct tls_peer_wish *wish, enum bc_stream_error error, const char *text) {
+  open_to(wish);
+  shake();
+  world_assert_end(bc_stream_input_end(world.stream), error, text);
+  world_assert_end(bc_stream_output_end(world.stream), error, text);
+  assert_null(bc_tls_session_facts(bc_stream_tls(world.stream)));
+}
+
+static void assert_refuses(const struct tls_cert *cert, const char *text) {
+  assert_fails(&(struct tls_peer_wish){.cert = cert, .serve = tls_serve_echo}, BC_STREAM_TLS, text);
+}
+
+static void assert_echo(const char *text) {
+  world_send(text);
+  struct bc_str input = world_receive(strlen(text));
+  assert_int_equal(input.len, strlen(text));
+  assert_memory_equal(input.at, text, input.len);
+  bc_stream_consume(world.stream, input.len);
+}
+
+/* ---- handshakes that succeed ---- */
+
+static void a_session_tells_version_time_and_certificate(void **state) {
+  (void)state;
+  int64_t now = (int64_t)time(NULL);
+  const struct bc_tls_facts *facts = shake_with_cert(&good);
+  assert_string_equal(facts->version, "TLSv1.3");
+  assert_string_equal(facts->alpn, "");
+  assert_true(facts->handshake_us > 0);
+  assert_true(facts->has_cert);
+  assert_string_equal(facts->cert.subject, "CN=good,O=Test");
+  assert_string_equal(facts->cert.issuer, "CN=Root,O=Test");
+  assert_int_equal(facts->cert.name_count, 4);
+  assert_string_equal(bc_tls_cert_name(&facts->cert, 0), "a.example");
+  assert_string_equal(bc_tls_cert_name(&facts->cert, 1), "*.b.example");
+  assert_string_equal(bc_tls_cert_name(&facts->cert, 2), "127.0.0.1");
+  assert_string_equal(bc_tls_cert_name(&facts->cert, 3), "::1");
+  assert_true(facts->cert.not_before <= now && facts->cert.not_before > now - TLS_PEER_DAY);
+  assert_int_equal(facts->cert.not_after - facts->cert.not_before, 10 * TLS_PEER_DAY);
+  assert_echo("hello\n");
+}
+
+static void a_chain_by_a_ca_between_is_followed(void **state) {
+  (void)state;
+  (void)shake_with(&(struct tls_peer_wish){.cert = &leaf, .chain = &middle, .serve = tls_serve_echo});
+  assert_refuses(&leaf, "certificate: its issuer is not known or not trusted: CN=Middle,O=Test");
+}
+
+static void whoever_is_named_as_ca_is_trusted_and_nobody_else(void **state) {
+  (void)state;
+  options.ca = bc_str_of(alone.pem);
+  (void)shake_with_cert(&alone);
+  assert_refuses(&good, "certificate: its issuer is not known or not trusted: CN=Root,O=Test");
+  char both[2 * TLS_PEER_PEM_BYTES];
+  (void)snprintf(both, sizeof both, "%s%s", alone.pem, ca.pem);
+  options.ca = bc_str_of(both);
+  (void)shake_with_cert(&good);
+  /* A CA in between alone will do. */
+  options.ca = bc_str_of(middle.pem);
+  (void)shake_with_cert(&leaf);
+}
+
+static void the_name_may_be_an_address_a_wildcard_or_the_subject(void **state) {
+  (void)state;
+  static const char *const names[] = {"127.0.0.1", "::1", "x.b.example", "A.Example", "a.example."};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    options.name = bc_str_of(names[i]);
+    (void)shake_with_cert(&good);
+  }
+  options.name = bc_str_of("a.example");
+  (void)shake_with_cert(&plain);
+}
+
+static char seen_name[64];
+
+static void serve_name(SSL *ssl, int fd) {
+  (void)fd;
+  const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  (void)snprintf(seen_name, sizeof seen_name, "%s;", name == NULL ? "none" : name);
+  (void)SSL_write(ssl, seen_name, (int)strlen(seen_name));
+  (void)SSL_shutdown(ssl);
+}
+
+static void the_server_is_told_the_name_but_no_address(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    const char *told;
+  } cases[] = {{"a.example", "a.example;"}, {"a.example.", "a.example;"}, {"127.0.0.1", "none;"}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    options.name = bc_str_of(cases[i].name);
+    (void)shake_with(&(struct tls_peer_wish){.cert = &good, .serve = serve_name});
+    struct bc_str input = world_receive(100);
+    assert_int_equal(input.len, strlen(cases[i].told));
+    assert_memory_equal(input.at, cases[i].told, input.len);
+  }
+}
+
+static void what_is_spoken_inside_is_agreed_on(void **state) {
+  (void)state;
+  struct tls_peer_wish wish = {.cert = &good, .alpn = "h2", .serve = tls_serve_echo};
+  options.alpn[0] = bc_str_of("http/1.1");
+  options.alpn[1] = bc_str_of("h2");
+  options.alpn_count = 2;
+  assert_string_equal(shake_with(&wish)->alpn, "h2");
+  wish.alpn = "smtp";
+  assert_fails(&wish, BC_STREAM_TLS, "TLS: the server says: no application protocol");
+}
+
+static void any_certificate_will_do_where_none_is_verified(void **state) {
+  (void)state;
+  options.is_unverified = true;
+  options.name = bc_str_of("c.example");
+  assert_string_equal(shake_with_cert(&alone)->cert.subject, "CN=alone,O=Test");
+  assert_string_equal(shake_with_cert(&expired)->cert.subject, "CN=old,O=Test");
+}
+
+static void no_session_is_resumed(void **state) {
+  (void)state;
+  for (int i = 0; i < 2; i++) {
+    (void)shake_with_cert(&good);
+    assert_echo("x");
+  }
+  /* A resumed session of TLS 1.3 would have no certificate sent; TLS 1.2 has tickets of its own. */
+  struct tls_peer_wish wish = {.cert = &good, .most_version = TLS1_2_VERSION, .serve = tls_serve_echo};
+  assert_string_equal(shake_with(&wish)->version, "TLSv1.2");
+  assert_true(shake_with(&wish)->has_cert);
+}
+
+/* ---- handshakes that fail ---- */
+
+static void a_certificate_is_refused_with_its_reason(void **state) {
+  (void)state;
+  assert_refuses(&expired, "certificate: expired 3 days ago");
+  assert_refuses(&alone, "certificate: self-signed certificate");
+  options.name = bc_str_of("c.example");
+  assert_refuses(&good, "certificate is for a.example, *.b.example, 127.0.0.1 and 1 more, not c.example");
+  options.name = bc_str_of("127.0.0.2");
+  assert_refuses(&good, "certificate is for a.example, *.b.example, 127.0.0.1 and 1 more, not 127.0.0.2");
+  assert_refuses(&plain, "certificate is for CN=a.example,O=Test, not 127.0.0.2");
+  options.name = bc_str_of("a.example");
+  assert_refuses(&early, "certificate: becomes valid in 3 days");
+  options.ca = bc_str_of(alone.pem);
+  assert_fails(&(struct tls_peer_wish){.cert = &good, .chain = &ca, .serve = tls_serve_echo}, BC_STREAM_TLS,
+               "certificate of CN=Root,O=Test: not a trusted one");
+}
+
+static void versions_that_do_not_meet_are_told(void **state) {
+  (void)state;
+  options.needs_tls13 = true;
+  assert_fails(&(struct tls_peer_wish){.cert = &good, .most_version = TLS1_2_VERSION, .serve = tls_serve_echo},
+               BC_STREAM_TLS, "TLS: the server says: protocol version");
+  options.needs_tls13 = false;
+  assert_fails(
+      &(struct tls_peer_wish){
+          .cert = &good, .least_version = TLS1_1_VERSION, .most_version = TLS1_1_VERSION, .serve = tls_serve_echo},
+      BC_STREAM_TLS, "TLS: the server says: protocol version");
+}
+
+static void a_server_without_a_certificate_is_told(void **state) {
+  (void)state;
+  assert_fails(&(struct tls_peer_wish){.serve = tls_serve_echo}, BC_STREAM_TLS,
+               "TLS: the server says: handshake failure");
+}
+
+static void what_is_not_tls_is_told_from_tls(void **state) {
+  (void)state;
+  assert_fails(&(struct tls_peer_wish){.before = tls_before_garbage}, BC_STREAM_TLS, "TLS: what came is not TLS");
+  assert_fails(&(struct tls_peer_wish){.before = tls_before_close}, BC_STREAM_CLOSED, "closed in the TLS handshake");
+  assert_fails(&(struct tls_peer_wish){.before = tls_before_reset}, BC_STREAM_RESET,
+               "connection reset in the TLS handshake");
+}
+
+static void a_server_that_says_nothing_is_waited_for(void **state) {
+  (void)state;
+  struct bc_fault fault;
+  open_to(&(struct tls_peer_wish){.before = tls_before_silence});
+  bc_stream_start_tls(world.stream, bc_tls_session_new(shared, &options, &fault));
+  unsigned before = world.callbacks;
+  /* Another handshake, begun later, is over meanwhile. */
+  struct bc_stream *silent = world.stream;
+  struct tls_peer other = peer;
+  peer.pid = 0;
+  world.stream = NULL;
+  (void)shake_with_cert(&good);
+  assert_int_equal(world.callbacks, before + 2);
+  assert_true(bc_stream_is_busy(silent));
+  bc_stream_close(silent);
+  tls_peer_stop(&other);
+}
+
+static void clients_are_asked_for_their_certificate(void **state) {
+  (void)state;
+  struct tls_peer_wish wish = {.cert = &good, .client_ca = &ca, .serve = tls_serve_echo};
+  wish.most_version = TLS1_2_VERSION;
+  assert_fails(&wish, BC_STREAM_TLS, "TLS: the server says: handshake failure");
+  /* In TLS 1.3 the server's answer comes behind our handshake. */
+  wish.most_version = 0;
+  (void)shake_with(&wish);
+  (void)world_receive(1);
+  world_assert_end(bc_stream_input_end(world.stream), BC_STREAM_TLS, "TLS: the server says: certificate required");
+  options.cert = bc_str_of(client.pem);
+  options.key = bc_str_of(client.key_pem);
+  (void)shake_with(&wish);
+  assert_echo("it is me\n");
+}
+
+/* ---- bytes ---- */
+
+static void the_end_of_tls_is_told_from_a_cut(void **state) {
+  (void)state;
+  (void)shake_with(&(struct tls_peer_wish){.cert = &good, .serve = tls_serve_hello});
+  struct bc_str input = world_receive(100);
+  assert_int_equal(input.len, 6);
+  world_assert_end(bc_stream_input_end(world.stream), BC_STREAM_CLOSED, "closed");
+  (void)shake_with(&(struct tls_peer_wish){.cert = &good, .serve = tls_serve_cut});
+  input = world_receive(100);
+  assert_int_equal(input.len, 6);
+  world_assert_end(bc_stream_input_end(world.stream), BC_STREAM_CLOSED, "closed without the end of TLS");
+}
+
+static void a_flood_comes_through_whole(void **state) {
+  (void)state;
+  size_t taken = 0;
+  (void)shake_with(&(struct tls_peer_wish){.cert = &good, .serve = tls_serve_flood});
+  while (bc_stream_input_end(world.stream)->error == BC_STREAM_FINE) {
+    struct bc_str input = world_receive(1);
+    for (size_t i = 0; i < input.len; i++, taken++) {
+      if (input.at[i] != (char)('a' + taken / 16384 % 26)) {
+        fail_msg("byte %zu is wrong", taken);
+      }
+    }
+    bc_stream_consume(world.stream, input.len);
+  }
+  assert_int_equal(taken, 640 * 16384);
+}
+
+/* A record holds more than is wanted of it: what OpenSSL keeps shows on no descriptor. */
+static void bytes_that_tls_holds_already_are_found(void **state) {
+  (void)state;
+  static char text[16001];
+  memset(text, 'x', sizeof text - 1);
+  (void)shake_with_cert(&good);
+  for (int i = 0; i < 5; i++) {
+    world_send(text);
+  }
+  for (size_t taken = 0; taken < 5 * (sizeof text - 1);) {
+    size_t wanted = 5 * (sizeof text - 1) - taken;
+    struct bc_str input = world_receive(wanted < 60000 ? wanted : 60000);
+    assert_true(input.len > 0);
+    taken += input.len;
+    bc_stream_consume(world.stream, input.len);
+  }
+}
+
+static void a_megabyte_is_echoed_while_it_is_sent(void **state) {
+  (void)state;
+  static char text[65536];
+  size_t taken = 0;
+  memset(text, 'y', sizeof text);
+  (void)shake_with_cert(&good);
+  for (size_t sent = 0; taken < 16 * sizeof text;) {
+    if (sent < 16 * sizeof text && world_queue(text, sizeof text) == BC_ERR_OK) {
+      sent += sizeof text;
+    }
+    struct bc_str input = world_receive(1);
+    assert_true(input.len > 0);
+    taken += input.len;
+    bc_stream_consume(world.stream, input.len);
+  }
+  assert_int_equal(taken, 16 * sizeof text);
+}
+
+static void tls_may_begin_in_the_middle(void **state) {
+  (void)state;
+  open_to(&(struct tls_peer_wish){.cert = &good, .before = tls_before_starttls, .serve = tls_serve_echo});
+  struct bc_str input = world_receive(10);
+  bc_stream_consume(world.stream, input.len);
+  world_send("STARTTLS\r\n");
+  bc_stream_consume(world.stream, world_receive(8).len);
+  shake();
+  assert_string_equal(bc_stream_input_end(world.stream)->fault.text, "");
+  assert_echo("EHLO\r\n");
+}
+
+static void bytes_in_front_of_tls_end_it(void **state) {
+  (void)state;
+  open_to(&(struct tls_peer_wish){.cert = &good, .before = tls_before_starttls, .serve = tls_serve_echo});
+  (void)world_receive(10);
+  bc_stream_consume(world.stream, 9);
+  shake();
+  world_assert_end(bc_stream_input_end(world.stream), BC_STREAM_PROTOCOL, "bytes came before the TLS handshake");
+}
+
+/* ---- what cannot be ---- */
+
+static void assert_unusable(const char *text) {
+  struct bc_fault fault;
+  assert_null(bc_tls_session_new(shared, &options, &fault));
+  assert_string_equal(fault.text, text);
+  options = (struct bc_tls_options){.name = bc_str_of("a.example")};
+}
+
+static void options_that_cannot_be_used_are_named(void **state) {
+  (void)state;
+  char text[2 * TLS_PEER_PEM_BYTES];
+  options.ca = bc_str_of("no PEM");
+  assert_unusable("ca: no certificate in it (PEM expected)");
+  (void)snprintf(text, sizeof text, "%s-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ca.pem);
+  options.ca = bc_str_of(text);
+  assert_unusable("ca: one of its certificates cannot be read");
+  char *large = bc_mem_new(1, BC_LIMIT_TLS_PEM_BYTES + 2);
+  memset(large, '\n', BC_LIMIT_TLS_PEM_BYTES + 1);
+  options.ca = bc_str_of(large);
+  assert_unusable("ca: expected at most 65536 bytes of PEM");
+  free(large);
+  options.cert = bc_str_of(client.pem);
+  assert_unusable("cert and key: expected both or none");
+  options.cert = bc_str_of(client.pem);
+  options.key = bc_str_of(good.key_pem);
+  assert_unusable("key: does not belong to cert");
+  options.cert = bc_str_of(client.key_pem);
+  options.key = bc_str_of(client.key_pem);
+  assert_unusable("cert: no certificate that can be used in it (PEM expected)");
+  options.cert = bc_str_of(client.pem);
+  options.key = bc_str_of(client.pem);
+  assert_unusable("key: no private key in it (PEM without a password expected)");
+  options.name = bc_str_of("");
+  assert_unusable("name: expected a host name or an address");
+  options.name = bc_str_of("a\nb");
+  assert_unusable("name: expected a host name or an address");
+  options.alpn[0] = bc_str_of("");
+  options.alpn_count = 1;
+  assert_unusable("alpn: expected at most 8 names of 1 to 31 bytes");
+}
+
+/* OpenSSL would ask for it at the terminal. */
+static void a_key_with_a_password_is_refused(void **state) {
+  (void)state;
+  char pem[TLS_PEER_PEM_BYTES] = "";
+  BIO *bio = BIO_new(BIO_s_mem());
+  assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, client.key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL), 1);
+  assert_true(BIO_read(bio, pem, sizeof pem - 1) > 0);
+  (void)BIO_free(bio);
+  options.cert = bc_str_of(client.pem);
+  options.key = bc_str_of(pem);
+  assert_unusable("key: no private key in it (PEM without a password expected)");
+}
+
+static void without_trusted_certificates_none_is_accepted(void **state) {
+  (void)state;
+  struct bc_tls *before = shared;
+  shared = bc_tls_new("/nonexistent");
+  assert_int_equal(bc_tls_trusted(shared), 0);
+  assert_refuses(&good, "certificate: its issuer is not known or not trusted: CN=Root,O=Test");
+  options.ca = bc_str_of(ca.pem);
+  (void)shake_with_cert(&good);
+  bc_stream_close(world.stream);
+  world.stream = NULL;
+  bc_tls_free(shared);
+  shared = before;
+}
+
+/* ---- certificates ---- */
+
+static void a_certificate_is_read_from_pem_and_der(void **state) {
+  (void)state;
+  struct bc_tls_cert from_pem;
+  struct bc_tls_cert from_der;
+  unsigned char *der = NULL;
+  int len = i2d_X509(good.x509, &der);
+  assert_int_equal(bc_tls_cert_read(bc_str_of(good.pem), &from_pem), BC_ERR_OK);
+  assert_int_equal(bc_tls_cert_read((struct bc_str){.at = (char *)der, .len = (size_t)len}, &from_der), BC_ERR_OK);
+  assert_memory_equal(&from_pem, &from_der, sizeof from_pem);
+  assert_int_equal(strlen(from_pem.sha256), 64);
+  assert_int_equal(strlen(from_pem.serial), 4);
+  assert_int_equal(bc_tls_cert_read((struct bc_str){.at = (char *)der, .len = (size_t)len - 1}, &from_der),
+                   BC_ERR_SYNTAX);
+  assert_int_equal(bc_tls_cert_read(bc_str_of(""), &from_der), BC_ERR_SYNTAX);
+  OPENSSL_free(der);
+}
+
+static void names_that_are_none_or_too_many_are_counted(void **state) {
+  (void)state;
+  struct tls_cert cert;
+  struct bc_tls_cert read;
+  char names[8192] = "DNS:x";
+  size_t len = strlen(names);
+  for (int i = 0; i < 300; i++) {
+    len += (size_t)snprintf(names + len, sizeof names - len, ",DNS:%03d.long.name.example", i);
+  }
+  tls_cert_make(&cert, &(struct tls_cert_wish){.name = "many \xc3\xa4\n, more", .names = names});
+  bc_tls_cert_read_x509(cert.x509, &read);
+  assert_int_equal(read.name_count + read.names_dropped, 301);
+  assert_true(read.names_dropped > 0);
+  assert_string_equal(bc_tls_cert_name(&read, read.name_count), "");
+  assert_true(strlen(bc_tls_cert_name(&read, read.name_count - 1)) > 0);
+  assert_string_equal(read.subject, "CN=many \xc3\xa4\\0A\\, more,O=Test");
+  tls_cert_free(&cert);
+}
+
+#define RULE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      RULE(a_session_tells_version_time_and_certificate),
+      RULE(a_chain_by_a_ca_between_is_followed),
+      RULE(whoever_is_named_as_ca_is_trusted_and_nobody_else),
+      RULE(the_name_may_be_an_address_a_wildcard_or_the_subject),
+      RULE(the_server_is_told_the_name_but_no_address),
+      RULE(what_is_spoken_inside_is_agreed_on),
+      RULE(any_certificate_will_do_where_none_is_verified),
+      RULE(no_session_is_resumed),
+      RULE(a_certificate_is_refused_with_its_reason),
+      RULE(versions_that_do_not_meet_are_told),
+      RULE(a_server_without_a_certificate_is_told),
+      RULE(what_is_not_tls_is_told_from_tls),
+      RULE(a_server_that_says_nothing_is_waited_for),
+      RULE(clients_are_asked_for_their_certificate),
+      RULE(the_end_of_tls_is_told_from_a_cut),
+      RULE(a_flood_comes_through_whole),
+      RULE(bytes_that_tls_holds_already_are_found),
+      RULE(a_megabyte_is_echoed_while_it_is_sent),
+      RULE(tls_may_begin_in_the_middle),
+      RULE(bytes_in_front_of_tls_end_it),
+      RULE(options_that_cannot_be_used_are_named),
+      RULE(a_key_with_a_password_is_refused),
+      RULE(without_trusted_certificates_none_is_accepted),
+      RULE(a_certificate_is_read_from_pem_and_der),
+      RULE(names_that_are_none_or_too_many_are_counted),
+  };
+  return cmocka_run_group_tests(tests, make_certs, free_certs);
+}
