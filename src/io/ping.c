@@ -261,8 +261,12 @@ static void ping_send(struct bc_ping_call *call, struct bc_mono now) {
   request->sent = bc_mono_now();
   call->sent++;
   call->next = bc_mono_add_ms(now, call->wanted.interval_ms);
+  ssize_t written = -1;
   /* The first try may only tell of an error that came for an earlier request. */
-  if (send(call->fd, call->packet, len, MSG_NOSIGNAL) < 0 && send(call->fd, call->packet, len, MSG_NOSIGNAL) < 0) {
+  for (int tries = 0; written < 0 && tries < 2; tries++) {
+    written = send(call->fd, call->packet, len, MSG_NOSIGNAL);
+  }
+  if (written < 0) {
     int number = errno;
     request->state = PING_LOST;
     call->settled++;

@@ -49,7 +49,7 @@ const char *bc_tls_cert_name(const struct bc_tls_cert *cert, size_t index);
 /* The first certificate in a PEM text, or one in DER. BC_ERR_SYNTAX: there is none. */
 BC_MUST_CHECK enum bc_err bc_tls_cert_read(struct bc_str bytes, struct bc_tls_cert *cert);
 /* The same from an X509 of OpenSSL, for other files of io/ only. */
-void bc_tls_cert_read_x509(void *x509, struct bc_tls_cert *cert);
+void bc_tls_cert_read_x509(void *from, struct bc_tls_cert *cert);
 
 /* ---- what a process shares ---- */
 
