@@ -65,6 +65,13 @@
   X(DIR_BYTES, 268435456, "bytes of all different values of a directory store")                                        \
   X(ETCD_ENDPOINTS, 16, "etcd endpoints")                                                                              \
   X(NET_ADDRESSES, 65536, "addresses that net.enumerate gives")                                                        \
+  X(WEB_URL_BYTES, 8192, "bytes of a URL that a Lua check asks")                                                       \
+  X(WEB_HEAD_BYTES, 65536, "bytes of an HTTP answer's head that a Lua check gets")                                     \
+  X(WEB_HEADERS, 256, "lines of that head")                                                                            \
+  X(WEB_BODY_BYTES, 262144, "bytes of an HTTP body that a Lua check sends or gets")                                    \
+  X(WEB_SENT_HEADERS, 64, "headers of an HTTP request of a Lua check")                                                 \
+  X(WEB_SENT_HEAD_BYTES, 16384, "bytes of these headers")                                                              \
+  X(WEB_KEPT, 256, "HTTP connections that a Lua script keeps for its next requests")                                   \
   X(EGRESS_RULES, 256, "egress rules of the node file, and as many of the daemon's own")                               \
   X(RESOLVER_NAMES, 256, "names that a worker looks up at once")                                                       \
   X(DNS_QUERIES, 512, "DNS queries of checks that a worker has under way")                                             \
