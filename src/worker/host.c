@@ -64,6 +64,12 @@ static void host_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_CHECK_REMOVE:
     host_check_remove(worker, message->check_remove.id);
     break;
+  case BC_MSG_LUA_MODULE:
+    host_module_set(worker, &message->lua_module);
+    break;
+  case BC_MSG_LUA_MODULE_REMOVE:
+    host_module_remove(worker, message->lua_module_remove.number);
+    break;
   case BC_MSG_STOP:
     bc_loop_stop(worker->loop);
     break;
@@ -120,6 +126,7 @@ static enum bc_err host_open_page(struct host_worker *worker, struct bc_fault *f
 
 static void host_start(struct host_worker *worker) {
   TAILQ_INIT(&worker->scripts);
+  RB_INIT(&worker->modules);
   worker->texts = bc_intern_new();
   bc_buf_init(&worker->batch, HOST_BATCH_BYTES);
   bc_schedule_init(&worker->schedule, worker->loop, host_check_on_due, worker);
@@ -132,6 +139,7 @@ static void host_start(struct host_worker *worker) {
 
 static void host_finish(struct host_worker *worker) {
   host_check_remove_all(worker);
+  host_module_remove_all(worker);
   bc_intern_free(worker->texts);
   bc_buf_free(&worker->batch);
   bc_channel_free(worker->channel);

@@ -20,6 +20,7 @@ static void check_clear(struct host_check *check) {
   host_run_discard(check);
   host_script_leave(check);
   bc_intern_put(worker->texts, check->text);
+  bc_intern_put(worker->texts, check->modules);
   free(check->name);
   free(check->globals);
 }
@@ -45,6 +46,8 @@ void host_check_set(struct host_worker *worker, const struct bc_msg_lua_set *mes
   check->name = bc_mem_copy_text(message->name.at, message->name.len);
   check->text = bc_intern_get(worker->texts, message->script);
   check->text_len = message->script.len;
+  check->modules = bc_intern_get(worker->texts, message->modules);
+  check->modules_len = message->modules.len;
   check->globals = bc_mem_copy_text(message->globals.at, message->globals.len);
   check->globals_len = message->globals.len;
   bc_schedule_pace(&check->when, message->interval_ms, message->fast_interval_ms, message->jitter_percent);

@@ -1,11 +1,14 @@
 /* What the files of the Lua worker share: checks and their schedule (host_check.c), scripts and their sandboxes
- * (host_script.c), runs and results (host_run.c), the process itself (host.c). */
+ * (host_script.c), modules that they require (host_module.c), runs and results (host_run.c), the process itself
+ * (host.c).
+ */
 #ifndef BC_WORKER_HOST_PRIVATE_H
 #define BC_WORKER_HOST_PRIVATE_H
 
 #include "base/check_status.h"
 #include "base/intern.h"
 #include "base/mono.h"
+#include "base/tree.h"
 #include "io/channel.h"
 #include "io/loop.h"
 #include "proto/lua_page.h"
@@ -26,10 +29,19 @@ enum {
 
 struct host_worker;
 
-/* A script in a sandbox; another of the same text when that is full. */
+struct host_module {
+  RB_ENTRY(host_module) link;
+  uint32_t number;
+  char *text;
+  size_t len;
+};
+RB_HEAD(host_modules, host_module);
+
+/* A script in a sandbox with its modules; another of the same when that is full. */
 struct host_script {
   TAILQ_ENTRY(host_script) link;
   const char *text;           /* interned */
+  const char *modules;        /* interned */
   struct bc_sandbox *sandbox; /* NULL: it does not compile … */
   char *fault;                /* … and why */
   unsigned users;
@@ -43,6 +55,8 @@ struct host_check {
   char *name;
   const char *text; /* of the script; one reference in the worker's `texts` */
   size_t text_len;
+  const char *modules; /* as in the message; one reference in `texts` */
+  size_t modules_len;
   char *globals; /* as in the message */
   size_t globals_len;
   uint32_t timeout_ms;
@@ -64,6 +78,7 @@ struct host_worker {
   struct bc_lua_page *page;
   struct bc_lua_io *io;
   struct bc_intern *texts;
+  struct host_modules modules;
   struct host_scripts scripts;
   struct bc_buf batch; /* results that wait, as LUA_RESULTS has them */
   unsigned running;
@@ -89,6 +104,14 @@ void host_check_ended(struct host_check *check);
 bool host_script_provide(struct host_check *check, enum bc_check_status *status, struct bc_fault *fault);
 /* Its place is given back; it must not run. */
 void host_script_leave(struct host_check *check);
+
+/* ---- host_module.c ---- */
+
+void host_module_set(struct host_worker *worker, const struct bc_msg_lua_module *message);
+void host_module_remove(struct host_worker *worker, uint32_t number);
+void host_module_remove_all(struct host_worker *worker);
+/* Those of the check into its sandbox. */
+BC_MUST_CHECK enum bc_err host_module_add(struct host_check *check, struct bc_sandbox *sandbox, struct bc_fault *fault);
 
 /* ---- host_run.c ---- */
 

@@ -2,10 +2,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "worker/lua_value.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { RUN_NAMED_BYTES = 65536 };
 
 /* ---- results ---- */
 
@@ -40,16 +43,25 @@ static void run_queue(struct host_worker *worker, const struct bc_msg *message) 
   bc_buf_free(&payload);
 }
 
-/* Errors name the check in place of the script that it shares with others. */
+/* Errors name the check in place of the script that it shares with others: "NAME:3: …; required at NAME:5". */
 static void run_name_error(const struct host_check *check, enum bc_check_status status, const char *error, char *to,
                            size_t room) {
   static const char own[] = HOST_SCRIPT_NAME ":";
   bool is_error = status != BC_CHECK_PASSED && status != BC_CHECK_FAILED && status != BC_CHECK_TIMED_OUT;
-  if (is_error && strncmp(error, own, sizeof own - 1) == 0) {
-    (void)snprintf(to, room, "%s:%s", check->name, error + sizeof own - 1);
-  } else {
-    (void)snprintf(to, room, "%s%s%s", is_error ? check->name : "", is_error ? ": " : "", error);
+  struct bc_buf named;
+  bc_buf_init(&named, RUN_NAMED_BYTES);
+  if (is_error && strncmp(error, own, sizeof own - 1) != 0) {
+    bc_buf_add_format(&named, "%s: ", check->name);
   }
+  for (const char *found; is_error && (found = strstr(error, own)) != NULL; error = found + sizeof own - 1) {
+    bool is_place = found[sizeof own - 1] >= '0' && found[sizeof own - 1] <= '9';
+    bc_buf_add(&named, error, (size_t)(found - error));
+    bc_buf_add_text(&named, is_place ? check->name : HOST_SCRIPT_NAME);
+    bc_buf_add_char(&named, ':');
+  }
+  bc_buf_add_text(&named, error);
+  bc_lua_value_clean(bc_buf_str(&named), to, room);
+  bc_buf_free(&named);
 }
 
 static void run_report(struct host_check *check, enum bc_check_status status, const char *reason) {

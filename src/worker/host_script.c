@@ -9,19 +9,24 @@ static struct host_script *script_new(struct host_check *check) {
   struct host_script *script = bc_mem_new(1, sizeof *script);
   struct bc_fault fault = {0};
   script->text = bc_intern_ref(check->text);
+  script->modules = bc_intern_ref(check->modules);
   host_page_enter(check);
   const struct bc_sandbox_options options = {.io = check->worker->io};
   script->sandbox = bc_sandbox_new(&options, HOST_SCRIPT_NAME, (struct bc_str){check->text, check->text_len}, &fault);
+  if (script->sandbox != NULL && host_module_add(check, script->sandbox, &fault) != BC_ERR_OK) {
+    bc_sandbox_free(script->sandbox);
+    script->sandbox = NULL;
+  }
   host_page_leave(check);
   script->fault = script->sandbox == NULL ? bc_mem_copy_string(fault.text) : NULL;
   TAILQ_INSERT_TAIL(&check->worker->scripts, script, link);
   return script;
 }
 
-static struct host_script *script_find(const struct host_worker *worker, const char *text) {
+static struct host_script *script_find(const struct host_check *check) {
   struct host_script *script;
-  TAILQ_FOREACH(script, &worker->scripts, link) {
-    if (script->text == text && script->users < BC_LIMIT_LUA_CHECKS) {
+  TAILQ_FOREACH(script, &check->worker->scripts, link) {
+    if (script->text == check->text && script->modules == check->modules && script->users < BC_LIMIT_LUA_CHECKS) {
       return script;
     }
   }
@@ -49,7 +54,7 @@ static bool script_set_globals(struct host_check *check, struct bc_fault *fault)
 
 bool host_script_provide(struct host_check *check, enum bc_check_status *status, struct bc_fault *fault) {
   if (check->script == NULL) {
-    struct host_script *found = script_find(check->worker, check->text);
+    struct host_script *found = script_find(check);
     check->script = found != NULL ? found : script_new(check);
     check->script->users++;
   }
@@ -84,6 +89,7 @@ void host_script_leave(struct host_check *check) {
   TAILQ_REMOVE(&check->worker->scripts, script, link);
   bc_sandbox_free(script->sandbox);
   bc_intern_put(check->worker->texts, script->text);
+  bc_intern_put(check->worker->texts, script->modules);
   free(script->fault);
   free(script);
 }

@@ -6,6 +6,7 @@
 #include "worker/sandbox_private.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,8 @@ static void sandbox_open_modules(lua_State *L) {
   }
   lua_pushcfunction(L, sandbox_parallel);
   lua_setfield(L, -2, "parallel");
+  lua_pushcfunction(L, sandbox_require);
+  lua_setfield(L, -2, "require");
 }
 
 /* Methods of texts. Scripts cannot reach the metatable, nor the table behind it. */
@@ -77,7 +80,6 @@ static int sandbox_open(lua_State *L) {
 
 struct sandbox_source {
   struct bc_str script;
-  const char *name;
   bool has_prefix; /* it was handed out */
 };
 
@@ -95,18 +97,38 @@ static const char *sandbox_read(lua_State *L, void *arg, size_t *len) {
   return rest.len == 0 ? NULL : rest.at;
 }
 
-static int sandbox_compile(lua_State *L) {
-  struct sandbox_source *source = lua_touserdata(L, 1);
-  (void)lua_pushfstring(L, "=%s", source->name);
+/* The first line names what runs it; its line break stays. */
+static struct bc_str sandbox_skip_first_line(struct bc_str script) {
+  if (bc_str_starts(script, "#")) {
+    const char *end = memchr(script.at, '\n', script.len);
+    size_t skipped = end == NULL ? script.len : (size_t)(end - script.at);
+    script.at += skipped;
+    script.len -= skipped;
+  }
+  return script;
+}
+
+int sandbox_load(lua_State *L, const char *source, struct bc_str text) {
+  struct sandbox_source reader = {.script = sandbox_skip_first_line(text)};
   /* "t": source text only; bytes of a compiled script could break Lua. */
-  if (lua_load(L, sandbox_read, source, lua_tostring(L, -1), "t") != LUA_OK) {
+  return lua_load(L, sandbox_read, &reader, source, "t");
+}
+
+struct sandbox_script {
+  const char *source;
+  struct bc_str text;
+};
+
+static int sandbox_compile(lua_State *L) {
+  const struct sandbox_script *script = lua_touserdata(L, 1);
+  if (sandbox_load(L, script->source, script->text) != LUA_OK) {
     return lua_error(L);
   }
   lua_rawsetp(L, LUA_REGISTRYINDEX, &sandbox_script_key);
   return 0;
 }
 
-static bool sandbox_call(struct bc_sandbox *sandbox, lua_CFunction function, void *arg, struct bc_fault *fault) {
+bool sandbox_call(struct bc_sandbox *sandbox, lua_CFunction function, void *arg, struct bc_fault *fault) {
   lua_State *L = sandbox->L;
   lua_settop(L, 0);
   lua_pushcfunction(L, function);
@@ -120,21 +142,18 @@ static bool sandbox_call(struct bc_sandbox *sandbox, lua_CFunction function, voi
   return is_fine;
 }
 
-/* The first line names what runs it; its line break stays. */
-static struct bc_str sandbox_skip_first_line(struct bc_str script) {
-  if (bc_str_starts(script, "#!")) {
-    const char *end = memchr(script.at, '\n', script.len);
-    size_t skipped = end == NULL ? script.len : (size_t)(end - script.at);
-    script.at += skipped;
-    script.len -= skipped;
-  }
-  return script;
-}
-
 /* ---- states ---- */
 
 static void sandbox_count_memory(struct bc_sandbox *sandbox) {
   sandbox->memory.cap = sandbox->options.state_bytes + sandbox->checks * sandbox->options.check_bytes;
+}
+
+/* With the mark that Lua shows it as it is. */
+static char *sandbox_name_source(const char *name) {
+  size_t size = strlen(name) + 2;
+  char *source = bc_mem_new(1, size);
+  (void)snprintf(source, size, "=%s", name);
+  return source;
 }
 
 static struct bc_sandbox_options sandbox_fill_options(const struct bc_sandbox_options *options) {
@@ -165,8 +184,10 @@ struct bc_sandbox *bc_sandbox_new(const struct bc_sandbox_options *options, cons
   }
   *(struct bc_sandbox_task **)lua_getextraspace(sandbox->L) = NULL;
   sandbox->memory.is_hard = sandbox->options.is_gc_hard;
-  struct sandbox_source source = {.script = sandbox_skip_first_line(script), .name = name};
-  if (!sandbox_call(sandbox, sandbox_open, sandbox, fault) || !sandbox_call(sandbox, sandbox_compile, &source, fault)) {
+  sandbox->source = sandbox_name_source(name);
+  struct sandbox_script compiled = {.source = sandbox->source, .text = script};
+  if (!sandbox_call(sandbox, sandbox_open, sandbox, fault) ||
+      !sandbox_call(sandbox, sandbox_compile, &compiled, fault)) {
     bc_sandbox_free(sandbox);
     return NULL;
   }
@@ -181,6 +202,7 @@ void bc_sandbox_free(struct bc_sandbox *sandbox) {
     return;
   }
   lua_close(sandbox->L);
+  free(sandbox->source);
   free(sandbox);
 }
 

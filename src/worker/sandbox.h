@@ -54,11 +54,16 @@ struct bc_sandbox_options {
   struct bc_lua_io *io;
 };
 
-/* Compiles `script` (source text; a first line with `#!` is passed over, lines are counted right). `name` stands in
+/* Compiles `script` (source text; a first line with `#` is passed over, lines are counted right). `name` stands in
  * error texts: "name:3: …"; Lua cuts it to 59 bytes there. `options` may be NULL. NULL when it does not compile, with
  * the reason in `fault`. Must be released with bc_sandbox_free. */
 struct bc_sandbox *bc_sandbox_new(const struct bc_sandbox_options *options, const char *name, struct bc_str script,
                                   struct bc_fault *fault);
+/* Its scripts may require "NAME" from now on; to be called before the first run. Compiled at once, run in each run that
+ * requires it, with globals of its own. In error texts it is "lua/NAME:3: …". One that does not compile, or is too
+ * long, is an error of the script when it is required. BC_ERR_LIMIT with `fault` when memory is short. */
+BC_MUST_CHECK enum bc_err bc_sandbox_add_module(struct bc_sandbox *sandbox, const char *name, struct bc_str text,
+                                                struct bc_fault *fault);
 /* All its checks must have been freed. NULL is allowed. */
 void bc_sandbox_free(struct bc_sandbox *sandbox);
 
@@ -119,7 +124,7 @@ struct bc_sandbox_outcome {
    * hold, NULL = nothing was returned. */
   char *returned;
 
-  /* ERROR, MEMORY, KILLED: one line ("name:3: …"); `line` of the script, 0 = not known. */
+  /* ERROR, MEMORY, KILLED: one line ("name:3: …", in a module "lua/NAME:3: …"); `line` of the script, 0 = not known. */
   char error[BC_LIMIT_LUA_REASON_BYTES];
   size_t line;
 

@@ -4,12 +4,14 @@
  * allows there, it sets a hook. (A hook that counts all the time would double what a script costs.) The hook yields and
  * the run is never resumed; where it cannot yield, inside a callback of C, it raises, again and again until it can.
  * What escapes that: coroutines and finalizers, which scripts do not have. */
+#include "worker/lua_module.h"
 #include "worker/sandbox_private.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +28,7 @@ static volatile int64_t burst_deadline_us;
 static volatile sig_atomic_t burst_is_killed;
 static int64_t burst_entered_us;
 static size_t burst_line; /* of the script, when the kill began; 0 = not known */
+static char burst_place[LUA_IDSIZE + 16];
 
 static int64_t burst_cpu_now_us(void) {
   struct timespec now;
@@ -35,9 +38,17 @@ static int64_t burst_cpu_now_us(void) {
 
 /* A yield of a hook steps back by one instruction, so it must be asked for now. */
 static void burst_note_line(lua_State *L) {
+  const struct bc_sandbox_task *task = bc_sandbox_task_of(L);
   lua_Debug frame;
-  for (int level = 0; burst_line == 0 && lua_getstack(L, level, &frame) != 0; level++) {
-    burst_line = lua_getinfo(L, "l", &frame) != 0 && frame.currentline > 0 ? (size_t)frame.currentline : 0;
+  for (int level = 0; task != NULL && burst_line == 0 && lua_getstack(L, level, &frame) != 0; level++) {
+    if (lua_getinfo(L, "Sl", &frame) == 0 || frame.currentline <= 0) {
+      continue;
+    }
+    if (strcmp(frame.source, task->run->check->sandbox->source) == 0) {
+      burst_line = (size_t)frame.currentline;
+    } else if (burst_place[0] == '\0') {
+      (void)snprintf(burst_place, sizeof burst_place, "%s:%d: ", frame.short_src, frame.currentline);
+    }
   }
 }
 
@@ -102,6 +113,7 @@ void sandbox_burst_enter(unsigned burst_ms) {
   }
   burst_is_killed = 0;
   burst_line = 0;
+  burst_place[0] = '\0';
   burst_entered_us = burst_cpu_now_us();
   burst_deadline_us = burst_entered_us + (int64_t)burst_ms * 1000;
   burst_set_timer(burst_ms, BURST_AGAIN_MS);
@@ -123,6 +135,10 @@ void sandbox_burst_switch(lua_State *co) {
 
 bool sandbox_burst_is_killed(void) {
   return burst_is_killed != 0;
+}
+
+const char *sandbox_burst_place(void) {
+  return burst_place;
 }
 
 uint64_t sandbox_burst_used_us(void) {

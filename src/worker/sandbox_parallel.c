@@ -145,7 +145,9 @@ int sandbox_parallel(lua_State *L) {
   bc_lua_args_check(L, 2, known);
   lua_Integer limit = bc_lua_args_integer(L, 2, "limit", 1, BC_LIMIT_LUA_TASKS, BC_LIMIT_LUA_TASKS);
   if (task == NULL || !lua_isyieldable(L)) {
-    return luaL_error(L, "parallel cannot be called inside string.gsub, table.sort or __tostring");
+    return luaL_error(L,
+                      "parallel cannot be called inside string.gsub, table.sort or __tostring, nor while a module is "
+                      "loaded");
   }
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   lua_newtable(L);

@@ -1,6 +1,6 @@
 /* What the files of the sandbox share: states and checks (sandbox.c), memory (sandbox_memory.c), CPU time
- * (sandbox_burst.c), runs (sandbox_run.c), their threads (sandbox_task.c, sandbox_parallel.c), what runs return
- * (sandbox_result.c). */
+ * (sandbox_burst.c), runs (sandbox_run.c), their threads (sandbox_task.c, sandbox_parallel.c), modules
+ * (sandbox_require.c), what runs return (sandbox_result.c). */
 #ifndef BC_WORKER_SANDBOX_PRIVATE_H
 #define BC_WORKER_SANDBOX_PRIVATE_H
 
@@ -23,6 +23,7 @@ struct sandbox_memory {
 
 struct bc_sandbox {
   lua_State *L;
+  char *source; /* of its script, as Lua names it: "=NAME" */
   struct sandbox_memory memory;
   struct bc_sandbox_options options; /* with the defaults filled in */
   unsigned checks;
@@ -71,13 +72,21 @@ struct bc_sandbox_task {
 };
 TAILQ_HEAD(sandbox_tasks, bc_sandbox_task);
 
+/* A module that is being run, and for whom. */
+struct sandbox_requiring {
+  const char *name;
+  const struct sandbox_requiring *by; /* NULL: the script */
+};
+
 struct bc_sandbox_run {
   struct bc_sandbox_check *check;
   struct bc_sandbox_task *script; /* the first thread; NULL: not begun, or over */
   struct sandbox_tasks tasks;
   struct sandbox_tasks ready; /* in the order of their turns */
   unsigned task_count;
-  bool is_inside; /* a resume */
+  bool is_inside;                      /* a resume */
+  bool has_loaded;                     /* the registry holds what its modules returned, under the address of this */
+  struct sandbox_requiring *requiring; /* the module that is being run, by `require` */
   struct bc_sandbox_outcome outcome;
   struct bc_buf log;
   size_t log_dropped;
@@ -86,6 +95,18 @@ struct bc_sandbox_run {
   LIST_HEAD(, bc_lua_held) held; /* released at its end */
   unsigned held_count;
 };
+
+/* ---- sandbox.c ---- */
+
+/* Pushes the text as a function that takes its environment, or what is wrong with it; gives Lua's status. */
+int sandbox_load(lua_State *L, const char *source, struct bc_str text);
+/* Calls function(arg), outside of runs. False with the error in `fault`. */
+bool sandbox_call(struct bc_sandbox *sandbox, lua_CFunction function, void *arg, struct bc_fault *fault);
+
+/* ---- sandbox_run.c ---- */
+
+/* Pushes a new environment with the globals of the check. */
+void sandbox_push_environment(lua_State *L, struct bc_sandbox_check *check);
 
 /* ---- sandbox_memory.c ---- */
 
@@ -100,7 +121,9 @@ void sandbox_burst_switch(lua_State *co);
 /* The one that runs was over its time, and must not be resumed. */
 bool sandbox_burst_is_killed(void);
 uint64_t sandbox_burst_used_us(void);
-/* Adds to `cpu_us`; after a kill `*line` is where it was (0 = not known). */
+/* Where it was when it was killed: in a module "lua/NAME:7: ", else "". */
+const char *sandbox_burst_place(void);
+/* Adds to `cpu_us`; after a kill `*line` is where it was in the script (0 = not known). */
 void sandbox_burst_leave(uint64_t *cpu_us, size_t *line);
 
 /* ---- sandbox_task.c ---- */
@@ -121,6 +144,13 @@ int64_t sandbox_task_plan(struct bc_sandbox_run *run);
 
 /* The function `parallel` of scripts. */
 int sandbox_parallel(lua_State *L);
+
+/* ---- sandbox_require.c ---- */
+
+/* The function `require` of scripts. */
+int sandbox_require(lua_State *L);
+/* Forgets what its modules returned. Never raises. */
+void sandbox_require_end(struct bc_sandbox_run *run);
 
 /* ---- sandbox_result.c ---- */
 

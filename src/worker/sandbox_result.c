@@ -191,28 +191,32 @@ void sandbox_result_read(lua_State *co, int count, struct bc_sandbox_outcome *ou
 
 /* ---- errors ---- */
 
-/* "name:12: text" tells its line; where nothing does (error with a level 0, or a table), the innermost line of Lua. */
-static size_t result_find_line(lua_State *co, struct bc_str text) {
-  lua_Debug frame;
-  size_t line = 0;
-  for (int level = 0; line == 0 && lua_getstack(co, level, &frame) != 0; level++) {
-    if (lua_getinfo(co, "Sl", &frame) != 0 && frame.currentline > 0) {
-      line = (size_t)frame.currentline;
-      size_t len = strlen(frame.short_src);
-      uint64_t told = 0;
-      struct bc_str rest = text;
-      struct bc_str number;
-      if (bc_str_starts(text, frame.short_src) && text.len > len && text.at[len] == ':') {
-        rest.at += len + 1;
-        rest.len -= len + 1;
-        if (bc_str_next_field(&rest, ':', &number) &&
-            bc_str_to_u64(number, BC_LIMIT_SCRIPT_BYTES, &told) == BC_ERR_OK) {
-          line = (size_t)told;
-        }
-      }
+/* "name:12: text" tells its line. */
+static size_t result_told_line(struct bc_str text, const char *name) {
+  uint64_t told = 0;
+  struct bc_str number;
+  size_t len = strlen(name);
+  if (bc_str_starts(text, name) && text.len > len && text.at[len] == ':') {
+    text.at += len + 1;
+    text.len -= len + 1;
+    if (bc_str_next_field(&text, ':', &number)) {
+      (void)!bc_str_to_u64(number, BC_LIMIT_SCRIPT_BYTES, &told);
     }
   }
-  return line;
+  return (size_t)told;
+}
+
+/* Where nothing tells it (error with a level 0, or a table, or of a module), the innermost line of the script. */
+static size_t result_find_line(lua_State *co, struct bc_str text) {
+  const char *source = bc_sandbox_run_of(co)->check->sandbox->source;
+  lua_Debug frame;
+  for (int level = 0; lua_getstack(co, level, &frame) != 0; level++) {
+    if (lua_getinfo(co, "Sl", &frame) != 0 && frame.currentline > 0 && strcmp(frame.source, source) == 0) {
+      size_t told = result_told_line(text, frame.short_src);
+      return told > 0 ? told : (size_t)frame.currentline;
+    }
+  }
+  return 0;
 }
 
 void sandbox_result_read_error(lua_State *co, struct bc_sandbox_outcome *outcome) {

@@ -28,7 +28,7 @@ struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check) {
 
 /* ---- beginning ---- */
 
-static void run_push_environment(lua_State *L, struct bc_sandbox_check *check) {
+void sandbox_push_environment(lua_State *L, struct bc_sandbox_check *check) {
   lua_newtable(L);
   if (check->has_globals) {
     (void)lua_rawgetp(L, LUA_REGISTRYINDEX, check);
@@ -47,7 +47,7 @@ static void run_push_environment(lua_State *L, struct bc_sandbox_check *check) {
 static int run_begin(lua_State *L) {
   struct bc_sandbox_run *run = lua_touserdata(L, 1);
   (void)lua_rawgetp(L, LUA_REGISTRYINDEX, &sandbox_script_key);
-  run_push_environment(L, run->check);
+  sandbox_push_environment(L, run->check);
   run->script = sandbox_task_new(L, run, NULL);
   lua_xmove(L, run->script->co, 2);
   run->script->count = 1;
@@ -83,6 +83,7 @@ static void run_drop_tasks(struct bc_sandbox_run *run) {
     sandbox_task_drop(run->script);
     run->script = NULL;
   }
+  sandbox_require_end(run);
 }
 
 static void run_set_error(struct bc_sandbox_run *run, enum bc_sandbox_end end, const char *text) {
@@ -91,8 +92,9 @@ static void run_set_error(struct bc_sandbox_run *run, enum bc_sandbox_end end, c
 }
 
 static void run_judge_killed(struct bc_sandbox_run *run) {
-  char text[96];
-  (void)snprintf(text, sizeof text, "used more than %u ms of CPU time", run->check->sandbox->options.burst_ms);
+  char text[BC_LIMIT_LUA_REASON_BYTES];
+  (void)snprintf(text, sizeof text, "%sused more than %u ms of CPU time", sandbox_burst_place(),
+                 run->check->sandbox->options.burst_ms);
   run_set_error(run, BC_SANDBOX_KILLED, text);
 }
 

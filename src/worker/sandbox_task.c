@@ -165,7 +165,9 @@ int bc_sandbox_wait(lua_State *L, int64_t wait_ms, void (*cancel)(void *arg), vo
     if (cancel != NULL) {
       cancel(arg);
     }
-    return luaL_error(L, "a function that waits cannot be called inside string.gsub, table.sort or __tostring");
+    return luaL_error(
+        L, "a function that waits cannot be called inside string.gsub, table.sort or __tostring, nor while a "
+           "module is loaded");
   }
   task->cancel = cancel;
   task->cancel_arg = arg;

@@ -374,6 +374,40 @@ static void the_page_tells_what_runs(void **state) {
   assert_int_equal(atomic_load(&at.page->job), 0);
 }
 
+static void set_module(uint32_t number, const char *name, const char *text) {
+  send(&(struct bc_msg){.type = BC_MSG_LUA_MODULE,
+                        .lua_module = {.number = number, .name = bc_str_of(name), .text = bc_str_of(text)}});
+}
+
+static void modules_are_those_of_the_check_and_equal_scripts_may_have_others(void **state) {
+  (void)state;
+  static const char first[] = "m=1\0none=99";
+  static const char second[] = "m=2";
+  set_module(1, "m", "return {ok = true}");
+  set_module(2, "m", "\nerror('no')");
+  struct bc_msg_lua_set wanted = check(1, "#!lua\nlocal ok, text = pcall(require, 'none')\n"
+                                          "return require('m').ok and text ~= nil");
+  wanted.modules = (struct bc_str){first, sizeof first};
+  set(wanted);
+  wait_results(1);
+  assert_int_equal(at.results[0].status, BC_CHECK_PASSED);
+  wanted.id = 2;
+  wanted.modules = (struct bc_str){second, sizeof second};
+  set(wanted);
+  wait_results(1);
+  assert_int_equal(at.results[1].status, BC_CHECK_ERROR);
+  assert_string_equal(at.results[1].reason, "web: lua/m:2: no; required at web:3");
+  /* Who has them keeps them. */
+  send(&(struct bc_msg){.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = 1}});
+  wanted.id = 3;
+  wanted.modules = (struct bc_str){first, sizeof first};
+  set(wanted);
+  wait_results(1);
+  assert_int_equal(at.results[2].status, BC_CHECK_PASSED);
+  send(&(struct bc_msg){.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = 7}});
+  barrier();
+}
+
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(int argc, char **argv) {
@@ -387,6 +421,7 @@ int main(int argc, char **argv) {
       HOST_TEST(a_pause_of_the_worker_is_not_the_scripts_fault),
       HOST_TEST(equal_scripts_are_one_and_results_come_together),
       HOST_TEST(the_page_tells_what_runs),
+      HOST_TEST(modules_are_those_of_the_check_and_equal_scripts_may_have_others),
   };
   if (argc > 1 && strcmp(argv[1], "--lua-worker") == 0) {
     return bc_host_worker_run();
