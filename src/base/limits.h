@@ -23,6 +23,7 @@
   X(DATA_KEYS, 10000, "keys below data/ in the store")                                                                 \
   X(DATA_BYTES, 65536, "bytes of a value of data/...")                                                                 \
   X(DATA_ALL_BYTES, 16777216, "bytes of all values of data/... together")                                              \
+  X(KEPT_SCRIPT_BYTES, 67108864, "bytes of all scripts from which on older versions of them are not kept")             \
   X(KEY_BYTES, 1024, "bytes of a key in the store")                                                                    \
   X(NODE_FILE_BYTES, 65536, "bytes of the node file")                                                                  \
   X(STATUS_BYTES, 16384, "bytes of node/NODE/status")                                                                  \
@@ -38,6 +39,9 @@
   X(LUA_DATA_BYTES, 4096, "bytes of the data that a Lua check returns, as JSON")                                       \
   X(LUA_DATA_DEPTH, 8, "tables within tables in that data")                                                            \
   X(LUA_LOG_BYTES, 4096, "bytes that one run of a Lua check may log")                                                  \
+  X(CHECK_SERIES, 32, "series of metrics that are kept of a check")                                                    \
+  X(CHECK_STATE_BYTES, 4096, "bytes of the state that a Lua check keeps, as JSON")                                     \
+  X(CHECK_STATES_BYTES, 16777216, "bytes of the states of all checks")                                                 \
   X(LUA_JSON_BYTES, 262144, "bytes of a JSON text in a Lua check")                                                     \
   X(LUA_JSON_DEPTH, 64, "tables within tables of a JSON text in a Lua check")                                          \
   X(LUA_TEXT_BYTES, 1048576, "bytes of a text that string.rep makes, and of a text that patterns are tried on")        \

@@ -1,4 +1,5 @@
 #include "base/str.h"
+#include "cli/chosen.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -7,31 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROUTES_OUTPUT_LINES = 3, ROUTES_TEXT_BYTES = 1024, ROUTES_PREFIX_BYTES = 48 };
-
-static bool routes_is_asked_for(const struct bc_settings *settings, const char *name) {
-  for (int i = 0; i < settings->word_count; i++) {
-    if (bc_str_glob(bc_str_of(settings->words[i]), bc_str_of(name))) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/* Leaves only the routes that were asked for, and nothing of what stands beside them. */
-static void routes_choose(const struct bc_settings *settings, json_t *answer) {
-  json_t *chosen = json_array();
-  size_t i;
-  json_t *route;
-  json_array_foreach(json_object_get(answer, "routes"), i, route) {
-    if (routes_is_asked_for(settings, bc_client_text(route, "name"))) {
-      (void)json_array_append(chosen, route);
-    }
-  }
-  (void)json_object_set_new(answer, "routes", chosen);
-  (void)json_object_del(answer, "foreign");
-  (void)json_object_del(answer, "foreignTotal");
-}
+enum { ROUTES_TEXT_BYTES = 1024, ROUTES_PREFIX_BYTES = 48 };
 
 static bool routes_is_one_of(const char *text, const char *const *list) {
   for (; *list != NULL; list++) {
@@ -85,23 +62,6 @@ static void routes_add_why(struct bc_screen_table *table, const json_t *route) {
   bc_screen_table_add(table, BC_SCREEN_PLAIN, text);
 }
 
-/* The last lines of what a failing check said. */
-static void routes_add_output(struct bc_screen_table *table, const json_t *route) {
-  struct bc_str rest = bc_str_trim(bc_str_of(bc_client_text(route, "output")));
-  size_t lines = 1;
-  for (size_t i = 0; i < rest.len; i++) {
-    lines += rest.at[i] == '\n' ? 1 : 0;
-  }
-  struct bc_str line;
-  for (size_t i = 0; rest.len > 0 && bc_str_next_field(&rest, '\n', &line); i++) {
-    if (i + ROUTES_OUTPUT_LINES >= lines) {
-      char text[ROUTES_TEXT_BYTES];
-      (void)snprintf(text, sizeof text, "| %.*s", (int)(line.len < 900 ? line.len : 900), line.at);
-      bc_screen_table_note(table, text);
-    }
-  }
-}
-
 /* "10.9.9.1/32 +3": the first of four. A flow is told as far as there is room. */
 static void routes_add_prefix(struct bc_screen_table *table, const json_t *route) {
   char text[ROUTES_PREFIX_BYTES + 32];
@@ -138,7 +98,7 @@ static void routes_add(struct bc_screen_table *table, const json_t *route) {
   bc_screen_table_add(table, BC_SCREEN_PLAIN, age);
   routes_add_wire(table, route);
   routes_add_why(table, route);
-  routes_add_output(table, route);
+  bc_screen_table_note_end(table, bc_client_text(route, "output"));
 }
 
 static void routes_print_foreign(const json_t *answer) {
@@ -177,28 +137,16 @@ static void routes_print(const json_t *answer, bool is_chosen) {
   bc_screen_table_free(table);
 }
 
-/* The daemon looks for these alone; one that ignores `name`, or takes not so many, tells all. */
-static json_t *routes_request(const struct bc_settings *settings) {
-  enum { ROUTES_NAMES = 64 };
-  json_t *request = bc_client_request("routes");
-  json_t *names = json_array();
-  for (int i = 0; i < settings->word_count; i++) {
-    (void)json_array_append_new(names, json_string(settings->words[i]));
-  }
-  if (json_array_size(names) == (size_t)settings->word_count && settings->word_count <= ROUTES_NAMES) {
-    (void)json_object_set(request, "name", names);
-  }
-  json_decref(names);
-  return request;
-}
-
 static int routes_print_chosen(const struct bc_settings *settings) {
   json_t *answer;
-  int code = bc_client_ask_for_part(settings, routes_request(settings), &answer);
+  int code = bc_client_ask_for_part(settings, bc_chosen_request(settings, "routes"), &answer);
   if (answer == NULL) {
     return code;
   }
-  routes_choose(settings, answer);
+  bc_chosen_filter(settings, answer, "routes");
+  /* Nothing of what stands beside them. */
+  (void)json_object_del(answer, "foreign");
+  (void)json_object_del(answer, "foreignTotal");
   if (json_array_size(json_object_get(answer, "routes")) == 0) {
     (void)fputs("there is no such route\n", stderr);
     code = BC_CLI_BAD_NEWS;

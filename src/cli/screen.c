@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/mono.h"
+#include "base/str.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -130,6 +131,24 @@ static void screen_print_cell(const struct screen_cell *cell, size_t width, bool
   }
   bc_screen_print(cell->mood, cell->text);
   (void)printf("%*s", (int)(width - len + 2), "");
+}
+
+void bc_screen_table_note_end(struct bc_screen_table *table, const char *output) {
+  enum { SCREEN_NOTE_LINES = 3, SCREEN_NOTE_BYTES = 900 };
+  struct bc_str rest = bc_str_trim(bc_str_of(output));
+  size_t lines = 1;
+  for (size_t i = 0; i < rest.len; i++) {
+    lines += rest.at[i] == '\n' ? 1 : 0;
+  }
+  struct bc_str line;
+  for (size_t i = 0; rest.len > 0 && bc_str_next_field(&rest, '\n', &line); i++) {
+    if (i + SCREEN_NOTE_LINES >= lines) {
+      char text[SCREEN_NOTE_BYTES + 4];
+      (void)snprintf(text, sizeof text, "| %.*s", (int)(line.len < SCREEN_NOTE_BYTES ? line.len : SCREEN_NOTE_BYTES),
+                     line.at);
+      bc_screen_table_note(table, text);
+    }
+  }
 }
 
 void bc_screen_table_print(const struct bc_screen_table *table) {

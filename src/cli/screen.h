@@ -24,6 +24,8 @@ struct bc_screen_table *bc_screen_table_new(const char *const *headers, size_t c
 void bc_screen_table_add(struct bc_screen_table *table, enum bc_screen_mood mood, const char *text);
 /* A line under the row that was completed last, indented. */
 void bc_screen_table_note(struct bc_screen_table *table, const char *text);
+/* The last lines of such an output, as notes. */
+void bc_screen_table_note_end(struct bc_screen_table *table, const char *output);
 void bc_screen_table_print(const struct bc_screen_table *table);
 void bc_screen_table_free(struct bc_screen_table *table);
 

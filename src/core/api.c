@@ -19,9 +19,18 @@ static json_t *api_status(struct bc_core *core, const json_t *request, struct bc
   return core_report_status(core);
 }
 
-static json_t *api_routes(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
-  bool is_begun = core_list_begin(core, json_object_get(request, "name"), answer);
+static json_t *api_list(struct bc_core *core, enum core_list_of of, const json_t *request,
+                        struct bc_sock_answer *answer) {
+  bool is_begun = core_list_begin(core, of, json_object_get(request, "name"), answer);
   return is_begun ? NULL : api_error("`name` must be a text, or a list of at most 64 texts");
+}
+
+static json_t *api_routes(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  return api_list(core, CORE_LIST_ROUTES, request, answer);
+}
+
+static json_t *api_checks(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  return api_list(core, CORE_LIST_CHECKS, request, answer);
 }
 
 static json_t *api_neighbors(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
@@ -74,8 +83,9 @@ static const struct {
   api_fn *fn;
   bool changes; /* not for processes below the exec worker */
 } api_commands[] = {
-    {"ping", api_ping, false},           {"status", api_status, false},  {"routes", api_routes, false},
-    {"neighbors", api_neighbors, false}, {"approve", api_approve, true}, {"upgrade", api_upgrade, true},
+    {"ping", api_ping, false},      {"status", api_status, false},       {"routes", api_routes, false},
+    {"checks", api_checks, false},  {"neighbors", api_neighbors, false}, {"approve", api_approve, true},
+    {"upgrade", api_upgrade, true},
 };
 
 static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request,
@@ -95,7 +105,7 @@ static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer,
     }
     return api_commands[i].fn(core, request, answer);
   }
-  return api_error("unknown command: expected ping, status, routes, neighbors, approve or upgrade");
+  return api_error("unknown command: expected ping, status, routes, checks, neighbors, approve or upgrade");
 }
 
 static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line,

@@ -414,6 +414,8 @@ void core_apply_changes(struct bc_core *core) {
     core_dispatch_config(core, &view, found);
     core_lastgood_dirty(core);
   }
+  core_named_apply_changes(core);
+  core_supply_apply_changes(core);
   if (bc_config_take_admin_changed(core->config)) {
     core_dispatch_all(core);
     core_lastgood_dirty(core);

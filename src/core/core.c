@@ -59,6 +59,7 @@ void core_exit_begin(struct bc_core *core, int exit_code, const char *why) {
   if (core->apply.save_dirty) {
     core_lastgood_save(core);
   }
+  core_state_save(core);
   core->store_left = core->apply.store == NULL || exit_code == BC_CORE_EXIT_UPGRADE;
   if (exit_code != BC_CORE_EXIT_UPGRADE) {
     core_dispatch_exit(core);
@@ -177,11 +178,10 @@ static void core_free(struct bc_core *core) {
   core_journal_close(core);
   bc_disk_close(core->disk);
   core_dispatch_free(core);
+  core_check_close(core);
   if (core->addresses.review_timer != NULL) {
     core_address_close(core);
   }
-  bc_timer_free(core->health_timer);
-  bc_timer_free(core->send_timer);
   bc_timer_free(core->exit_timer);
   bc_timer_free(core->lock_timer);
   for (size_t i = 0; i < CORE_SIGNALS; i++) {

@@ -73,7 +73,7 @@ static void dispatch_show(struct bc_core *core, struct core_route *route, const 
   core->by_state[route->state]--;
   route->state = (uint8_t)state;
   core->by_state[route->state]++;
-  enum bc_health_state health = route->check == NULL ? BC_HEALTH_NONE : route->check->health.state;
+  enum bc_health_state health = core_route_health(route).state;
   const char *fault = config == NULL ? NULL : config->fault != NULL ? config->fault : core_address_fault(route);
   dispatch_tell_fault(route, fault);
   uint32_t seen = dispatch_hash(2166136261U, core_route_reason(route));
@@ -203,7 +203,7 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
     before.route = &route->claimed;
     config = &before;
   }
-  enum bc_health_state health = route->check == NULL ? BC_HEALTH_NONE : route->check->health.state;
+  enum bc_health_state health = core_route_health(route).state;
   struct bc_decision old = route->decision;
   bool was_wanted = route->is_wanted;
   enum bc_address_state address = core_address_judge(core, route, config);
@@ -227,8 +227,10 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
   if (was_wanted != route->is_wanted || (old.reason != route->decision.reason && old.reason != NULL)) {
     /* A start with many routes is one event, not many. */
     bool is_event = was_wanted != route->is_wanted && !(route->is_new && route->is_wanted);
+    char reason[CORE_REASON_BYTES];
+    core_route_explain(route, reason, sizeof reason);
     bc_log(is_event ? BC_LOG_NOTICE : BC_LOG_INFO, "route %s: %s: %s: %s", route->name,
-           bc_verdict_text(route->decision.verdict), bc_layer_text(route->decision.layer), core_route_reason(route));
+           bc_verdict_text(route->decision.verdict), bc_layer_text(route->decision.layer), reason);
   }
   route->is_new = route->is_new && route->decision.verdict == BC_VERDICT_KEEP;
 }
@@ -260,8 +262,9 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
 /* An earlier core announced it with this check: it may withdraw if it might before. */
 static void dispatch_recall_probation(const struct bc_core *core, struct core_route *route) {
   if (route->check != NULL) {
-    route->check->health.on_probation = core_lastgood_was_on_probation(core, route->name);
+    route->check->health.on_probation = core_lastgood_was_on_probation(core, route->check);
   }
+  core_named_recall_probation(core, route);
 }
 
 static bool dispatch_is_any_unnamed(const struct bc_core *core, const struct bc_route *route) {
@@ -489,16 +492,9 @@ void core_dispatch_rib(struct bc_core *core) {
 }
 
 void core_dispatch_result(struct bc_core *core, const struct core_result *result) {
-  if (result->id >= core->by_check_size || core->by_check[result->id] == NULL) {
-    return;
-  }
-  struct core_route *route = core->by_check[result->id];
-  struct core_check *check = route->check;
-  if (check->generation != result->generation || result->status >= BC_CHECK_STATUS_COUNT) {
-    return;
-  }
-  if (core_check_result(core, route, result)) {
-    core_dispatch_again(core, route);
+  struct core_version *version = core_check_version(core, result->id, result->generation);
+  if (version != NULL && result->status < BC_CHECK_STATUS_COUNT) {
+    core_check_result(core, version, result);
   }
 }
 
@@ -534,6 +530,4 @@ void core_dispatch_free(struct bc_core *core) {
     bc_intern_put(core->intern, route->name);
     free(route);
   }
-  free(core->by_check);
-  free(core->free_ids);
 }

@@ -44,6 +44,11 @@ static void lastgood_read_point(struct bc_core *core, struct bc_str value) {
 
 /* ---- checks that had not earned the right to withdraw ---- */
 
+/* Of a route's own check the name, as it always was; of a named one the key, which is no name. */
+static const char *lastgood_probation_name(const struct core_check *check, char text[static CORE_CHECK_KEY_BYTES]) {
+  return check->route != NULL ? check->name : core_check_key(check, text);
+}
+
 static uint64_t lastgood_hash(struct bc_str name) {
   uint64_t hash = 0xcbf29ce484222325U;
   for (size_t i = 0; i < name.len; i++) {
@@ -58,17 +63,18 @@ static int lastgood_compare(const void *a, const void *b) {
   return (*left > *right) - (*left < *right);
 }
 
-static void lastgood_remember_probation(struct core_apply *apply, struct bc_str name) {
+static void lastgood_remember_probation(struct core_apply *apply, struct bc_str key) {
   size_t count = apply->probation_count;
   if ((count & (count - 1)) == 0) {
     apply->probation = bc_mem_resize(apply->probation, count == 0 ? 1 : count * 2, sizeof apply->probation[0]);
   }
-  apply->probation[apply->probation_count++] = lastgood_hash(name);
+  apply->probation[apply->probation_count++] = lastgood_hash(key);
 }
 
-bool core_lastgood_was_on_probation(const struct bc_core *core, const char *name) {
+bool core_lastgood_was_on_probation(const struct bc_core *core, const struct core_check *check) {
   const struct core_apply *apply = &core->apply;
-  uint64_t hash = lastgood_hash(bc_str_of(name));
+  char name[CORE_CHECK_KEY_BYTES];
+  uint64_t hash = lastgood_hash(bc_str_of(lastgood_probation_name(check, name)));
   return apply->probation_count > 0 &&
          bsearch(&hash, apply->probation, apply->probation_count, sizeof apply->probation[0], lastgood_compare) != NULL;
 }
@@ -139,13 +145,25 @@ void core_lastgood_load(struct bc_core *core) {
   }
 }
 
+static void lastgood_save_probation_of(const struct core_check *check, struct bc_keylog *to) {
+  /* The next core will know of a candidate only, as it is the newest. */
+  if (check->health.on_probation || check->candidate != NULL) {
+    char name[CORE_CHECK_KEY_BYTES];
+    char key[sizeof lastgood_probation + CORE_CHECK_KEY_BYTES];
+    (void)snprintf(key, sizeof key, "%s%s", lastgood_probation, lastgood_probation_name(check, name));
+    bc_keylog_add(to, bc_str_of(key), bc_str_of("1"));
+  }
+}
+
 static void lastgood_save_probation(struct bc_core *core, struct bc_keylog *to) {
   for (struct core_route *route = core_route_next(core, NULL); route != NULL; route = core_route_next(core, route)) {
-    if (route->check != NULL && route->check->health.on_probation) {
-      char key[sizeof lastgood_probation + BC_LIMIT_NAME_BYTES];
-      (void)snprintf(key, sizeof key, "%s%s", lastgood_probation, route->name);
-      bc_keylog_add(to, bc_str_of(key), bc_str_of("1"));
+    if (route->check != NULL) {
+      lastgood_save_probation_of(route->check, to);
     }
+  }
+  for (struct core_named *named = core_named_after(core, NULL); named != NULL;
+       named = core_named_after(core, named->check.name)) {
+    lastgood_save_probation_of(&named->check, to);
   }
 }
 

@@ -1,5 +1,5 @@
-/* The answer to `routes`, in pieces: made as it is read, so that it costs the loop little at a time, and memory for one
- * piece, however many routes there are and however many clients ask. */
+/* The answers to `routes` and `checks`, in pieces: made as it is read, so that it costs the loop little at a time, and
+ * memory for one piece, however many routes there are and however many clients ask. */
 #include "base/mem.h"
 #include "core/private.h"
 
@@ -13,7 +13,7 @@ struct list {
   char **names; /* names or globs that were asked for; NULL = all routes, and what is foreign */
   size_t count;
   const char *after; /* interned: the last route that was looked at, which may be gone meanwhile; NULL = none yet */
-  bool is_foreign;   /* the routes are told */
+  bool is_rest;      /* the routes are told, or the named checks */
   size_t foreign;    /* from here on it is not told */
   bool has_one;      /* of the array that is being written: a comma goes before the next */
 };
@@ -39,6 +39,52 @@ static struct core_route *list_next(const struct list *list) {
     return list->after == NULL ? core_route_find(list->core, list->names[0]) : NULL;
   }
   return core_route_after(list->core, list->after);
+}
+
+/* The name of the next check, and the check if it has one: named ones, then those of routes. */
+static const char *list_next_check(const struct list *list, const struct core_check **check) {
+  struct core_named *named = list->is_rest ? NULL : core_named_after(list->core, list->after);
+  if (named != NULL || !list->is_rest) {
+    *check = named == NULL ? NULL : &named->check;
+    return named == NULL ? NULL : named->check.name;
+  }
+  const struct core_route *route = core_route_after(list->core, list->after);
+  *check = route == NULL ? NULL : route->check;
+  return route == NULL ? NULL : route->name;
+}
+
+/* False when all of them are told. */
+static bool list_checks(struct list *list, struct bc_buf *text) {
+  unsigned told = 0;
+  for (unsigned looks = 0; looks < LIST_LOOKS && told < LIST_PIECE_ROUTES && text->len < LIST_PIECE_BYTES; looks++) {
+    const struct core_check *check;
+    const char *name = list_next_check(list, &check);
+    if (name == NULL) {
+      return false;
+    }
+    bc_intern_put(list->core->intern, list->after);
+    list->after = bc_intern_ref(name);
+    if (check != NULL && list_is_asked_for(list, name)) {
+      list_add(list, core_report_check(check), text);
+      told++;
+    }
+  }
+  return true;
+}
+
+static bool list_more_checks(void *arg, struct bc_buf *text) {
+  struct list *list = arg;
+  if (list_checks(list, text)) {
+    return true;
+  }
+  if (list->is_rest) {
+    bc_buf_add_text(text, "]}");
+    return false;
+  }
+  list->is_rest = true;
+  bc_intern_put(list->core->intern, list->after);
+  list->after = NULL;
+  return true;
 }
 
 /* False when all are told. */
@@ -77,7 +123,7 @@ static bool list_foreign(struct list *list, struct bc_buf *text) {
 
 static bool list_more(void *arg, struct bc_buf *text) {
   struct list *list = arg;
-  if (!list->is_foreign) {
+  if (!list->is_rest) {
     if (list_routes(list, text)) {
       return true;
     }
@@ -85,7 +131,7 @@ static bool list_more(void *arg, struct bc_buf *text) {
       bc_buf_add_text(text, "]}");
       return false;
     }
-    list->is_foreign = true;
+    list->is_rest = true;
     list->has_one = false;
     bc_buf_add_text(text, "],\"foreign\":[");
   }
@@ -133,15 +179,15 @@ static bool list_take_names(struct list *list, const json_t *names) {
   return true;
 }
 
-bool core_list_begin(struct bc_core *core, const json_t *names, struct bc_sock_answer *answer) {
+bool core_list_begin(struct bc_core *core, enum core_list_of of, const json_t *names, struct bc_sock_answer *answer) {
   struct list *list = bc_mem_new(1, sizeof *list);
   list->core = core;
   if (!list_take_names(list, names)) {
     list_end(list);
     return false;
   }
-  bc_buf_add_text(&answer->text, "{\"routes\":[");
-  answer->more = list_more;
+  bc_buf_add_text(&answer->text, of == CORE_LIST_ROUTES ? "{\"routes\":[" : "{\"checks\":[");
+  answer->more = of == CORE_LIST_ROUTES ? list_more : list_more_checks;
   answer->end = list_end;
   answer->arg = list;
   return true;

@@ -72,9 +72,9 @@ static struct core_strike *lua_provide_strike(struct bc_core *core, uint64_t scr
   return strike;
 }
 
-static void lua_strike(struct bc_core *core, const struct core_route *route) {
+static void lua_strike(struct bc_core *core, const struct core_version *version) {
   struct bc_mono now = bc_loop_now(core->loop);
-  struct core_strike *strike = lua_provide_strike(core, route->check->script_hash);
+  struct core_strike *strike = lua_provide_strike(core, version->script->hash);
   if (strike->is_quarantined) {
     return;
   }
@@ -85,10 +85,9 @@ static void lua_strike(struct bc_core *core, const struct core_route *route) {
   }
   strike->is_quarantined = true;
   core->lua.quarantined++;
-  bc_log(BC_LOG_ERROR,
-         "routes/%s/healthcheck: killed three times within ten minutes: this script is not run any more until it is "
-         "changed",
-         route->name);
+  char key[CORE_CHECK_KEY_BYTES];
+  bc_log(BC_LOG_ERROR, "%s: killed three times within ten minutes: this script is not run any more until it is changed",
+         core_check_key(version->check, key));
   core_check_quarantine(core, strike->script_hash);
 }
 
@@ -96,9 +95,9 @@ static void lua_strike(struct bc_core *core, const struct core_route *route) {
 
 static void lua_on_result(struct bc_core *core, const struct core_result *result) {
   core_dispatch_result(core, result);
-  struct core_route *route = result->id < core->by_check_size ? core->by_check[result->id] : NULL;
-  if (result->status == BC_CHECK_KILLED && route != NULL && route->check->generation == result->generation) {
-    lua_strike(core, route);
+  const struct core_version *version = core_check_version(core, result->id, result->generation);
+  if (result->status == BC_CHECK_KILLED && version != NULL) {
+    lua_strike(core, version);
   }
 }
 
@@ -106,9 +105,14 @@ static void lua_on_message(struct bc_core *core, const struct bc_msg_lua_result 
   lua_on_result(core, &(struct core_result){.id = from->id,
                                             .generation = from->generation,
                                             .status = from->status,
+                                            .duration_us = from->duration_us,
+                                            .late_us = from->late_us,
                                             .output = from->output,
                                             .reason = from->reason,
-                                            .data = from->data});
+                                            .data = from->data,
+                                            .state = from->state,
+                                            .metrics = from->metrics,
+                                            .score = from->score});
 }
 
 static void lua_on_batch(struct bc_core *core, struct bc_str rest) {
@@ -160,9 +164,8 @@ static bool lua_read_job(const struct core_lua *lua, struct lua_job *job) {
   return atomic_load_explicit(&lua->page->job, memory_order_relaxed) == before;
 }
 
-static struct core_route *lua_find_route(const struct bc_core *core, const struct lua_job *job) {
-  struct core_route *route = job->id < core->by_check_size ? core->by_check[job->id] : NULL;
-  return route != NULL && route->check->generation == job->generation ? route : NULL;
+static const struct core_version *lua_find_version(const struct bc_core *core, const struct lua_job *job) {
+  return core_check_version(core, job->id, job->generation);
 }
 
 static uint64_t lua_worker_cpu_us(const struct bc_core *core) {
@@ -191,15 +194,16 @@ static void lua_on_look(void *arg) {
     return;
   }
   struct lua_job again;
-  const struct core_route *route = lua_find_route(core, &job);
+  const struct core_version *version = lua_find_version(core, &job);
   if (!lua_read_job(lua, &again) || memcmp(&again, &job, sizeof job) != 0) {
     return;
   }
   lua->is_guilty = true;
   lua->guilty_id = job.id;
   lua->guilty_generation = job.generation;
-  bc_log(BC_LOG_ERROR, "routes/%s/healthcheck: more than %d ms of CPU time in one call: the Lua worker is killed",
-         route == NULL ? "?" : route->name, LUA_CPU_MOST_MS);
+  char key[CORE_CHECK_KEY_BYTES];
+  bc_log(BC_LOG_ERROR, "%s: more than %d ms of CPU time in one call: the Lua worker is killed",
+         version == NULL ? "?" : core_check_key(version->check, key), LUA_CPU_MOST_MS);
   core_pool_kill(core, CORE_WORKER_LUA);
 }
 
@@ -235,22 +239,22 @@ void core_lua_on_ended(struct bc_core *core, int wait_status) {
   struct lua_job job = {.id = lua->guilty_id, .generation = lua->guilty_generation};
   bool is_guilty = lua->is_guilty;
   bool has_job = is_guilty || lua_read_job(lua, &job);
-  const struct core_route *route = has_job ? lua_find_route(core, &job) : NULL;
+  const struct core_version *version = has_job ? lua_find_version(core, &job) : NULL;
   bc_timer_stop(lua->watch_timer);
   lua->is_guilty = false;
-  if (route == NULL) {
+  if (version == NULL) {
     return;
   }
+  const char *name = version->check->name;
   char reason[BC_LIMIT_NAME_BYTES + 96];
   enum bc_check_status status = BC_CHECK_LOST;
-  (void)snprintf(reason, sizeof reason, "%s: the worker ended under it", route->name);
+  (void)snprintf(reason, sizeof reason, "%s: the worker ended under it", name);
   if (is_guilty) {
     status = BC_CHECK_KILLED;
-    (void)snprintf(reason, sizeof reason, "%s: more than %d ms of CPU time in one call", route->name, LUA_CPU_MOST_MS);
+    (void)snprintf(reason, sizeof reason, "%s: more than %d ms of CPU time in one call", name, LUA_CPU_MOST_MS);
   } else if (lua_is_crash(wait_status)) {
     status = BC_CHECK_KILLED;
-    (void)snprintf(reason, sizeof reason, "%s: the sandbox broke in it (signal %d)", route->name,
-                   WTERMSIG(wait_status));
+    (void)snprintf(reason, sizeof reason, "%s: the sandbox broke in it (signal %d)", name, WTERMSIG(wait_status));
   }
   lua_on_result(core, &(struct core_result){
                           .id = job.id, .generation = job.generation, .status = status, .reason = bc_str_of(reason)});

@@ -35,6 +35,8 @@ static void pool_on_result(struct bc_core *core, const struct bc_msg_result *fro
                                                    .generation = from->generation,
                                                    .status = from->status,
                                                    .code = from->code,
+                                                   .duration_us = from->duration_us,
+                                                   .late_us = from->late_us,
                                                    .output = from->output});
   core_link_pump(core);
 }

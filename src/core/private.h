@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/tree.h"
 #include "core/address.h"
+#include "core/check.h"
 #include "core/core.h"
 #include "io/disk.h"
 #include "io/exabgp_pipe.h"
@@ -28,34 +29,6 @@ enum { CORE_SETTLE_MS = 1000 };
 
 /* ---- a route as core follows it ---- */
 
-struct core_check {
-  uint32_t id;
-  uint32_t generation;
-  struct bc_health health;
-  struct bc_health_options options;
-  uint64_t script_hash;
-  uint64_t settings_hash; /* of all that the worker was told */
-  enum bc_check_status last_status;
-  uint8_t last_code;
-  bool has_result;
-  bool is_lua;
-  bool is_set;  /* the running worker knows it */
-  char *output; /* of the last run that did not pass; NULL = none */
-  char *reason; /* of the last run of a Lua check, or its error; NULL = none */
-  char *data;   /* JSON, which that run returned; NULL = none */
-};
-
-/* The end of a run, of either kind. */
-struct core_result {
-  uint32_t id;
-  uint32_t generation;
-  unsigned status; /* enum bc_check_status */
-  uint8_t code;
-  struct bc_str output;
-  struct bc_str reason;
-  struct bc_str data;
-};
-
 struct core_route {
   RB_ENTRY(core_route) by_name;
   TAILQ_ENTRY(core_route) notable; /* in core->notable when is_notable */
@@ -69,7 +42,8 @@ struct core_route {
   bool exit_withdraw;
   bool is_unreadable;           /* counted in core->unreadable */
   bool is_new;                  /* since the start of core, and not decided yet */
-  struct core_check *check;     /* NULL = none */
+  struct core_check *check;     /* its own; NULL = none */
+  struct core_uses *uses;       /* the named checks that it rests on; NULL = none */
   struct core_service *service; /* what it wants of the host; NULL = nothing */
   struct bc_decision decision;
   int64_t since_ms;    /* wall clock of the last change of what people see */
@@ -212,8 +186,6 @@ struct core_apply {
 
 /* ---- the workers (pool.c) ---- */
 
-enum core_worker { CORE_WORKER_EXEC, CORE_WORKER_LUA, CORE_WORKERS };
-
 struct bc_child;
 struct bc_child_strays;
 struct bc_channel;
@@ -304,12 +276,7 @@ struct bc_core {
   struct core_route_tree routes;
   struct core_route_list notable;
   size_t notable_count;
-  struct core_route **by_check; /* check id → route; grows, ids are re-used */
-  uint32_t by_check_size;
-  uint32_t checks_used;    /* ids given out so far */
-  uint32_t *free_ids;      /* of them free again; as long as by_check */
-  uint32_t free_check_ids; /* how many */
-  uint32_t check_generation;
+  struct core_checks checks;
   struct core_neighbor neighbors[BC_LIMIT_NEIGHBORS];
   unsigned neighbor_count;
   unsigned neighbor_last;      /* the last one found */
@@ -317,10 +284,6 @@ struct bc_core {
   unsigned neighbors_left_out; /* of the answer being read, for want of a place */
   bool neighbors_are_news;     /* the answer being read tells something new */
   struct bc_buf heard;         /* addresses of neighbors that messages came about, a line each */
-  struct bc_timer *health_timer;
-  struct bc_mono health_at;    /* when it fires */
-  struct bc_timer *send_timer; /* checks that found no room in the channel are sent later */
-  uint32_t send_next;          /* id from which on some may be unsent */
   struct bc_timer *exit_timer;
   bool is_exiting;
   bool routes_started; /* decisions flow */
@@ -372,8 +335,8 @@ BC_MUST_CHECK enum bc_err core_apply_approve(struct bc_core *core, const char *i
 void core_apply_changes(struct bc_core *core);
 void core_lastgood_load(struct bc_core *core);
 void core_lastgood_dirty(struct bc_core *core);
-/* Its check's script was new to the core before this one, and had not passed. */
-bool core_lastgood_was_on_probation(const struct bc_core *core, const char *name);
+/* Its script was new to the core before this one, and had not passed. */
+bool core_lastgood_was_on_probation(const struct bc_core *core, const struct core_check *check);
 void core_lastgood_save(struct bc_core *core);
 /* ---- dispatch.c ---- */
 void core_dispatch_start(struct bc_core *core);
@@ -407,21 +370,6 @@ bool core_route_find_nlri(const struct bc_core *core, const struct core_route *r
                           struct bc_rib_view *view);
 /* Which sessions that are up cannot carry it; "" = none is up that it goes to. */
 void core_route_standby_reason(const struct bc_core *core, const struct core_route *route, char *text, size_t room);
-/* ---- checks.c ---- */
-void core_check_apply(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
-                      enum bc_health_state presumed);
-void core_check_remove(struct bc_core *core, struct core_route *route);
-/* After a start of this worker. */
-void core_check_send_all(struct bc_core *core, enum core_worker kind);
-/* The script of these checks is not run any more. */
-void core_check_quarantine(struct bc_core *core, uint64_t script_hash);
-/* Takes a result of the current generation; true when the route must be decided again. */
-bool core_check_result(struct bc_core *core, struct core_route *route, const struct core_result *result);
-/* The last run of a Lua check says nothing about its service … */
-bool core_check_is_troubled(const struct core_check *check);
-/* … because: added to `to`. */
-void core_check_describe_trouble(const struct core_check *check, struct bc_buf *to);
-void core_check_open(struct bc_core *core);
 /* ---- pool.c ---- */
 void core_pool_open(struct bc_core *core);
 void core_pool_close(struct bc_core *core);
@@ -464,9 +412,11 @@ json_t *core_report_neighbors(struct bc_core *core);
 json_t *core_report_warnings(struct bc_core *core);
 void core_report_print(const json_t *made, struct bc_buf *to);
 /* ---- list.c ---- */
-/* Answers with the routes whose names match: a name or a glob, or an array of such; NULL = all, and what is foreign.
- * False when `names` is something else: nothing was done. */
-BC_MUST_CHECK bool core_list_begin(struct bc_core *core, const json_t *names, struct bc_sock_answer *answer);
+enum core_list_of { CORE_LIST_ROUTES, CORE_LIST_CHECKS };
+/* Answers with the routes, or the checks, whose names match: a name or a glob, or an array of such; NULL = all, and
+ * what is foreign. A route's own check has the route's name. False when `names` is something else: nothing was done. */
+BC_MUST_CHECK bool core_list_begin(struct bc_core *core, enum core_list_of of, const json_t *names,
+                                   struct bc_sock_answer *answer);
 /* ---- api.c ---- */
 bool core_api_open(struct bc_core *core, struct bc_fault *fault);
 void core_api_close(struct bc_core *core);

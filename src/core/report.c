@@ -6,12 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { REPORT_TROUBLED_CHECKS = 16 };
+
 static json_t *report_text(const char *text) {
   return text == NULL ? json_null() : json_stringn_nocheck(text, strlen(text));
 }
 
-/* Output of checks may be any bytes: what is not printable ASCII is shown as '?'. */
-static json_t *report_bytes(const char *text, size_t max) {
+json_t *core_report_bytes(const char *text, size_t max) {
   char safe[BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES + 1];
   size_t len = 0;
   for (; text != NULL && text[len] != '\0' && len < max && len + 1 < sizeof safe; len++) {
@@ -64,21 +65,6 @@ static const char *report_route_state(const struct core_route *route, const stru
   return route->decision.verdict == BC_VERDICT_KEEP ? "waiting" : "withdrawn";
 }
 
-static void report_health_reason(const struct core_check *check, char *text, size_t room) {
-  if (check->is_lua) {
-    bool is_plain = check->last_status == BC_CHECK_FAILED;
-    (void)snprintf(text, room, "health check failed%s%s%s%s", is_plain ? "" : ": ",
-                   is_plain ? "" : bc_check_status_text(check->last_status), check->reason == NULL ? "" : ": ",
-                   check->reason == NULL ? "" : check->reason);
-  } else if (check->last_status == BC_CHECK_FAILED) {
-    (void)snprintf(text, room, "health check failed: exit code %u", check->last_code);
-  } else if (check->last_status == BC_CHECK_SIGNALLED) {
-    (void)snprintf(text, room, "health check failed: ended by signal %u", check->last_code);
-  } else {
-    (void)snprintf(text, room, "health check failed: %s", bc_check_status_text(check->last_status));
-  }
-}
-
 /* What keeps it from the wire is more than why it is wanted. */
 static void report_standby_reason(const struct bc_core *core, const struct core_route *route, char *text, size_t room) {
   char why[256];
@@ -107,20 +93,13 @@ static json_t *report_nlri(const struct bc_route *shown, const struct core_view 
   return made;
 }
 
-/* What a Lua check returned beside its word. */
-static json_t *report_data(const struct core_check *check) {
-  json_t *made =
-      check == NULL || check->data == NULL ? NULL : json_loads(check->data, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-  return made == NULL ? json_null() : made;
-}
-
 json_t *core_report_route(struct bc_core *core, const struct core_route *route) {
   struct bc_config_route config;
   bool found = bc_config_find(core->config, route->name, &config);
   struct core_view view;
   (void)core_route_view(core, route, &view);
   const struct core_check *check = route->check;
-  enum bc_health_state health = check == NULL ? BC_HEALTH_NONE : check->health.state;
+  enum bc_health_state health = core_route_health(route).state;
   struct bc_buf prefix;
   struct bc_buf text;
   bc_buf_init(&prefix, BC_LIMIT_COMMAND_BYTES);
@@ -130,12 +109,8 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
     bc_nlri_print(&shown->nlri, &prefix);
     bc_route_print(shown, BC_VERB_NONE, &text);
   }
-  char reason[256 + BC_LIMIT_LUA_REASON_BYTES];
-  (void)snprintf(reason, sizeof reason, "%s", core_route_reason(route));
-  if (route->decision.layer == BC_LAYER_HEALTH && health == BC_HEALTH_DOWN && check->has_result &&
-      check->last_status != BC_CHECK_PASSED) {
-    report_health_reason(check, reason, sizeof reason);
-  }
+  char reason[CORE_REASON_BYTES];
+  core_route_explain(route, reason, sizeof reason);
   if (view.state == BC_RIB_STANDBY) {
     report_standby_reason(core, route, reason, sizeof reason);
   }
@@ -148,7 +123,7 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
         "not seen on the wire of all neighbors after three repairs: look at ExaBGP's log; it is tried once a minute";
   }
   struct bc_buf trouble;
-  bc_buf_init(&trouble, BC_LIMIT_LUA_REASON_BYTES * 2);
+  bc_buf_init(&trouble, CORE_REASON_BYTES * 2);
   if (error == NULL && check != NULL && core_check_is_troubled(check)) {
     core_check_describe_trouble(check, &trouble);
     error = trouble.data;
@@ -172,11 +147,13 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
   json_object_set_new(made, "onWire", report_neighbor_set(core, view.on_wire));
   json_object_set_new(made, "missing", report_neighbor_set(core, view.missing));
   json_object_set_new(made, "error", report_text(error));
-  json_object_set_new(made, "output",
-                      report_bytes(check == NULL ? NULL : check->output, BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES));
+  json_object_set_new(
+      made, "output",
+      core_report_bytes(check == NULL ? NULL : check->running.output, BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES));
   bc_buf_free(&prefix);
   bc_buf_free(&text);
-  json_object_set_new(made, "data", report_data(check));
+  json_object_set_new(made, "data", core_report_data(check));
+  json_object_set_new(made, "checks", core_report_route_checks(route));
   bc_buf_free(&refusal);
   bc_buf_free(&trouble);
   return made;
@@ -214,7 +191,7 @@ json_t *core_report_neighbors(struct bc_core *core) {
     json_object_set_new(one, "localAs", json_integer(strtoll(neighbor->config.local_as, NULL, 10)));
     json_object_set_new(one, "state", json_string(core_neighbor_state_text(neighbor)));
     json_object_set_new(one, "since", report_time(neighbor->since_ms));
-    json_object_set_new(one, "reason", report_bytes(neighbor->reason, sizeof neighbor->reason));
+    json_object_set_new(one, "reason", core_report_bytes(neighbor->reason, sizeof neighbor->reason));
     json_object_set_new(one, "families", families);
     json_object_set_new(one, "reportsUpdates", json_boolean(neighbor->config.reports_updates));
     report_neighbor_counts(one, counts[i]);
@@ -284,6 +261,22 @@ static void report_warn(json_t *list, const char *text) {
   }
 }
 
+/* Those of a route are told with the route. */
+static void report_warn_of_checks(struct bc_core *core, json_t *list) {
+  unsigned told = 0;
+  for (struct core_named *named = core_named_after(core, NULL); named != NULL && told < REPORT_TROUBLED_CHECKS;
+       named = core_named_after(core, named->check.name)) {
+    if (core_check_is_troubled(&named->check)) {
+      struct bc_buf trouble;
+      bc_buf_init(&trouble, CORE_REASON_BYTES * 2);
+      core_check_describe_trouble(&named->check, &trouble);
+      report_warn(list, trouble.data);
+      bc_buf_free(&trouble);
+      told++;
+    }
+  }
+}
+
 json_t *core_report_warnings(struct bc_core *core) {
   json_t *list = json_array();
   const struct core_apply *apply = &core->apply;
@@ -322,7 +315,12 @@ json_t *core_report_warnings(struct bc_core *core) {
     (void)snprintf(line, sizeof line, "last known good configuration: %s", apply->last_good_problem);
     report_warn(list, line);
   }
+  if (core->checks.states.problem != NULL) {
+    (void)snprintf(line, sizeof line, "states of checks cannot be saved: %s", core->checks.states.problem);
+    report_warn(list, line);
+  }
   core_advice_list(core, list);
+  report_warn_of_checks(core, list);
   const char *text;
   for (size_t i = 0; i < 16 && bc_config_node_fault(core->config, i, &text); i++) {
     report_warn(list, text);

@@ -115,11 +115,11 @@ def test_a_changed_script_is_on_probation(scene):
     daemon = scene.start()
     daemon.wait_state("web", "announced")
     wait_for(lambda: daemon.route("web")["health"] == "up", "it passed")
-    scene.tree.put("routes/web/healthcheck", "#!lua\nreturn false, 'never passed', {mark = time.monotonic()}\n")
+    scene.tree.put("routes/web/healthcheck", "#!lua\nreturn false, 'never passed ' .. time.monotonic()\n")
     runs = set()
 
     def ran_five_times():
-        runs.add((daemon.route("web")["data"] or {}).get("mark"))
+        runs.add(daemon.route("web")["error"])
         return len(runs - {None}) >= 5
     wait_for(ran_five_times, "five runs of the new one")
     assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
@@ -284,6 +284,8 @@ def test_a_check_goes_from_shell_to_lua_and_back(scene):
     wait_for(lambda: daemon.status()["workers"]["exec"]["checks"] == 0, "the shell check is gone")
     wait_for(lambda: scene.worker()["checks"] == 1, "the Lua check is counted")
     scene.tree.put("routes/web/healthcheck", "echo shell; exit 3\n")
-    wait_for(lambda: "shell" in (daemon.route("web")["output"] or ""), "the shell check runs")
+    wait_for(lambda: "exit code 3; the old one decides" in (daemon.route("web")["error"] or ""), "the shell check runs")
+    wait_for(lambda: scene.worker()["checks"] == 1, "the Lua check decides")
+    scene.tree.put("routes/web/healthcheck", "[ $ATTEMPT -lt 100 ]\n")
     wait_for(lambda: scene.worker()["checks"] == 0, "the Lua check is gone")
     assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []

@@ -1,0 +1,60 @@
+/* The scripts that checks run, each held once: the last version that passed is needed when the configuration has only
+ * its successor. */
+#include "base/mem.h"
+#include "core/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int script_compare(const struct core_script *a, const struct core_script *b) {
+  return (a->hash > b->hash) - (a->hash < b->hash);
+}
+
+BC_TREE(core_script_tree, core_script, link, script_compare)
+
+struct core_script *core_script_ref(struct core_script *script) {
+  script->refs++;
+  return script;
+}
+
+static void script_take_modules(struct bc_core *core, struct core_script *script,
+                                const struct bc_config_script_view *view) {
+  (void)core;
+  (void)script;
+  (void)view;
+}
+
+struct core_script *core_script_get(struct bc_core *core, const struct bc_config_script_view *view) {
+  struct core_script wanted = {.hash = view->hash};
+  struct core_script *script = RB_FIND(core_script_tree, &core->checks.scripts, &wanted);
+  if (script != NULL) {
+    return core_script_ref(script);
+  }
+  script = bc_mem_new(1, sizeof *script + view->len + 1);
+  script->hash = view->hash;
+  script->refs = 1;
+  script->len = view->len;
+  script->is_lua = view->is_lua;
+  memcpy(script->text, view->text, view->len);
+  script_take_modules(core, script, view);
+  (void)RB_INSERT(core_script_tree, &core->checks.scripts, script);
+  core->checks.script_bytes += script->len;
+  return script;
+}
+
+void core_script_put(struct bc_core *core, struct core_script *script) {
+  if (script == NULL || --script->refs > 0) {
+    return;
+  }
+  RB_REMOVE(core_script_tree, &core->checks.scripts, script);
+  core->checks.script_bytes -= script->len;
+  for (unsigned i = 0; i < script->module_count; i++) {
+    core_module_put(core, script->modules[i]);
+  }
+  free(script->modules);
+  free(script);
+}
+
+bool core_script_has_room(const struct bc_core *core) {
+  return core->checks.script_bytes < BC_LIMIT_KEPT_SCRIPT_BYTES;
+}

@@ -1,0 +1,98 @@
+/* What Lua checks need beside their scripts: modules, which come before the checks that require them, and data, which
+ * all of them find. */
+#include "base/mem.h"
+#include "core/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- modules ---- */
+
+static int supply_compare(const struct core_module *a, const struct core_module *b) {
+  if (a->hash != b->hash) {
+    return a->hash < b->hash ? -1 : 1;
+  }
+  return strcmp(a->name, b->name);
+}
+
+BC_TREE(core_module_tree, core_module, link, supply_compare)
+
+struct core_module *core_module_get(struct bc_core *core, const struct bc_config_module *view) {
+  struct core_supply *supply = &core->checks.supply;
+  size_t name_len = strlen(view->name);
+  struct core_module *module = bc_mem_new(1, sizeof *module + name_len + 1 + view->text.len + 1);
+  module->hash = view->hash;
+  module->name = memcpy(module + 1, view->name, name_len + 1);
+  struct core_module *held = RB_INSERT(core_module_tree, &supply->modules, module);
+  if (held != NULL) {
+    free(module);
+    held->refs++;
+    return held;
+  }
+  char *text = (char *)(module + 1) + name_len + 1;
+  if (view->text.len > 0) {
+    memcpy(text, view->text.at, view->text.len);
+  }
+  module->text = (struct bc_str){.at = text, .len = view->text.len};
+  module->refs = 1;
+  module->number = ++supply->last_number;
+  core->checks.script_bytes += module->text.len;
+  return module;
+}
+
+void core_module_put(struct bc_core *core, struct core_module *module) {
+  if (--module->refs > 0) {
+    return;
+  }
+  if (module->is_sent) {
+    struct bc_msg message = {.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = module->number}};
+    (void)core_pool_send(core, CORE_WORKER_LUA, &message);
+  }
+  RB_REMOVE(core_module_tree, &core->checks.supply.modules, module);
+  core->checks.script_bytes -= module->text.len;
+  free(module);
+}
+
+void core_supply_modules(struct bc_core *core, const struct core_script *script, struct bc_buf *list) {
+  for (unsigned i = 0; i < script->module_count; i++) {
+    struct core_module *module = script->modules[i];
+    bc_buf_add_format(list, "%s=%u", module->name, (unsigned)module->number);
+    bc_buf_add_char(list, '\0');
+    if (!module->is_sent) {
+      struct bc_msg message = {
+          .type = BC_MSG_LUA_MODULE,
+          .lua_module = {.number = module->number, .name = bc_str_of(module->name), .text = module->text}};
+      module->is_sent = core_pool_send(core, CORE_WORKER_LUA, &message);
+    }
+  }
+}
+
+/* ---- data ---- */
+
+bool core_supply_data(struct bc_core *core) {
+  (void)core;
+  return true;
+}
+
+static void supply_tell_again(struct bc_core *core) {
+  struct core_supply *supply = &core->checks.supply;
+  bc_intern_put(core->intern, supply->told_up_to);
+  supply->told_up_to = NULL;
+  supply->is_told = false;
+}
+
+void core_supply_restart(struct bc_core *core) {
+  struct core_module *module;
+  RB_FOREACH(module, core_module_tree, &core->checks.supply.modules) {
+    module->is_sent = false;
+  }
+  supply_tell_again(core);
+}
+
+void core_supply_apply_changes(struct bc_core *core) {
+  (void)core;
+}
+
+void core_supply_close(struct bc_core *core) {
+  supply_tell_again(core);
+}
