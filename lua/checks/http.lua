@@ -1,29 +1,63 @@
 #!lua
--- Up when a web server answers with an expected status.
+-- A request by HTTP or HTTPS: up while the answer has a good status, and the text in its body that it should have.
 --
--- @param url string required  what is asked for: http://... or https://...
--- @param method "GET"|"HEAD"|"POST" = "GET"  request method
--- @param status number[] = [200]  statuses that are up
--- @param body string  text that the answer must hold
--- @param headers map  header lines of the request
--- @param connect_to string  "ADDRESS:PORT" to connect to instead of the URL's host
--- @param redirects number = 0  redirects that are followed, at most 10
--- @param verify boolean = true  check the server's certificate
-local p = options.check
-local answer, err = http.request(p.url, {
-  method = p.method,
-  headers = p.headers,
-  connect_to = p.connect_to,
-  redirects = p.redirects,
-  tls = { verify = p.verify },
+-- {"use": "http", "url": "/health", "contains": "ok"}
+--
+-- @param url string = "/"  what to ask for; a path alone is asked for by http at the route's own address
+-- @param connect_to string  "ADDRESS", "ADDRESS:PORT" or "route", the route's own address: connect there instead
+-- @param method "GET"|"HEAD"|"POST" = "GET"  the method
+-- @param headers map  more headers
+-- @param body string  what is sent
+-- @param status number[]  the good statuses; without it 200 to 299
+-- @param contains string  a text that the body must have
+-- @param redirects number = 0  how many redirects are followed
+-- @param verify boolean = true  whether the certificate must be valid
+-- @param days_left number  days that the certificate must still be valid
+-- @param timeout duration  of the request; without it the check's own ends it
+local want = options.check
+local own = route and (route.prefix:match("^([%d.]+)/32$") or route.prefix:match("^(.+)/128$"))
+local needs_own = want.url:sub(1, 1) == "/" or want.connect_to == "route"
+assert(own or not needs_own, "the check has no route with one address: say a whole url")
+
+local at = own and own:find(":", 1, true) and "[" .. own .. "]" or own
+local response, err = http.request(want.url:sub(1, 1) == "/" and "http://" .. at .. want.url or want.url, {
+  method = want.method,
+  headers = want.headers,
+  body = want.body,
+  connect_to = want.connect_to == "route" and at or want.connect_to,
+  redirects = want.redirects,
+  timeout = want.timeout,
+  tls = { verify = want.verify },
 })
-if not answer then return false, err end
-local is_expected = false
-for _, status in ipairs(p.status) do
-  is_expected = is_expected or status == answer.status
+if not response then
+  return false, err
 end
-if not is_expected then return false, "status " .. answer.status end
-if p.body and not answer.body:find(p.body, 1, true) then
-  return false, "the answer does not hold the expected text"
+
+local function is_good(status)
+  if not want.status then
+    return status >= 200 and status <= 299
+  end
+  for _, good in ipairs(want.status) do
+    if status == good then
+      return true
+    end
+  end
+  return false
 end
-return true, { status = answer.status, total = answer.timings.total }
+
+local seen = { status = response.status, seconds = response.timings.total }
+if not is_good(response.status) then
+  local expected = want.status and table.concat(want.status, " or ") or "200 to 299"
+  return false, string.format("status %d, expected %s", response.status, expected), seen
+end
+if want.contains and not response.body:find(want.contains, 1, true) then
+  return false, string.format('the body of %d bytes does not contain "%s"', #response.body, want.contains), seen
+end
+if want.days_left and response.cert then
+  seen.days_left = response.cert.days_left
+  if seen.days_left < want.days_left then
+    return false, string.format("certificate expires in %.1f days, expected at least %g",
+      seen.days_left, want.days_left), seen
+  end
+end
+return true, seen

@@ -1,21 +1,33 @@
 #!lua
--- Up when a TCP connection can be made, and what comes on it is what is expected.
+-- A connection by TCP: up while it can be made, and while the other side says what it should say.
 --
--- @param host string required  name or address to connect to
--- @param port number required  port to connect to
--- @param tls boolean = false  TLS from the first byte, with the server's certificate checked
--- @param send string  what is sent once it is connected
--- @param expect string  text that must come
-local p = options.check
-local connect = p.tls and tls.connect or tcp.connect
-local conn, err = connect(p.host, p.port)
-if not conn then return false, err end
-if p.send then
-  local sent, send_err = conn:send(p.send)
-  if not sent then return false, send_err end
+-- {"use": "tcp", "port": 6379, "send": "PING\r\n", "expect": "PONG"}
+--
+-- @param host string  where to; without it the route's own address
+-- @param port number required  which port
+-- @param send string  what is sent after the connect
+-- @param expect string  a Lua pattern that must be found in what comes then
+-- @param timeout duration  of each step; without it the check's own ends it
+local want = options.check
+local own = route and (route.prefix:match("^([%d.]+)/32$") or route.prefix:match("^(.+)/128$"))
+local host = assert(want.host or own, "the check has no route with one address: say host")
+
+local conn, err = tcp.connect(host, want.port, { timeout = want.timeout })
+if not conn then
+  return false, err
 end
-if p.expect then
-  local found, expect_err = conn:expect(p.expect, { plain = true })
-  if not found then return false, expect_err end
+local seen = { address = conn.address, seconds = conn.rtt }
+if want.send then
+  local sent, problem = conn:send(want.send, { timeout = want.timeout })
+  if not sent then
+    return false, problem, seen
+  end
 end
-return true, { rtt = conn.rtt }
+if want.expect then
+  local found, problem = conn:expect(want.expect, { timeout = want.timeout })
+  if not found then
+    return false, problem, seen
+  end
+  seen.found = found
+end
+return true, seen
