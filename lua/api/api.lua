@@ -18,7 +18,7 @@
 --- `assert(http.get(url))` withdraws as well: a run that raises after a call has failed is down, not a script error.
 ---
 --- **Time**: a call without `timeout` lasts until the check's own timeout ends the whole run (down, status `timeout`).
---- With `timeout` only the call ends: `nil, "192.0.2.99 port 80: timeout after 1 s", "timeout"`.
+--- With `timeout` only the call ends: `nil, "192.0.2.99 port 80: timeout after 1000 ms", "timeout"`.
 ---
 --- **Places**: a host is a name or an address; an IPv6 address may stand in brackets. Names are looked up by the
 --- servers of /etc/resolv.conf and by /etc/hosts; of several addresses each is tried in turn. Each address is judged by
@@ -60,9 +60,9 @@
 http = {}
 
 ---@class http.Options
----@field method? string the method of `http.request` (default: "GET")
----@field headers? table<string, string> more headers of the request; a name that the request has anyway is replaced
----@field body? string what is sent
+---@field method? string only for `http.request`: in capital letters (default: "GET", "POST" with a body)
+---@field headers? table<string, string> more headers of the request; not those of the connection and the body's length
+---@field body? string only for `http.post` and `http.request`: what is sent
 ---@field timeout? duration ends the whole call, redirects and body too (default: that of the check)
 ---@field connect_timeout? duration ends the connect, TLS too (default: as timeout)
 ---@field max_body? integer bytes of the body that are kept, at most 262144; what is more is not read (default: 65536)
@@ -184,12 +184,12 @@ function http.request(url, options) end
 dns = {}
 
 ---@class dns.Options
----@field server? string address of the server (default: the first of /etc/resolv.conf)
+---@field server? string address or name of the server (default: the first of /etc/resolv.conf)
 ---@field port? integer its port (default: 53)
 ---@field tcp? boolean ask by TCP (default: false)
 ---@field timeout? duration ends the call (default: that of the check)
 ---@field recursion? boolean ask for recursion, flag RD (default: true)
----@field edns? integer|false bytes that we take by UDP (EDNS); false: without EDNS (default: 1232)
+---@field edns? integer|false bytes that we take by UDP (EDNS), from 512; false: without EDNS (default: 1232)
 ---@field class? string class of the question (default: "IN")
 ---@field retry_tcp? boolean ask again by TCP when the answer is truncated (default: true)
 
@@ -207,6 +207,7 @@ dns = {}
 ---@field truncated boolean flag TC
 ---@field recursion_available boolean flag RA
 ---@field authentic boolean flag AD
+---@field edns? integer bytes that the server takes by UDP; nil: it has no EDNS
 
 --- One record. What else it has depends on its type: A and AAAA `address`; NS `host`; CNAME, PTR and DNAME `target`;
 --- MX `preference`, `exchange`; SRV `priority`, `weight`, `port`, `target`; SOA `mname`, `rname`, `serial`, `refresh`,
@@ -218,7 +219,8 @@ dns = {}
 ---@field ttl integer seconds
 ---@field data string the data as in a master file
 
---- Asks a server. An answer with NXDOMAIN or SERVFAIL is a result: judge `rcode`.
+--- Asks a server. An answer with NXDOMAIN or SERVFAIL is a result: judge `rcode`. PTR of an address asks for its reverse
+--- name. The type may be left out, also before options.
 ---
 --- ```lua
 --- local r, err = dns.query("www.example.net", "A", { server = "192.0.2.53", timeout = 1 })
@@ -229,7 +231,7 @@ dns = {}
 --- --> up {"first": "192.0.2.10"}
 --- ```
 ---@param name string
----@param type? string "A", "AAAA", "TXT", "TYPE65" … (default: "A")
+---@param type? string|integer "A", "AAAA", "TXT", "TYPE65", 65 … (default: "A")
 ---@param options? dns.Options
 ---@return dns.Answer? answer
 ---@return string? err
@@ -295,7 +297,7 @@ tls = {}
 ---@field ca? string certificates in PEM that are trusted in place of the system's
 ---@field cert? string our certificate in PEM
 ---@field key? string its key in PEM
----@field name? string the name to ask for (SNI) and to verify (default: the host)
+---@field name? string the name to ask for (SNI) and to verify (default: the host, of `starttls` the address)
 ---@field min? "1.2"|"1.3" the oldest version of TLS (default: "1.2")
 ---@field alpn? string[] protocols to offer, such as `{ "h2", "http/1.1" }`
 
@@ -352,24 +354,25 @@ local Connection = {}
 function Connection:send(text, options) end
 
 ---@class ReceiveOptions
----@field bytes? integer exactly so many; a number in place of the table means the same
+---@field bytes? integer exactly so many: `receive({ bytes = 4 })` is `receive(4)`
 ---@field max? integer at most so many (default: 65536)
 ---@field timeout? duration ends the call (default: that of the check)
 
 --- Some bytes, at least one, as soon as there are any; or exactly so many as asked for. At the end of the connection:
---- `nil`, a text, `closed`.
+--- `nil`, a text, `closed`. The number may be left out, also before options.
 ---
 --- ```lua
 --- local conn = assert(tcp.connect("192.0.2.10", 6379))
 --- assert(conn:send("PING\r\n"))
---- return conn:receive(1) == "+" and conn:receive({ bytes = 4 }) == "PONG", { rest = #conn:receive() }
+--- return conn:receive(1) == "+" and conn:receive(4, { timeout = 1 }) == "PONG", { rest = #conn:receive() }
 --- --> up {"rest": 2}
 --- ```
----@param options? integer|ReceiveOptions
+---@param bytes? integer exactly so many
+---@param options? ReceiveOptions
 ---@return string? bytes
 ---@return string? err
 ---@return ErrorCode? code
-function Connection:receive(options) end
+function Connection:receive(bytes, options) end
 
 ---@class LineOptions
 ---@field max? integer bytes that a line may have (default: 8192)
@@ -411,8 +414,8 @@ function Connection:line(options) end
 ---@return string? ...
 function Connection:expect(pattern, options) end
 
---- Begins TLS on a connection that has talked in the clear so far. Then `cert` and the like are there. The name is that
---- of the connect, unless `name` says another.
+--- Begins TLS on a connection that has talked in the clear so far. Then `cert` and the like are there. Say the `name`
+--- that the certificate must have: without it that is the address.
 ---
 --- ```lua
 --- local conn = assert(tcp.connect("mail.example.net", 25))
@@ -421,7 +424,7 @@ function Connection:expect(pattern, options) end
 --- assert(conn:expect("250 STARTTLS\r\n", { plain = true }))
 --- assert(conn:send("STARTTLS\r\n"))
 --- assert(conn:expect("220 [^\n]*\n"))
---- assert(conn:starttls())
+--- assert(conn:starttls({ name = "mail.example.net" }))
 --- return conn.cert.days_left > 14, { names = conn.cert.names }
 --- --> up {"names": ["www.example.net", "mail.example.net"]}
 --- ```
@@ -431,14 +434,13 @@ function Connection:expect(pattern, options) end
 ---@return ErrorCode? code
 function Connection:starttls(options) end
 
---- Closes it. Later calls return `nil`, a text, `closed`.
+--- Closes it. To use it afterwards raises; a call that waits on it in another thread returns `nil`, a text, `closed`.
 ---
 --- ```lua
 --- local conn = assert(tcp.connect("192.0.2.10", 80))
 --- conn:close()
---- local ok, _, code = conn:send("GET / HTTP/1.0\r\n\r\n")
---- return ok == nil and code == "closed"
---- --> up
+--- return not pcall(conn.send, conn, "too late"), { address = conn.address }
+--- --> up {"address": "192.0.2.10"}
 --- ```
 function Connection:close() end
 
@@ -450,10 +452,10 @@ udp = {}
 
 ---@class udp.Options
 ---@field timeout? duration ends the call (default: that of the check)
----@field max? integer bytes of the reply that are kept (default: 65535)
----@field tries? integer how often it is sent in all, each time after `timeout` / `tries` (default: 1)
+---@field max? integer bytes that the reply may have; a longer one is an error (default: 65535)
+---@field tries? integer how often it is sent in all, up to 10: each `timeout` / `tries`, else each second (default: 1)
 
---- Sends a datagram and waits for one from the same place. Returns it, and the seconds it took.
+--- Sends a datagram and waits for one from the same place. Returns it, and the seconds since it was last sent.
 ---
 --- ```lua
 --- local request = string.pack("B", 0x23) .. ("\0"):rep(47) -- NTP, version 4, client
@@ -480,10 +482,10 @@ function udp.exchange(host, port, payload, options) end
 icmp = {}
 
 ---@class icmp.Options
----@field count? integer how many echo requests (default: 3)
----@field interval? duration between them (default: 0.2)
+---@field count? integer how many echo requests, 1 to 100 (default: 3)
+---@field interval? duration between them, at least 10 ms (default: 0.2)
 ---@field timeout? duration for each reply (default: 1)
----@field size? integer bytes of data in each (default: 56)
+---@field size? integer bytes of data in each, 8 to 9000 (default: 56)
 
 ---@class icmp.Result
 ---@field address string that was asked
@@ -551,11 +553,13 @@ function exec.run(argv, options) end
 --- # parallel
 
 ---@class parallel.Options
----@field limit? integer how many run at once (default: all)
+---@field limit? integer how many run at once (default: as many as a run may have)
 
 --- Runs functions beside one another, and waits for all. Returns a table with the same keys; each value is what that
---- function returned, `{ n = …, … }`. When one raises, the others are ended and the error is raised here. A run may
---- have 64 (`BC_LIMIT_LUA_TASKS`) threads; calls may be nested.
+--- function returned, `{ n = …, … }`. When one raises, the others are given up, with what they wait for, and the error is
+--- raised here. A run has at most 64 (`BC_LIMIT_LUA_TASKS`) threads, its own and those of all `parallel` under way; more
+--- functions wait for their turn. Functions may call `parallel` themselves; where no thread is left for them, that is an
+--- error: give the outer one a `limit`.
 ---
 --- ```lua
 --- local r = parallel({

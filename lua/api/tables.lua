@@ -343,10 +343,7 @@ function time.sleep(seconds) end
 ---
 --- Lua 5.4; what is not listed is not there. All of it is read-only.
 ---
---- Other than in Lua: `tostring({})` is `table`, without an address, and `string.format` knows no `%p`. `setmetatable`
---- refuses `__gc`, `__mode`, `__close` and, with Lua older than 5.4.6, `__concat`; it takes the events that the
---- metatable has then. Functions of `table` refuse tables with a metatable. `string.find` and its kin refuse a pattern
---- that could take too long on the given text (`pattern too costly`).
+--- The [sandbox](lua-sandbox.md#what-it-may-use) tells what is other than in Lua.
 -- lua base: assert error getmetatable ipairs next pairs pcall rawequal rawget rawlen select setmetatable tonumber
 -- lua base: tostring type _VERSION
 -- lua math: abs acos asin atan ceil cos deg exp floor fmod huge log max maxinteger min mininteger modf pi rad random

@@ -5,7 +5,7 @@
 --
 -- @param url string = "/"  what to ask for; a path alone is asked for by http at the route's own address
 -- @param connect_to string  "ADDRESS", "ADDRESS:PORT" or "route", the route's own address: connect there instead
--- @param method "GET"|"HEAD"|"POST" = "GET"  the method
+-- @param method "GET"|"HEAD"|"POST"  the method; without it GET, or POST with a body
 -- @param headers map  more headers
 -- @param body string  what is sent
 -- @param status number[]  the good statuses; without it 200 to 299

@@ -5,6 +5,7 @@
 --
 -- @param host string  where to; without it the route's own address
 -- @param port number required  which port
+-- @param tls boolean = false  whether to speak TLS from the first byte, with a valid certificate
 -- @param send string  what is sent after the connect
 -- @param expect string  a Lua pattern that must be found in what comes then
 -- @param timeout duration  of each step; without it the check's own ends it
@@ -12,7 +13,8 @@ local want = options.check
 local own = route and (route.prefix:match("^([%d.]+)/32$") or route.prefix:match("^(.+)/128$"))
 local host = assert(want.host or own, "the check has no route with one address: say host")
 
-local conn, err = tcp.connect(host, want.port, { timeout = want.timeout })
+local connect = want.tls and tls.connect or tcp.connect
+local conn, err = connect(host, want.port, { timeout = want.timeout })
 if not conn then
   return false, err
 end

@@ -129,7 +129,10 @@ class World:
 
     def lacks(self, script):
         """What the script asks for and this build does not have yet."""
-        names = set(re.findall(r"\b(http|dns|tcp|tls|udp|icmp|exec|metric|state|check|node|options|data|parallel|require)\b", script))
+        shadowed = {name for names in re.findall(r"^local ([\w, ]+) =", script, re.M) for name in names.split(", ")}
+        names = {a or b or c for a, b, c in re.findall(
+            r"(?<![\w.\"])(http|dns|tcp|tls|udp|icmp|exec|metric)(?=\.\w)|(?<![\w.\"])(state|check|node|data|options)(?=\.)"
+            r"|\b(parallel|require)(?=[ (])", script)} - shadowed
         answer = self.check(f"return true, {{ {', '.join(f'{name} = {name} ~= nil' for name in sorted(names))} }}")
         return [name for name, is_there in (answer["data"] or {}).items() if not is_there]
 

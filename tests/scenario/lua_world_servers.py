@@ -106,6 +106,27 @@ class Greeting(socketserver.BaseRequestHandler):
         self.request.recv(1)
 
 
+class Starting(socketserver.BaseRequestHandler):
+    """A PostgreSQL server that starts up."""
+    def handle(self):
+        fields = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+        self.request.recv(1000)
+        self.request.sendall(b"E" + struct.pack(">I", len(fields) + 4) + fields)
+
+
+class Full(Lines):
+    """A mail server that has no time."""
+    def handle(self):
+        self.say("421 too busy")
+
+
+class Plain(Mail):
+    """A mail server without TLS."""
+    def handle(self):
+        self.say("220 mail.example.net ESMTP")
+        self.talk(False)
+
+
 class Busy(socketserver.BaseRequestHandler):
     """A MySQL server that has no connection to spare."""
     def handle(self):
@@ -153,6 +174,9 @@ serve(Threads((WEB, 6379), Redis))
 serve(Threads(("192.0.2.25", 25), Mail))
 serve(Threads(("192.0.2.33", 3306), Greeting))
 serve(Threads(("192.0.2.33", 3307), Busy))
+serve(Threads(("192.0.2.33", 5433), Starting))
+serve(Threads(("192.0.2.25", 26), Full))
+serve(Threads(("192.0.2.25", 27), Plain))
 for number in (123, 124, 125):
     serve(socketserver.UDPServer(("192.0.2.123", number), Ntp))
 serve(socketserver.UDPServer((WEB, 7), Echo))

@@ -48,8 +48,8 @@ def run(world, name, given, prefix="192.0.2.10/32"):
         given = {**given, "ca": (world.dir / given["ca"]).read_text()}
     route = literal({"name": "WEB", "prefix": prefix}) if prefix else "nil"
     head = f"local route, options = {route}, {literal({'check': options(name, given)})} "
-    if world.lacks(text):
-        pytest.skip(f"not in this build: {world.lacks(text)}")
+    if world.lacks("local options = 1\n" + text):
+        pytest.skip("not in this build")
     return world.check("#!lua\n" + head + text.partition("\n")[2])
 
 
@@ -64,6 +64,7 @@ GOOD = [
     ("tcp", {"port": 80}, {"address": "192.0.2.10"}),
     ("tcp", {"port": 6379, "send": "PING\r\n", "expect": "%+(%a+)"}, {"found": "PONG"}),
     ("tcp", {"host": "mail.example.net", "port": 25, "expect": "^220 ", "timeout": 1}, {"address": "192.0.2.25"}),
+    ("tcp", {"host": "www.example.net", "port": 443, "tls": True, "send": "HEAD / HTTP/1.0\r\n\r\n", "expect": "^HTTP/1.[01] 200 "}, {}),
     ("tls", {"name": "www.example.net"}, {"protocol": "TLSv1.3"}),
     ("tls", {"host": "www.example.net", "port": 8443, "days_left": 2}, {}),
     ("tls", {"host": "www.example.net", "port": 8444, "ca": "alone.crt"}, {}),
@@ -83,12 +84,12 @@ BAD = [
     ("http", {"url": "/down"}, "status 503, expected 200 to 299"),
     ("http", {"url": "/health", "status": [201, 204]}, "status 200, expected 201 or 204"),
     ("http", {"url": "/health", "contains": "fine"}, 'the body of 3 bytes does not contain "fine"'),
-    ("http", {"url": "/slow", "timeout": "100ms"}, r"192\.0\.2\.10 port 80: timeout after 0\.1 s"),
+    ("http", {"url": "/slow", "timeout": "100ms"}, r"192\.0\.2\.10 port 80: timeout after 100 ms"),
     ("http", {"url": "https://www.example.net:8443/", "days_left": 14}, r"certificate expires in [23]\.\d days, expected at least 14"),
     ("http", {"url": "http://192.0.2.10:81/"}, r"192\.0\.2\.10 port 81: connection refused"),
     ("http", {"url": "https://www.example.net:8444/"}, r"192\.0\.2\.10 port 8444: .*certificate.*"),
     ("tcp", {"port": 81}, r"192\.0\.2\.10 port 81: connection refused"),
-    ("tcp", {"host": "192.0.2.99", "port": 80, "timeout": "100ms"}, r"192\.0\.2\.99 port 80: timeout after 0\.1 s"),
+    ("tcp", {"host": "192.0.2.99", "port": 80, "timeout": "100ms"}, r"192\.0\.2\.99 port 80: timeout after 100 ms"),
     ("tcp", {"port": 6379, "send": "HELLO\r\n", "expect": "PONG", "timeout": "100ms"}, r".*port 6379: timeout.*"),
     ("tls", {"host": "www.example.net", "port": 8443}, r"certificate expires in [23]\.\d days, expected at least 14"),
     ("tls", {"host": "www.example.net", "port": 8444}, r".*port 8444: .*certificate.*"),
@@ -101,7 +102,7 @@ BAD = [
     ("dns", {"name": "www.example.net", "server": "192.0.2.53", "answers": 2},
      "www.example.net A: 1 records, expected at least 2"),
     ("dns", {"name": "www.example.net", "server": "192.0.2.53", "port": 54}, r"192\.0\.2\.53 port 54: .*refused.*"),
-    ("dns", {"name": "www.example.net", "server": "192.0.2.99", "timeout": "100ms"}, r"192\.0\.2\.99 port 53: timeout after 0\.1 s"),
+    ("dns", {"name": "www.example.net", "server": "192.0.2.99", "timeout": "100ms"}, r"192\.0\.2\.99 port 53: timeout after 100 ms"),
     ("dns", {"name": "www.example.net"}, r"192\.0\.2\.10 port 53: .*refused.*"),
     ("icmp", {"host": "192.0.2.99", "count": 2, "interval": "10ms", "timeout": "50ms"},
      r"192\.0\.2\.99: 0 of 2 replies, 100 % lost, expected at most 50 %"),
@@ -110,7 +111,7 @@ BAD = [
     ("ntp", {"host": "192.0.2.123", "port": 125}, r"not synchronised \(stratum 16\)"),
     ("ntp", {"host": "192.0.2.123", "stratum": 1}, "stratum 2, expected at most 1"),
     ("ntp", {"host": "192.0.2.10", "port": 7}, "the reply is not to our question"),
-    ("ntp", {"host": "192.0.2.99", "timeout": "100ms"}, r"192\.0\.2\.99 port 123: timeout after 0\.1 s"),
+    ("ntp", {"host": "192.0.2.99", "timeout": "100ms"}, r"192\.0\.2\.99 port 123: timeout after 100 ms"),
 ]
 
 

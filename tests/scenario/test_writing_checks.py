@@ -1,6 +1,7 @@
 """docs/writing-checks.md: each of its scripts gives what its last lines say, and is what the command above it does."""
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -52,8 +53,23 @@ def test_the_module_gives_what_its_user_says(world):
 
 
 def test_options_of_the_page_are_good_ones():
-    for name in ("wc-use", "wc-named"):
-        json.loads(samples.block(name))
+    names = ("wc-use", "wc-named", "readme-ready-made")
+    if "const" in json.loads((samples.ROOT / "docs/options.schema.json").read_text())["properties"]["threshold"]:
+        pytest.skip("not in this build")
+    probe = pathlib.Path(os.environ["BC_BUILD"]) / "tests/options_probe"
+    text = "".join(samples.block(name).replace("\n", " ").strip() + "\n" for name in names)
+    done = subprocess.run([probe], input=text, stdout=subprocess.PIPE, text=True, timeout=30)
+    assert done.stdout == "ok\n" * len(names)
+
+
+def test_the_readme_shows_a_check_that_works(world):
+    text = samples.block("readme-lua")
+    if world.lacks(text):
+        pytest.skip("not in this build")
+    answer = world.check(text)
+    assert answer["verdict"] == "up" and answer["data"]["rtt"] > 0
+    answer = world.check(text.replace("192.0.2.53", "192.0.2.10"))
+    assert answer["verdict"] == "down" and "refused" in answer["reason"]
 
 
 def test_the_command_that_stores_a_script_writes_the_key(tmp_path):
