@@ -59,7 +59,7 @@ BAD = [
     '{"combine": 1}', '{"combine": {"at_least": 0}}', '{"combine": {"at_least": 18}}', '{"combine": {"at_least": "2"}}',
     '{"combine": {"at_least": 1.5}}', '{"combine": {"at_least": 1, "of": 2}}', '{"check": {}}', '{"check": []}',
     '{"check": null}', '{"check": {"use": "no-such-check"}}', '{"check": {"use": 1}}', '{"check": {"url": "x"}}',
-    '{"check": {"use": "http"}}', '{"check": {"use": "http", "url": 1}}', '{"check": {"use": "http", "url": "x", "pth": "y"}}',
+    '{"check": {"use": "tcp"}}', '{"check": {"use": "http", "url": 1}}', '{"check": {"use": "http", "url": "x", "pth": "y"}}',
     '{"check": {"use": "http", "url": "x", "method": "get"}}', '{"check": {"use": "http", "url": "x", "status": 200}}',
     '{"check": {"use": "http", "url": "x", "status": ["200"]}}', '{"check": {"use": "http", "url": "x", "headers": {"A": 1}}}',
     '{"check": {"use": "http", "url": "x", "headers": []}}', '{"check": {"use": "http", "url": "x", "verify": "yes"}}',
