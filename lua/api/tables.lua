@@ -115,7 +115,9 @@ data = {}
 --- # require
 
 --- The module of the key `lua/NAME`. It runs once in each run, with globals of its own; what it returns is returned, or
---- true if it returns nothing. The name must stand as a literal in the script: the modules are sent along with it.
+--- true if it returns nothing. The name must stand as a literal in the script: the modules are sent along with it. While a
+--- module is loaded it cannot wait: calls into the network belong into its functions. An error in it names it, and who
+--- required it.
 ---
 --- ```lua
 --- local ok, err = pcall(function() return require "absent" end)

@@ -8,8 +8,9 @@ HEAD = """# What a Lua check finds
 
 All functions and tables of the [sandbox](lua-sandbox.md), each with an example. [How to write a check](writing-checks.md)
 tells what to do with them. This page is made from `lua/api/api.lua` and `lua/api/tables.lua` by
-`tests/lint/gen_lua_api.py`; these files are also what an editor with LuaLS needs: name their directory in
-`Lua.workspace.library`, and disable `coroutine`, `debug`, `io`, `os` and `package` in `Lua.runtime.builtin`.
+`tests/lint/gen_lua_api.py`; these files are also what an editor with LuaLS needs: name their directory (installed:
+`/usr/local/share/bgpcommander/lua/api`) in `Lua.workspace.library`, and disable `coroutine`, `debug`, `io`, `os` and
+`package` in `Lua.runtime.builtin`.
 
 Under each example stands what `bgpcommander run` says of it: the verdict, the reason behind a colon, the data, then what
 it logged.
