@@ -61,8 +61,10 @@ static void datagram_fail(struct bc_datagram_call *call, enum bc_err err, const 
 }
 
 static void datagram_fail_errno(struct bc_datagram_call *call, int number) {
+  char text[BC_ENDPOINT_ERROR_BYTES];
+  bc_endpoint_print_error(number, text);
   call->result.error_number = number;
-  datagram_fail(call, bc_endpoint_is_shortage(number) ? BC_ERR_LIMIT : BC_ERR_IO, strerror(number));
+  datagram_fail(call, bc_endpoint_is_shortage(number) ? BC_ERR_LIMIT : BC_ERR_IO, text);
 }
 
 /* Out of the object, which the callback may free. */

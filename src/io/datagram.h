@@ -24,7 +24,7 @@ struct bc_datagram_result {
   /* OK: a reply came, perhaps an empty one. TIMEOUT; LIMIT: the reply is longer than was allowed,
    * BC_LIMIT_DATAGRAMS exchanges are under way, or there are no descriptors; IO: nobody listens, there is no way. */
   enum bc_err err;
-  struct bc_fault fault; /* "10.0.0.1 port 123: Connection refused"; when not OK */
+  struct bc_fault fault; /* "10.0.0.1 port 123: connection refused"; when not OK */
   int error_number;      /* the errno behind IO and LIMIT, 0 = none */
   struct bc_str bytes;   /* valid during the call */
   int64_t rtt_us;        /* from the last time that it was sent */

@@ -35,6 +35,15 @@ void bc_endpoint_print(const struct bc_resolver_address *address, uint16_t port,
   bc_buf_free(&buf);
 }
 
+void bc_endpoint_print_error(int error_number, char text[static BC_ENDPOINT_ERROR_BYTES]) {
+  const char *words = strerror(error_number);
+  size_t len = strnlen(words, BC_ENDPOINT_ERROR_BYTES - 1);
+  memcpy(text, words, len);
+  text[len] = '\0';
+  bool is_word = len > 1 && text[1] >= 'a' && text[1] <= 'z';
+  text[0] = (char)(is_word && text[0] >= 'A' && text[0] <= 'Z' ? text[0] - 'A' + 'a' : text[0]);
+}
+
 bool bc_endpoint_is_shortage(int error_number) {
   return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM;
 }

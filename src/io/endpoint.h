@@ -18,6 +18,10 @@ socklen_t bc_endpoint_fill(const struct bc_resolver_address *address, uint16_t p
 void bc_endpoint_print(const struct bc_resolver_address *address, uint16_t port,
                        char text[static BC_ENDPOINT_TEXT_BYTES]);
 
+/* What an errno means, as it stands within a line: "connection refused". Cut to fit. */
+enum { BC_ENDPOINT_ERROR_BYTES = 64 };
+void bc_endpoint_print_error(int error_number, char text[static BC_ENDPOINT_ERROR_BYTES]);
+
 /* Whether a socket could not be had or used for want of descriptors or memory: our own limit, no fault of the peer. */
 bool bc_endpoint_is_shortage(int error_number);
 

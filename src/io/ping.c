@@ -75,10 +75,12 @@ static void ping_finish(struct bc_ping_call *call) {
 
 static void ping_name_error(struct bc_ping_call *call, enum bc_err err, int number, const char *from) {
   char address[BC_ENDPOINT_TEXT_BYTES];
+  char text[BC_ENDPOINT_ERROR_BYTES];
   bc_endpoint_print(&call->wanted.address, 0, address);
+  bc_endpoint_print_error(number, text);
   call->result.err = err;
   call->result.error_number = number;
-  bc_fault_set(&call->result.fault, 0, "%s: %s%s%s", address, strerror(number), from[0] == '\0' ? "" : ", says ", from);
+  bc_fault_set(&call->result.fault, 0, "%s: %s%s%s", address, text, from[0] == '\0' ? "" : ", says ", from);
 }
 
 static void ping_fail(struct bc_ping_call *call, int number) {

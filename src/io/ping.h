@@ -35,7 +35,7 @@ struct bc_ping_result {
    * groups; the text says what to set. IO: not one answer, and an error was told (no route, a router says unreachable).
    * LIMIT: BC_LIMIT_PINGS are under way, or there are no descriptors. */
   enum bc_err err;
-  struct bc_fault fault; /* "10.0.0.1: No route to host, says 10.9.0.1"; when not OK */
+  struct bc_fault fault; /* "10.0.0.1: no route to host, says 10.9.0.1"; when not OK */
   int error_number;      /* the errno behind IO and LIMIT, 0 = none */
   unsigned sent, received;
   int64_t min_us, average_us, max_us; /* of those received; 0 when there are none */

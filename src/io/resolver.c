@@ -18,6 +18,7 @@ enum {
   RESOLVER_RETRY_MS = 1000,
   RESOLVER_TRIES = 3,
   RESOLVER_EDNS_BYTES = 1232,
+  RESOLVER_PORT = 53,
   RESOLVER_NAME_BYTES = 253,
   RESOLVER_SHOWN_BYTES = 100
 };
@@ -236,6 +237,20 @@ enum bc_err bc_resolver_reload(struct bc_resolver *resolver, struct bc_fault *fa
   resolver->channel = fresh;
   resolver_arm(old);
   return BC_ERR_OK;
+}
+
+void bc_resolver_first_server(const struct bc_resolver *resolver, struct bc_resolver_address *server, uint16_t *port) {
+  struct ares_addr_port_node *servers = NULL;
+  *server = (struct bc_resolver_address){.bytes = {127, 0, 0, 1}};
+  *port = resolver->options.port != 0 ? resolver->options.port : RESOLVER_PORT;
+  if (ares_get_servers_ports(resolver->channel->ares, &servers) != ARES_SUCCESS || servers == NULL) {
+    return;
+  }
+  server->is_ipv6 = servers->family == AF_INET6;
+  memset(server->bytes, 0, sizeof server->bytes);
+  memcpy(server->bytes, &servers->addr, server->is_ipv6 ? 16 : 4);
+  *port = servers->udp_port != 0 ? (uint16_t)servers->udp_port : *port;
+  ares_free_data(servers);
 }
 
 /* ---- what c-ares found ---- */

@@ -48,6 +48,9 @@ void bc_resolver_free(struct bc_resolver *resolver);
 /* Reads /etc/resolv.conf anew; what is under way goes on with the old one. Keeps the old one when that fails. */
 BC_MUST_CHECK enum bc_err bc_resolver_reload(struct bc_resolver *resolver, struct bc_fault *fault);
 
+/* The first server of resolv.conf (without one, this host) and its port: for queries that name none. */
+void bc_resolver_first_server(const struct bc_resolver *resolver, struct bc_resolver_address *server, uint16_t *port);
+
 /* ---- names ---- */
 
 struct bc_resolver_found {
@@ -75,7 +78,7 @@ struct bc_resolver_answer {
    * CLOSED: the connection ended early; PROTOCOL: by TCP, the answer to another query; LIMIT: BC_LIMIT_DNS_QUERIES are
    * under way, or there are no descriptors; IO. */
   enum bc_err err;
-  struct bc_fault fault; /* "10.0.0.1 port 53: Connection refused"; when not OK */
+  struct bc_fault fault; /* "10.0.0.1 port 53: connection refused"; when not OK */
   int error_number;      /* the errno behind IO and LIMIT, 0 = none */
   struct bc_str bytes;   /* for proto/dns.h; valid during the call */
   int64_t rtt_us;        /* from the start; of TCP with its connect */

@@ -59,8 +59,10 @@ static void query_fail(struct resolver_query *query, enum bc_err err, const char
 }
 
 static void query_fail_errno(struct resolver_query *query, int number) {
+  char text[BC_ENDPOINT_ERROR_BYTES];
+  bc_endpoint_print_error(number, text);
   query->answer.error_number = number;
-  query_fail(query, bc_endpoint_is_shortage(number) ? BC_ERR_LIMIT : BC_ERR_IO, strerror(number));
+  query_fail(query, bc_endpoint_is_shortage(number) ? BC_ERR_LIMIT : BC_ERR_IO, text);
 }
 
 static void query_succeed(struct resolver_query *query) {

@@ -56,6 +56,19 @@ static bool dns_equal_case(struct bc_str a, struct bc_str b) {
   return true;
 }
 
+/* RFC 3597 5: "TYPE65", "CLASS7". */
+static enum bc_err dns_parse_number(struct bc_str text, const char *word, uint16_t *number) {
+  struct bc_str prefix = bc_str_of(word);
+  uint64_t value = 0;
+  if (text.len < prefix.len || !dns_equal_case((struct bc_str){.at = text.at, .len = prefix.len}, prefix)) {
+    return BC_ERR_NOT_FOUND;
+  }
+  enum bc_err err =
+      bc_str_to_u64((struct bc_str){.at = text.at + prefix.len, .len = text.len - prefix.len}, UINT16_MAX, &value);
+  *number = (uint16_t)value;
+  return err == BC_ERR_SYNTAX ? BC_ERR_NOT_FOUND : err;
+}
+
 enum bc_err bc_dns_type_parse(struct bc_str text, uint16_t *type) {
   for (size_t i = 0; i < sizeof dns_types / sizeof dns_types[0]; i++) {
     if (dns_equal_case(text, bc_str_of(dns_types[i].name))) {
@@ -63,14 +76,21 @@ enum bc_err bc_dns_type_parse(struct bc_str text, uint16_t *type) {
       return BC_ERR_OK;
     }
   }
-  struct bc_str head = {.at = text.at, .len = text.len < 4 ? text.len : 4};
-  uint64_t number = 0;
-  if (!dns_equal_case(head, bc_str_of("TYPE"))) {
-    return BC_ERR_NOT_FOUND;
+  return dns_parse_number(text, "TYPE", type);
+}
+
+enum bc_err bc_dns_class_parse(struct bc_str text, uint16_t *dns_class) {
+  static const struct {
+    const char *name;
+    uint16_t number;
+  } classes[] = {{"IN", ns_c_in}, {"CH", ns_c_chaos}, {"HS", ns_c_hs}, {"ANY", ns_c_any}};
+  for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+    if (dns_equal_case(text, bc_str_of(classes[i].name))) {
+      *dns_class = classes[i].number;
+      return BC_ERR_OK;
+    }
   }
-  enum bc_err err = bc_str_to_u64((struct bc_str){.at = text.at + 4, .len = text.len - 4}, UINT16_MAX, &number);
-  *type = (uint16_t)number;
-  return err == BC_ERR_SYNTAX ? BC_ERR_NOT_FOUND : err;
+  return dns_parse_number(text, "CLASS", dns_class);
 }
 
 void bc_dns_type_print(uint16_t type, char text[static BC_DNS_WORD_BYTES]) {
@@ -500,6 +520,22 @@ void bc_dns_print_rdata(const struct bc_dns_record *record, struct bc_buf *to) {
     bc_buf_add_text(to, i == 0 ? "" : " ");
     dns_print_field(&record->fields[i], word.at[0], to);
   }
+}
+
+void bc_dns_print_reverse(const uint8_t *address, bool is_ipv6, char text[static BC_DNS_REVERSE_BYTES]) {
+  if (!is_ipv6) {
+    (void)snprintf(text, BC_DNS_REVERSE_BYTES, "%u.%u.%u.%u.in-addr.arpa", address[3], address[2], address[1],
+                   address[0]);
+    return;
+  }
+  static const char digits[] = "0123456789abcdef";
+  for (size_t i = 0; i < 16; i++) {
+    text[4 * i] = digits[address[15 - i] & 0xf];
+    text[4 * i + 1] = '.';
+    text[4 * i + 2] = digits[address[15 - i] >> 4];
+    text[4 * i + 3] = '.';
+  }
+  memcpy(text + 64, "ip6.arpa", sizeof "ip6.arpa");
 }
 
 /* ---- which query it answers ---- */

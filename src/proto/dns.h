@@ -83,6 +83,8 @@ const char *bc_dns_section_text(enum bc_dns_section value);
 
 /* "A", "aaaa", "TYPE65" (RFC 3597 5). BC_ERR_NOT_FOUND, BC_ERR_RANGE. */
 BC_MUST_CHECK enum bc_err bc_dns_type_parse(struct bc_str text, uint16_t *type);
+/* "IN", "ch", "HS", "ANY", "CLASS7". The same errors. */
+BC_MUST_CHECK enum bc_err bc_dns_class_parse(struct bc_str text, uint16_t *dns_class);
 /* "A", "TYPE4711", "NOERROR", "RCODE12", "IN", "CLASS7" into `text`. */
 enum { BC_DNS_WORD_BYTES = 16 };
 void bc_dns_type_print(uint16_t type, char text[static BC_DNS_WORD_BYTES]);
@@ -149,6 +151,11 @@ bool bc_dns_next_string(struct bc_str *strings, struct bc_str *string);
 /* The rdata as a master file has it: "192.0.2.1", "10 mx.example.net.", "\"v=spf1 -all\"", "\# 3 0a0b0c". Names end
  * with a dot. */
 void bc_dns_print_rdata(const struct bc_dns_record *record, struct bc_buf *to);
+
+/* Where the PTR record of an address stands: "1.2.0.192.in-addr.arpa", "1.0. … .ip6.arpa" (RFC 1035 3.5, RFC 3596
+ * 2.5). Network order; IPv4 in the first four bytes. */
+enum { BC_DNS_REVERSE_BYTES = 73 };
+void bc_dns_print_reverse(const uint8_t *address, bool is_ipv6, char text[static BC_DNS_REVERSE_BYTES]);
 
 /* Whether these bytes answer that query: same id, QR, and the same question (names without regard to case), or none at
  * all in an answer that is an error. Never fails; for what comes in by UDP. */

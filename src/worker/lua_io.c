@@ -12,6 +12,8 @@ struct bc_lua_io *bc_lua_io_new(struct bc_loop *loop, struct bc_fault *fault) {
   struct bc_lua_io *io = bc_mem_new(1, sizeof *io);
   io->loop = loop;
   io->resolver = resolver;
+  io->datagram = bc_datagram_new(loop);
+  io->ping = bc_ping_new(loop);
   return io;
 }
 
@@ -20,6 +22,8 @@ void bc_lua_io_free(struct bc_lua_io *io) {
     return;
   }
   bc_resolver_free(io->resolver);
+  bc_datagram_free(io->datagram);
+  bc_ping_free(io->ping);
   bc_egress_free(io->egress);
   free(io);
 }

@@ -4,13 +4,17 @@
 #define BC_WORKER_LUA_IO_H
 
 #include "base/err.h"
+#include "io/datagram.h"
 #include "io/loop.h"
+#include "io/ping.h"
 #include "io/resolver.h"
 #include "model/egress.h"
 
 struct bc_lua_io {
   struct bc_loop *loop;
   struct bc_resolver *resolver;
+  struct bc_datagram *datagram;
+  struct bc_ping *ping;
   struct bc_egress *egress; /* NULL: not known yet, nothing may be connected to */
   unsigned calls;           /* that wait or hold something, of all runs: lua_call.h */
 };

@@ -42,6 +42,10 @@ static void check_record(const struct bc_dns_message *message, const struct bc_d
   bc_buf_free(&text);
 }
 
+static void check_word(enum bc_err err) {
+  check(err == BC_ERR_OK || err == BC_ERR_NOT_FOUND || err == BC_ERR_RANGE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   /* An exact copy, so that the sanitizer sees a read behind the end. */
   char *copy = malloc(size == 0 ? 1 : size);
@@ -53,7 +57,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static struct bc_dns_record record;
   struct bc_fault fault = {0};
   struct bc_str bytes = {.at = copy, .len = size};
+  uint16_t number;
   (void)bc_dns_answers(bytes, bytes);
+  check_word(bc_dns_type_parse(bytes, &number));
+  check_word(bc_dns_class_parse(bytes, &number));
   enum bc_err err = bc_dns_open(&message, bytes, &fault);
   size_t count = 0;
   while (err == BC_ERR_OK && (err = bc_dns_next(&message, &record, &fault)) == BC_ERR_OK) {

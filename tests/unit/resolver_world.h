@@ -44,7 +44,7 @@ static uint16_t dnsmasq_port;
 static char folder[] = "/tmp/bc-resolver-XXXXXX";
 static char resolv_conf[64];
 
-static void world_write(const char *path, const char *text) {
+static inline void world_write(const char *path, const char *text) {
   FILE *file = fopen(path, "w");
   assert_non_null(file);
   assert_true(fputs(text, file) >= 0);
@@ -52,7 +52,7 @@ static void world_write(const char *path, const char *text) {
 }
 
 /* A socket on a port of 127.0.0.1 that the kernel picks. */
-static int world_bind(int type, uint16_t *port) {
+static inline int world_bind(int type, uint16_t *port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
   socklen_t len = sizeof address;
   int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
@@ -63,12 +63,12 @@ static int world_bind(int type, uint16_t *port) {
   return fd;
 }
 
-static void world_on_guard(void *arg) {
+static inline void world_on_guard(void *arg) {
   (void)arg;
   fail_msg("nothing came");
 }
 
-static void world_count_down(void) {
+static inline void world_count_down(void) {
   assert_false(world.is_starting);
   assert_true(world.awaited > 0);
   world.awaited--;
@@ -82,13 +82,13 @@ static void world_count_down(void) {
   }
 }
 
-static void world_on_found(void *arg, const struct bc_resolver_found *found) {
+static inline void world_on_found(void *arg, const struct bc_resolver_found *found) {
   (void)arg;
   world.found = *found;
   world_count_down();
 }
 
-static void world_on_answer(void *arg, const struct bc_resolver_answer *answer) {
+static inline void world_on_answer(void *arg, const struct bc_resolver_answer *answer) {
   (void)arg;
   world.answer = *answer;
   if (answer->err == BC_ERR_OK) {
@@ -98,14 +98,14 @@ static void world_on_answer(void *arg, const struct bc_resolver_answer *answer) 
   world_count_down();
 }
 
-static void world_open(uint16_t port) {
+static inline void world_open(uint16_t port) {
   struct bc_resolver_options options = {.resolv_conf = resolv_conf, .port = port, .has_own_hosts = true};
   struct bc_fault fault;
   world.resolver = bc_resolver_new(world.loop, &options, &fault);
   assert_non_null(world.resolver);
 }
 
-static int world_start(void **state) {
+static inline int world_start(void **state) {
   (void)state;
   world = (struct world){0};
   world_write(resolv_conf, "nameserver 127.0.0.1\n");
@@ -116,7 +116,7 @@ static int world_start(void **state) {
   return 0;
 }
 
-static int world_stop(void **state) {
+static inline int world_stop(void **state) {
   (void)state;
   bc_resolver_free(world.resolver);
   bc_timer_free(world.guard);
@@ -124,7 +124,7 @@ static int world_stop(void **state) {
   return 0;
 }
 
-static struct bc_resolver_call *world_begin_name(const char *name, int64_t timeout_ms) {
+static inline struct bc_resolver_call *world_begin_name(const char *name, int64_t timeout_ms) {
   world.awaited++;
   world.is_starting = true;
   struct bc_resolver_call *call =
@@ -133,7 +133,7 @@ static struct bc_resolver_call *world_begin_name(const char *name, int64_t timeo
   return call;
 }
 
-static void world_look_up(const char *name, int64_t timeout_ms) {
+static inline void world_look_up(const char *name, int64_t timeout_ms) {
   (void)world_begin_name(name, timeout_ms);
   bc_loop_run(world.loop);
 }
@@ -156,7 +156,7 @@ static inline void world_assert_address(size_t index, const char *wanted) {
 }
 
 /* For A of `name` at 127.0.0.1. */
-static struct bc_resolver_query world_query(const char *name, uint16_t port) {
+static inline struct bc_resolver_query world_query(const char *name, uint16_t port) {
   return (struct bc_resolver_query){.name = bc_str_of(name),
                                     .type = 1,
                                     .dns_class = 1,
@@ -167,7 +167,7 @@ static struct bc_resolver_query world_query(const char *name, uint16_t port) {
                                     .fn = world_on_answer};
 }
 
-static struct bc_resolver_call *world_begin_query(const struct bc_resolver_query *query) {
+static inline struct bc_resolver_call *world_begin_query(const struct bc_resolver_query *query) {
   world.awaited++;
   world.is_starting = true;
   struct bc_resolver_call *call = bc_resolver_ask(world.resolver, query);
@@ -175,13 +175,13 @@ static struct bc_resolver_call *world_begin_query(const struct bc_resolver_query
   return call;
 }
 
-static void world_ask(const struct bc_resolver_query *query) {
+static inline void world_ask(const struct bc_resolver_query *query) {
   (void)world_begin_query(query);
   bc_loop_run(world.loop);
 }
 
 /* Until it says that it has started; what it says later is in the pipe, which is large enough. */
-static void world_spawn_dnsmasq(const char *const argv[]) {
+static inline void world_spawn_dnsmasq(const char *const argv[]) {
   static int said[2] = {-1, -1};
   char line[512];
   posix_spawn_file_actions_t actions;
@@ -202,7 +202,7 @@ static void world_spawn_dnsmasq(const char *const argv[]) {
   (void)fclose(stream);
 }
 
-static int world_start_dnsmasq(void **state) {
+static inline int world_start_dnsmasq(void **state) {
   (void)state;
   static char port[32];
   char path[4096];
@@ -260,7 +260,7 @@ static int world_start_dnsmasq(void **state) {
   return world_stop(NULL);
 }
 
-static int world_stop_dnsmasq(void **state) {
+static inline int world_stop_dnsmasq(void **state) {
   (void)state;
   char path[64];
   (void)kill(dnsmasq, SIGTERM);

@@ -206,7 +206,7 @@ static void a_port_that_nobody_listens_at_is_told_at_once(void **state) {
   struct bc_datagram_wanted wanted = wanted_of("ping");
   (void)close(server_bind(&wanted.port));
   world_exchange(&wanted);
-  assert_failed(BC_ERR_IO, ECONNREFUSED, ": Connection refused");
+  assert_failed(BC_ERR_IO, ECONNREFUSED, ": connection refused");
 }
 
 static void an_address_without_a_route_is_told_at_once(void **state) {
@@ -219,7 +219,7 @@ static void an_address_without_a_route_is_told_at_once(void **state) {
   wanted.port = 7;
   world_exchange(&wanted);
   assert_int_equal(world.result.error_number, ENETUNREACH);
-  assert_string_equal(world.result.fault.text, "192.0.2.1 port 7: Network is unreachable");
+  assert_string_equal(world.result.fault.text, "192.0.2.1 port 7: network is unreachable");
   wanted.address = (struct bc_resolver_address){.bytes = {0x20, 1, 0xd, 0xb8, [15] = 1}, .is_ipv6 = true};
   world_exchange(&wanted);
   assert_int_equal(world.result.err, BC_ERR_IO);
@@ -244,7 +244,7 @@ static void what_cannot_be_sent_is_told(void **state) {
   struct bc_datagram_wanted wanted = wanted_of("");
   wanted.payload = (struct bc_str){.at = bytes, .len = sizeof bytes};
   world_exchange(&wanted);
-  assert_failed(BC_ERR_IO, EMSGSIZE, ": Message too long");
+  assert_failed(BC_ERR_IO, EMSGSIZE, ": message too long");
 }
 
 static void reply_falsely(const struct sockaddr_in *to) {

@@ -387,6 +387,28 @@ static void types_are_words_or_numbers(void **state) {
       assert_int_equal(type, cases[i].type);
     }
   }
+  static const struct {
+    const char *text;
+    uint16_t number;
+    enum bc_err err;
+  } classes[] = {{"IN", 1, BC_ERR_OK},
+                 {"in", 1, BC_ERR_OK},
+                 {"Ch", 3, BC_ERR_OK},
+                 {"HS", 4, BC_ERR_OK},
+                 {"any", 255, BC_ERR_OK},
+                 {"class65535", 65535, BC_ERR_OK},
+                 {"CLASS65536", 0, BC_ERR_RANGE},
+                 {"CLASS", 0, BC_ERR_NOT_FOUND},
+                 {"", 0, BC_ERR_NOT_FOUND},
+                 {"INN", 0, BC_ERR_NOT_FOUND},
+                 {"TYPE1", 0, BC_ERR_NOT_FOUND}};
+  for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+    uint16_t number = 0;
+    assert_int_equal(bc_dns_class_parse(bc_str_of(classes[i].text), &number), classes[i].err);
+    if (classes[i].err == BC_ERR_OK) {
+      assert_int_equal(number, classes[i].number);
+    }
+  }
   char text[BC_DNS_WORD_BYTES];
   bc_dns_type_print(65535, text);
   assert_string_equal(text, "TYPE65535");
@@ -394,6 +416,17 @@ static void types_are_words_or_numbers(void **state) {
   assert_string_equal(text, "CH");
   bc_dns_class_print(65535, text);
   assert_string_equal(text, "CLASS65535");
+}
+
+static void the_reverse_name_of_an_address_is_made(void **state) {
+  (void)state;
+  static const uint8_t ipv4[] = {192, 0, 2, 253};
+  static const uint8_t ipv6[] = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe};
+  char text[BC_DNS_REVERSE_BYTES];
+  bc_dns_print_reverse(ipv4, false, text);
+  assert_string_equal(text, "253.2.0.192.in-addr.arpa");
+  bc_dns_print_reverse(ipv6, true, text);
+  assert_string_equal(text, "e.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa");
 }
 
 static bool answers(const char *answer, size_t answer_len, const char *query, size_t query_len) {
@@ -451,6 +484,7 @@ int main(void) {
       TEST(of_an_answer_that_says_it_is_truncated_the_whole_records_are_told),
       TEST(types_are_words_or_numbers),
       TEST(an_answer_is_taken_only_for_its_own_query),
+      TEST(the_reverse_name_of_an_address_is_made),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -320,8 +320,8 @@ static void refuse_the_first(unsigned index, uint8_t *icmp, size_t len) {
 static void what_a_router_says_is_told_if_nothing_answers(void **state) {
   (void)state;
   NEEDS_NETWORK();
-  static const char *const texts[] = {"127.0.0.2: No route to host, says 127.0.0.9",
-                                      "::1: Network is unreachable, says ::1"};
+  static const char *const texts[] = {"127.0.0.2: no route to host, says 127.0.0.9",
+                                      "::1: network is unreachable, says ::1"};
   for (int i = 0; i < 2; i++) {
     struct bc_ping_wanted wanted = wanted_of(i == 0 ? "127.0.0.2" : "::1");
     int number = i == 0 ? EHOSTUNREACH : ENETUNREACH;
@@ -349,7 +349,7 @@ static void an_address_without_a_route_is_told_at_once(void **state) {
   NEEDS_NETWORK();
   struct bc_ping_wanted wanted = wanted_of("192.0.2.1");
   world_ping(&wanted);
-  assert_failed(BC_ERR_IO, ENETUNREACH, "192.0.2.1: Network is unreachable");
+  assert_failed(BC_ERR_IO, ENETUNREACH, "192.0.2.1: network is unreachable");
   wanted = wanted_of("2001:db8::1");
   world_ping(&wanted);
   assert_int_equal(world.result.err, BC_ERR_IO);

@@ -165,6 +165,28 @@ static void a_reload_takes_the_new_servers_and_lets_old_names_end(void **state) 
   assert_int_equal(world.found.err, BC_ERR_OK);
 }
 
+static void the_first_server_is_that_of_resolv_conf(void **state) {
+  (void)state;
+  struct bc_resolver_address server;
+  uint16_t port;
+  struct bc_fault fault;
+  bc_resolver_first_server(world.resolver, &server, &port);
+  assert_false(server.is_ipv6);
+  assert_memory_equal(server.bytes, "\177\0\0\1\0", 5);
+  assert_int_equal(port, dnsmasq_port);
+  world_write(resolv_conf, "nameserver 2001:db8::53\nnameserver 192.0.2.53\n");
+  assert_int_equal(bc_resolver_reload(world.resolver, &fault), BC_ERR_OK);
+  bc_resolver_first_server(world.resolver, &server, &port);
+  assert_true(server.is_ipv6);
+  assert_memory_equal(server.bytes, "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\x53", 16);
+  world_write(resolv_conf, "# nobody\n");
+  bc_resolver_free(world.resolver);
+  world_open(0);
+  bc_resolver_first_server(world.resolver, &server, &port);
+  assert_memory_equal(server.bytes, "\177\0\0\1", 4);
+  assert_int_equal(port, 53);
+}
+
 /* ---- single queries ---- */
 
 static struct bc_dns_message message;
@@ -229,7 +251,7 @@ static void a_port_that_nobody_listens_at_is_told_at_once(void **state) {
     struct bc_mono before = bc_mono_now();
     query.uses_tcp = i == 1;
     world_ask(&query);
-    assert_failed(BC_ERR_IO, ": Connection refused");
+    assert_failed(BC_ERR_IO, ": connection refused");
     assert_true(bc_mono_ms_between(before, bc_mono_now()) < WORLD_TIMEOUT_MS / 2);
   }
 }
@@ -468,6 +490,7 @@ int main(void) {
       TEST(a_cancelled_name_is_not_called_back),
       TEST(the_resolver_may_be_freed_in_a_callback),
       TEST(a_reload_takes_the_new_servers_and_lets_old_names_end),
+      TEST(the_first_server_is_that_of_resolv_conf),
       TEST(a_query_is_answered_by_udp_and_by_tcp),
       TEST(a_long_answer_is_whole_by_edns_or_tcp),
       TEST(a_port_that_nobody_listens_at_is_told_at_once),
