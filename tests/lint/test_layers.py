@@ -15,7 +15,7 @@ LAYERS = {
     "cli": {"base", "model", "proto", "io", "cli"},
 }
 WORKER_IO = {"io/loop.h", "io/channel.h", "io/child.h", "io/curl.h", "io/resolver.h", "io/stream.h", "io/tls.h",
-             "io/web.h"}
+             "io/web.h", "io/datagram.h", "io/ping.h"}
 # Pure, and wanted where the connects are made and the prefixes of scripts are read.
 WORKER_MODEL = {"model/address.h", "model/egress.h", "model/prefix.h"}
 LIBRARIES = [
