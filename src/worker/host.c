@@ -70,6 +70,9 @@ static void host_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_LUA_MODULE_REMOVE:
     host_module_remove(worker, message->lua_module_remove.number);
     break;
+  case BC_MSG_LUA_DATA:
+    bc_lua_data_set(worker->data, message->lua_data.name, message->lua_data.json);
+    break;
   case BC_MSG_STOP:
     bc_loop_stop(worker->loop);
     break;
@@ -128,6 +131,7 @@ static void host_start(struct host_worker *worker) {
   TAILQ_INIT(&worker->scripts);
   RB_INIT(&worker->modules);
   worker->texts = bc_intern_new();
+  worker->data = bc_lua_data_new();
   bc_buf_init(&worker->batch, HOST_BATCH_BYTES);
   bc_schedule_init(&worker->schedule, worker->loop, host_check_on_due, worker);
   worker->batch_timer = bc_timer_new(worker->loop, host_run_flush, worker);
@@ -140,6 +144,7 @@ static void host_start(struct host_worker *worker) {
 static void host_finish(struct host_worker *worker) {
   host_check_remove_all(worker);
   host_module_remove_all(worker);
+  bc_lua_data_free(worker->data);
   bc_intern_free(worker->texts);
   bc_buf_free(&worker->batch);
   bc_channel_free(worker->channel);

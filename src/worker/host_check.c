@@ -23,6 +23,7 @@ static void check_clear(struct host_check *check) {
   bc_intern_put(worker->texts, check->modules);
   free(check->name);
   free(check->globals);
+  free(check->state);
 }
 
 static struct host_check *check_new(struct host_worker *worker, uint32_t id) {
@@ -50,6 +51,8 @@ void host_check_set(struct host_worker *worker, const struct bc_msg_lua_set *mes
   check->modules_len = message->modules.len;
   check->globals = bc_mem_copy_text(message->globals.at, message->globals.len);
   check->globals_len = message->globals.len;
+  check->state = bc_mem_copy_text(message->state.at, message->state.len);
+  check->state_len = message->state.len;
   bc_schedule_pace(&check->when, message->interval_ms, message->fast_interval_ms, message->jitter_percent);
   check->timeout_ms = message->timeout_ms == 0 ? 1 : message->timeout_ms;
   check->threshold = message->threshold;

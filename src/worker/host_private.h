@@ -12,6 +12,7 @@
 #include "io/channel.h"
 #include "io/loop.h"
 #include "proto/lua_page.h"
+#include "worker/lua_data.h"
 #include "worker/lua_io.h"
 #include "worker/sandbox.h"
 #include "worker/schedule.h"
@@ -59,6 +60,8 @@ struct host_check {
   size_t modules_len;
   char *globals; /* as in the message */
   size_t globals_len;
+  char *state; /* as in the message, for its first run */
+  size_t state_len;
   uint32_t timeout_ms;
   uint32_t threshold;
   struct host_script *script;   /* NULL: not used yet */
@@ -77,6 +80,7 @@ struct host_worker {
   struct bc_timer *batch_timer;
   struct bc_lua_page *page;
   struct bc_lua_io *io;
+  struct bc_lua_data *data;
   struct bc_intern *texts;
   struct host_modules modules;
   struct host_scripts scripts;

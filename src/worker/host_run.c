@@ -5,6 +5,7 @@
 #include "worker/lua_value.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,14 +76,21 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
                                           .duration_us = (uint64_t)(now.us - check->when.started.us),
                                           .late_us = check->when.late_us,
                                           .reason = bc_str_of(named)}};
+  struct bc_buf metrics;
+  bc_buf_init(&metrics, HOST_BATCH_BYTES);
   if (check->run != NULL) {
     const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
-    message.lua_result.cpu_us = outcome->cpu_us;
     check->cpu_us = outcome->cpu_us;
+    bc_sandbox_run_print_metrics(check->run, &metrics);
+    message.lua_result.cpu_us = outcome->cpu_us;
     message.lua_result.data = bc_str_of(outcome->data);
     message.lua_result.output = bc_sandbox_run_log(check->run);
+    message.lua_result.state = bc_str_of(outcome->state);
+    message.lua_result.metrics = bc_buf_str(&metrics);
+    message.lua_result.score = outcome->has_score ? 1 + (uint32_t)lround(outcome->score * 100) : 0;
   }
   run_queue(check->worker, &message);
+  bc_buf_free(&metrics);
 }
 
 static enum bc_check_status run_judge(const struct host_check *check, const struct bc_sandbox_outcome *outcome) {

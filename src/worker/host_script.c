@@ -11,7 +11,7 @@ static struct host_script *script_new(struct host_check *check) {
   script->text = bc_intern_ref(check->text);
   script->modules = bc_intern_ref(check->modules);
   host_page_enter(check);
-  const struct bc_sandbox_options options = {.io = check->worker->io};
+  const struct bc_sandbox_options options = {.io = check->worker->io, .data = check->worker->data};
   script->sandbox = bc_sandbox_new(&options, HOST_SCRIPT_NAME, (struct bc_str){check->text, check->text_len}, &fault);
   if (script->sandbox != NULL && host_module_add(check, script->sandbox, &fault) != BC_ERR_OK) {
     bc_sandbox_free(script->sandbox);
@@ -74,8 +74,10 @@ bool host_script_provide(struct host_check *check, enum bc_check_status *status,
     *status = BC_CHECK_MEMORY;
     bc_sandbox_check_free(check->use);
     check->use = NULL;
+    return false;
   }
-  return is_set;
+  bc_sandbox_check_set_state(check->use, (struct bc_str){check->state, check->state_len});
+  return true;
 }
 
 void host_script_leave(struct host_check *check) {

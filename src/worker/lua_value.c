@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VALUE_NUMBER_BYTES = 40, VALUE_STACK = 6 };
+enum { VALUE_NUMBER_BYTES = 40, VALUE_STACK = 8, VALUE_MEMBER_BYTES = 5 /* "":1, */ };
+
+static enum bc_err value_print(lua_State *L, int index, int depth, struct bc_buf *to, bool is_ordered);
 
 /* ---- texts ---- */
 
@@ -138,7 +140,7 @@ static bool value_is_array(lua_State *L, int table, size_t most) {
   return count > 0 && count == length;
 }
 
-static enum bc_err value_print_array(lua_State *L, int table, int depth, struct bc_buf *to) {
+static enum bc_err value_print_array(lua_State *L, int table, int depth, struct bc_buf *to, bool is_ordered) {
   lua_Integer length = (lua_Integer)lua_rawlen(L, table);
   enum bc_err err = BC_ERR_OK;
   bc_buf_add_char(to, '[');
@@ -147,10 +149,23 @@ static enum bc_err value_print_array(lua_State *L, int table, int depth, struct 
       bc_buf_add_char(to, ',');
     }
     (void)lua_rawgeti(L, table, i);
-    err = bc_lua_value_print(L, -1, depth, to);
+    err = value_print(L, -1, depth, to, is_ordered);
     lua_pop(L, 1);
   }
   bc_buf_add_char(to, ']');
+  return err;
+}
+
+/* Key and value on top. */
+static enum bc_err value_print_member(lua_State *L, int depth, struct bc_buf *to, bool is_first, bool is_ordered) {
+  if (!is_first) {
+    bc_buf_add_char(to, ',');
+  }
+  enum bc_err err = value_print_key(L, -2, to);
+  if (err == BC_ERR_OK) {
+    bc_buf_add_char(to, ':');
+    err = value_print(L, -1, depth, to, is_ordered);
+  }
   return err;
 }
 
@@ -159,15 +174,8 @@ static enum bc_err value_print_object(lua_State *L, int table, int depth, struct
   bool is_first = true;
   bc_buf_add_char(to, '{');
   for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
-    if (!is_first) {
-      bc_buf_add_char(to, ',');
-    }
+    err = value_print_member(L, depth, to, is_first, false);
     is_first = false;
-    err = value_print_key(L, -2, to);
-    if (err == BC_ERR_OK) {
-      bc_buf_add_char(to, ':');
-      err = bc_lua_value_print(L, -1, depth, to);
-    }
     if (err != BC_ERR_OK) {
       lua_pop(L, 2);
       break;
@@ -177,19 +185,95 @@ static enum bc_err value_print_object(lua_State *L, int table, int depth, struct
   return err;
 }
 
-static enum bc_err value_print_table(lua_State *L, int index, int depth, struct bc_buf *to) {
+/* The name that a key has in JSON; `digits` holds that of a number. Keys of other types have none: `at` is NULL. */
+static struct bc_str value_name_key(lua_State *L, int index, char digits[static VALUE_NUMBER_BYTES]) {
+  struct bc_str name = {0};
+  if (lua_type(L, index) == LUA_TSTRING) {
+    name.at = lua_tolstring(L, index, &name.len);
+  } else if (lua_isinteger(L, index)) {
+    (void)snprintf(digits, VALUE_NUMBER_BYTES, "%" PRId64, (int64_t)lua_tointeger(L, index));
+    name = bc_str_of(digits);
+  }
+  return name;
+}
+
+static int value_compare(struct bc_str a, struct bc_str b) {
+  int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
+  return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* Pushes the member of the table whose name is the smallest above `after` (the first: `at` is NULL), key and value.
+ * False: there is none, nothing is pushed. A key without a name counts as the smallest. */
+static bool value_push_next(lua_State *L, int table, struct bc_str after) {
+  char digits[VALUE_NUMBER_BYTES];
+  char best_digits[VALUE_NUMBER_BYTES];
+  int top = lua_gettop(L);
+  lua_pushnil(L);
+  lua_pushnil(L);
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
+    struct bc_str name = value_name_key(L, -2, digits);
+    bool is_above = after.at == NULL || (name.at != NULL && value_compare(name, after) > 0);
+    bool is_best = is_above && (lua_isnil(L, top + 1) || name.at == NULL ||
+                                value_compare(name, value_name_key(L, top + 1, best_digits)) < 0);
+    if (is_best) {
+      lua_copy(L, -2, top + 1);
+      lua_copy(L, -1, top + 2);
+      if (name.at == NULL) {
+        lua_pop(L, 2);
+        return true;
+      }
+    }
+  }
+  if (lua_isnil(L, top + 1)) {
+    lua_settop(L, top);
+    return false;
+  }
+  return true;
+}
+
+/* Without memory for a list of the keys, as nothing here may fail: the square of what the buffer could take, at most.
+ */
+static enum bc_err value_print_ordered(lua_State *L, int table, int depth, struct bc_buf *to) {
+  char digits[VALUE_NUMBER_BYTES];
+  struct bc_str after = {0};
+  enum bc_err err = BC_ERR_OK;
+  size_t count = 0;
+  for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
+    if (++count > to->max / VALUE_MEMBER_BYTES) {
+      lua_pop(L, 2);
+      return BC_ERR_LIMIT;
+    }
+  }
+  bc_buf_add_char(to, '{');
+  while (err == BC_ERR_OK && value_push_next(L, table, after)) {
+    err = value_print_member(L, depth, to, after.at == NULL, true);
+    /* The text is the table's, which nobody changes meanwhile. */
+    after = value_name_key(L, -2, digits);
+    lua_pop(L, 2);
+  }
+  bc_buf_add_char(to, '}');
+  return err;
+}
+
+static enum bc_err value_print_table(lua_State *L, int index, int depth, struct bc_buf *to, bool is_ordered) {
   if (depth <= 0 || lua_checkstack(L, VALUE_STACK) == 0) {
     return BC_ERR_LIMIT;
   }
   int top = lua_gettop(L);
   int table = bc_lua_push_thawed(L, index) ? top + 1 : lua_absindex(L, index);
-  enum bc_err err = value_is_array(L, table, to->max) ? value_print_array(L, table, depth - 1, to)
-                                                      : value_print_object(L, table, depth - 1, to);
+  enum bc_err err;
+  if (value_is_array(L, table, to->max)) {
+    err = value_print_array(L, table, depth - 1, to, is_ordered);
+  } else if (is_ordered) {
+    err = value_print_ordered(L, table, depth - 1, to);
+  } else {
+    err = value_print_object(L, table, depth - 1, to);
+  }
   lua_settop(L, top);
   return err;
 }
 
-enum bc_err bc_lua_value_print(lua_State *L, int index, int depth, struct bc_buf *to) {
+static enum bc_err value_print(lua_State *L, int index, int depth, struct bc_buf *to, bool is_ordered) {
   struct bc_str text;
   enum bc_err err = BC_ERR_OK;
   switch (lua_type(L, index)) {
@@ -207,7 +291,7 @@ enum bc_err bc_lua_value_print(lua_State *L, int index, int depth, struct bc_buf
     bc_lua_value_print_text(text, to);
     break;
   case LUA_TTABLE:
-    err = value_print_table(L, index, depth, to);
+    err = value_print_table(L, index, depth, to, is_ordered);
     break;
   case LUA_TLIGHTUSERDATA:
     /* json.null is the only one that scripts can have. */
@@ -218,4 +302,12 @@ enum bc_err bc_lua_value_print(lua_State *L, int index, int depth, struct bc_buf
     break;
   }
   return err != BC_ERR_OK ? err : bc_buf_status(to);
+}
+
+enum bc_err bc_lua_value_print(lua_State *L, int index, int depth, struct bc_buf *to) {
+  return value_print(L, index, depth, to, false);
+}
+
+enum bc_err bc_lua_value_print_in_order(lua_State *L, int index, int depth, struct bc_buf *to) {
+  return value_print(L, index, depth, to, true);
 }

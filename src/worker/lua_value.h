@@ -15,6 +15,10 @@
  * then hold a part. */
 BC_MUST_CHECK enum bc_err bc_lua_value_print(lua_State *L, int index, int depth, struct bc_buf *to);
 
+/* The same with the members of objects in the order of their names, so that equal values give equal texts; of two keys
+ * with one name (1 and "1") one is left out. */
+BC_MUST_CHECK enum bc_err bc_lua_value_print_in_order(lua_State *L, int index, int depth, struct bc_buf *to);
+
 /* A JSON string; bytes that are not UTF-8 become U+FFFD. */
 void bc_lua_value_print_text(struct bc_str text, struct bc_buf *to);
 

@@ -63,6 +63,7 @@ static int sandbox_open(lua_State *L) {
   (void)bc_lua_base_open(L);
   sandbox_open_modules(L);
   sandbox_protect_texts(L);
+  sandbox_globals_open(L);
   /* The metatable of all environments, kept under the key of the state. */
   lua_createtable(L, 0, 2);
   lua_pushvalue(L, -2);
@@ -246,7 +247,13 @@ void bc_sandbox_check_free(struct bc_sandbox_check *check) {
   }
   check->sandbox->checks--;
   sandbox_count_memory(check->sandbox);
+  free(check->state);
   free(check);
+}
+
+void bc_sandbox_check_set_state(struct bc_sandbox_check *check, struct bc_str json) {
+  free(check->state);
+  check->state = json.len == 0 ? NULL : bc_mem_copy_text(json.at, json.len);
 }
 
 struct sandbox_global {

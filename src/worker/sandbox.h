@@ -43,6 +43,7 @@ struct bc_sandbox;
 struct bc_sandbox_check;
 struct bc_sandbox_run;
 struct bc_lua_io;
+struct bc_lua_data;
 
 /* Zero in a number means: the limit's own value. */
 struct bc_sandbox_options {
@@ -52,6 +53,7 @@ struct bc_sandbox_options {
   bool is_gc_hard;    /* for tests: a full garbage collection at every allocation that grows */
   /* With what its scripts call outside; NULL: such calls fail. Must outlive the sandbox. */
   struct bc_lua_io *io;
+  const struct bc_lua_data *data; /* what its scripts find as `data`; NULL: nothing. Must outlive the sandbox. */
 };
 
 /* Compiles `script` (source text; a first line with `#` is passed over, lines are counted right). `name` stands in
@@ -86,6 +88,9 @@ void bc_sandbox_check_free(struct bc_sandbox_check *check);
  * one; counts as memory of the sandbox). BC_ERR_SYNTAX or BC_ERR_LIMIT with a fault. */
 BC_MUST_CHECK enum bc_err bc_sandbox_check_set_global(struct bc_sandbox_check *check, const char *name,
                                                       struct bc_str json, struct bc_fault *fault);
+/* What its runs find in the table `state`: a JSON object; empty: nothing. From then on a run that ends well replaces it
+ * by what it left there. */
+void bc_sandbox_check_set_state(struct bc_sandbox_check *check, struct bc_str json);
 
 /* ---- runs ---- */
 
@@ -117,7 +122,10 @@ struct bc_sandbox_outcome {
   bool has_score; /* 0 to 100; also where `word` is UP or DOWN, if it gave one */
   double score;
   char reason[BC_LIMIT_LUA_REASON_BYTES];
-  char *data;       /* JSON, NULL = none; at most BC_LIMIT_LUA_DATA_BYTES */
+  char *data; /* JSON, NULL = none; at most BC_LIMIT_LUA_DATA_BYTES */
+  /* DONE: the state of the check, at most BC_LIMIT_CHECK_STATE_BYTES of JSON, if this run changed it; else NULL. Valid
+   * until the next run of the check. */
+  const char *state;
   bool is_data_bad; /* there was data, but too much, too deep, or not such that JSON could hold it: `data` is NULL */
 
   /* DONE, and ERROR where it returned: the first value as JSON, the name of its type (as a text) for what JSON cannot
@@ -146,6 +154,9 @@ const struct bc_sandbox_outcome *bc_sandbox_run_outcome(const struct bc_sandbox_
  * BC_LIMIT_LUA_LOG_BYTES is dropped and counted. */
 struct bc_str bc_sandbox_run_log(const struct bc_sandbox_run *run);
 size_t bc_sandbox_run_log_dropped(const struct bc_sandbox_run *run);
+/* What it measured so far, as a JSON array of objects with name, type ("gauge" or "counter"), value and, if there are
+ * any, labels; nothing when it measured nothing. Some 30 KiB at most. */
+void bc_sandbox_run_print_metrics(const struct bc_sandbox_run *run, struct bc_buf *to);
 /* Cancels what it waits for and releases the run. NULL is allowed. */
 void bc_sandbox_run_free(struct bc_sandbox_run *run);
 

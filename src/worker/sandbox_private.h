@@ -10,6 +10,8 @@
 
 #include <lua.h>
 
+struct bc_lua_metrics;
+
 enum { SANDBOX_POOL = 4 };
 
 struct sandbox_memory {
@@ -35,6 +37,7 @@ struct bc_sandbox_check {
   struct bc_sandbox *sandbox;
   unsigned runs;
   bool has_globals; /* the registry holds a table of them under our address */
+  char *state;      /* JSON; NULL: none */
 };
 
 enum sandbox_task_state {
@@ -85,6 +88,11 @@ struct bc_sandbox_run {
   struct sandbox_tasks ready; /* in the order of their turns */
   unsigned task_count;
   bool is_inside;                      /* a resume */
+  bool has_environment;                /* the registry holds that of the script, under the address of the run */
+  bool has_state;                      /* the registry holds the table `state`, under the address of this */
+  char *state_before;                  /* what it was then; NULL: nobody has asked for it */
+  bool has_data;                       /* the registry holds the decoded values of `data`, under the address of this */
+  struct bc_lua_metrics *metrics;      /* NULL: none */
   bool has_loaded;                     /* the registry holds what its modules returned, under the address of this */
   struct sandbox_requiring *requiring; /* the module that is being run, by `require` */
   struct bc_sandbox_outcome outcome;
@@ -105,8 +113,26 @@ bool sandbox_call(struct bc_sandbox *sandbox, lua_CFunction function, void *arg,
 
 /* ---- sandbox_run.c ---- */
 
+/* One line into the log of the run; cleaned and cut. */
+void sandbox_log(struct bc_sandbox_run *run, const char *level, struct bc_str text);
+
+/* ---- sandbox_globals.c ---- */
+
 /* Pushes a new environment with the globals of the check. */
 void sandbox_push_environment(lua_State *L, struct bc_sandbox_check *check);
+/* The table on top is what all environments share: it learns of what is made when it is asked for. */
+void sandbox_globals_open(lua_State *L);
+/* Of a run that ended well: its state becomes that of the check, and shows in the outcome if it is another one. Never
+ * raises. */
+void sandbox_globals_take_state(struct bc_sandbox_run *run, lua_State *co);
+/* Forgets all of it. Never raises. */
+void sandbox_globals_end(struct bc_sandbox_run *run);
+
+/* ---- lua_metric.c ---- */
+
+void bc_lua_metrics_free(struct bc_lua_metrics *metrics);
+/* As a JSON array; nothing when there are none. */
+void bc_lua_metrics_print(const struct bc_lua_metrics *metrics, struct bc_buf *to);
 
 /* ---- sandbox_memory.c ---- */
 

@@ -28,26 +28,14 @@ struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check) {
 
 /* ---- beginning ---- */
 
-void sandbox_push_environment(lua_State *L, struct bc_sandbox_check *check) {
-  lua_newtable(L);
-  if (check->has_globals) {
-    (void)lua_rawgetp(L, LUA_REGISTRYINDEX, check);
-    for (lua_pushnil(L); lua_next(L, -2) != 0;) {
-      lua_pushvalue(L, -2);
-      lua_insert(L, -2);
-      lua_rawset(L, -5);
-    }
-    lua_pop(L, 1);
-  }
-  (void)lua_rawgetp(L, LUA_REGISTRYINDEX, check->sandbox);
-  lua_setmetatable(L, -2);
-}
-
 /* Leaves script and environment on the coroutine. May raise for want of memory. */
 static int run_begin(lua_State *L) {
   struct bc_sandbox_run *run = lua_touserdata(L, 1);
   (void)lua_rawgetp(L, LUA_REGISTRYINDEX, &sandbox_script_key);
   sandbox_push_environment(L, run->check);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, run);
+  run->has_environment = true;
   run->script = sandbox_task_new(L, run, NULL);
   lua_xmove(L, run->script->co, 2);
   run->script->count = 1;
@@ -84,6 +72,7 @@ static void run_drop_tasks(struct bc_sandbox_run *run) {
     run->script = NULL;
   }
   sandbox_require_end(run);
+  sandbox_globals_end(run);
 }
 
 static void run_set_error(struct bc_sandbox_run *run, enum bc_sandbox_end end, const char *text) {
@@ -110,6 +99,9 @@ static void run_end_task(struct bc_sandbox_task *task, int status, int count) {
     sandbox_task_ready(task->parent, !is_fine);
   } else if (is_fine) {
     sandbox_result_read(task->co, count, &task->run->outcome);
+    if (task->run->outcome.end == BC_SANDBOX_DONE) {
+      sandbox_globals_take_state(task->run, task->co);
+    }
   } else {
     sandbox_result_read_error(task->co, &task->run->outcome);
   }
@@ -198,6 +190,10 @@ size_t bc_sandbox_run_log_dropped(const struct bc_sandbox_run *run) {
   return run->log_dropped;
 }
 
+void bc_sandbox_run_print_metrics(const struct bc_sandbox_run *run, struct bc_buf *to) {
+  bc_lua_metrics_print(run->metrics, to);
+}
+
 void bc_sandbox_run_free(struct bc_sandbox_run *run) {
   if (run == NULL) {
     return;
@@ -206,6 +202,7 @@ void bc_sandbox_run_free(struct bc_sandbox_run *run) {
   run_release_held(run);
   run->check->runs--;
   bc_buf_free(&run->log);
+  bc_lua_metrics_free(run->metrics);
   free(run->outcome.data);
   free(run->outcome.returned);
   free(run);
@@ -230,18 +227,21 @@ void bc_sandbox_note_io_failure(lua_State *L) {
   }
 }
 
-void bc_sandbox_log(lua_State *L, const char *level, struct bc_str text) {
-  struct bc_sandbox_run *run = bc_sandbox_run_of(L);
+void sandbox_log(struct bc_sandbox_run *run, const char *level, struct bc_str text) {
   char line[RUN_LOG_LINE_BYTES];
-  if (run == NULL) {
-    return;
-  }
   bc_lua_value_clean(text, line, sizeof line);
   if (run->log.len + strlen(level) + strlen(line) + sizeof ": \n" > run->log.max) {
     run->log_dropped++;
     return;
   }
   bc_buf_add_format(&run->log, "%s: %s\n", level, line);
+}
+
+void bc_sandbox_log(lua_State *L, const char *level, struct bc_str text) {
+  struct bc_sandbox_run *run = bc_sandbox_run_of(L);
+  if (run != NULL) {
+    sandbox_log(run, level, text);
+  }
 }
 
 void bc_sandbox_lift_memory(lua_State *L, size_t bytes) {

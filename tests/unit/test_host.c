@@ -25,7 +25,8 @@ struct result {
   uint32_t id, generation;
   enum bc_check_status status;
   uint64_t cpu_us, duration_us;
-  char reason[512], data[512], output[512];
+  char reason[512], data[512], output[512], kept[512], metrics[512];
+  uint32_t score;
 };
 
 static struct {
@@ -58,6 +59,9 @@ static void keep(const struct bc_msg_lua_result *from) {
   copy(to->reason, from->reason);
   copy(to->data, from->data);
   copy(to->output, from->output);
+  copy(to->kept, from->state);
+  copy(to->metrics, from->metrics);
+  to->score = from->score;
 }
 
 static void keep_all(struct bc_str rest) {
@@ -408,6 +412,41 @@ static void modules_are_those_of_the_check_and_equal_scripts_may_have_others(voi
   barrier();
 }
 
+static void set_data(const char *name, const char *json) {
+  send(&(struct bc_msg){.type = BC_MSG_LUA_DATA, .lua_data = {.name = bc_str_of(name), .json = bc_str_of(json)}});
+}
+
+static void state_metrics_score_and_data_go_both_ways(void **state) {
+  (void)state;
+  set_data("limit", "7");
+  struct bc_msg_lua_set wanted = check(1, "state.n = (state.n or 0) + data.limit metric.gauge('g', state.n)\n"
+                                          "return state.n % 100 + 0.25");
+  wanted.state = bc_str_of("{\"n\":1}");
+  wanted.interval_ms = 10;
+  set(wanted);
+  wait_results(2);
+  assert_string_equal(at.results[0].kept, "{\"n\":8}");
+  assert_string_equal(at.results[0].metrics, "[{\"name\":\"g\",\"type\":\"gauge\",\"value\":8}]");
+  assert_int_equal(at.results[0].score, 826);
+  assert_string_equal(at.results[1].kept, "{\"n\":15}");
+  set_data("limit", "");
+  barrier();
+  wait_results(2);
+  assert_int_equal(at.results[at.count - 1].status, BC_CHECK_ERROR);
+  assert_string_equal(at.results[at.count - 1].kept, "");
+  assert_int_equal(at.results[at.count - 1].score, 0);
+  /* A new setting brings the state that counts. */
+  set_data("limit", "7");
+  wanted.generation = 2;
+  wanted.interval_ms = HOUR_MS;
+  wanted.state = bc_str_of("{\"n\":50}");
+  set(wanted);
+  do {
+    wait_results(1);
+  } while (at.results[at.count - 1].generation == 1);
+  assert_string_equal(at.results[at.count - 1].kept, "{\"n\":57}");
+}
+
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(int argc, char **argv) {
@@ -421,6 +460,7 @@ int main(int argc, char **argv) {
       HOST_TEST(a_pause_of_the_worker_is_not_the_scripts_fault),
       HOST_TEST(equal_scripts_are_one_and_results_come_together),
       HOST_TEST(the_page_tells_what_runs),
+      HOST_TEST(state_metrics_score_and_data_go_both_ways),
       HOST_TEST(modules_are_those_of_the_check_and_equal_scripts_may_have_others),
   };
   if (argc > 1 && strcmp(argv[1], "--lua-worker") == 0) {

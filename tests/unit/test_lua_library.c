@@ -9,7 +9,8 @@ static void only_what_is_listed_is_there(void **state) {
   world_expect_up(
       "local known = {}\n"
       "for name in ([[assert error getmetatable ipairs next pairs pcall rawequal rawget rawlen select\n"
-      "  setmetatable tonumber tostring type _VERSION json log math net string table time utf8]]):gmatch('%S+') do\n"
+      "  setmetatable tonumber tostring type _VERSION parallel require state\n"
+      "  json log math metric net string table time utf8]]):gmatch('%S+') do\n"
       "  known[name] = true if _ENV[name] == nil then return false, 'missing: ' .. name end\n"
       "end\n"
       "for name in ([[_G collectgarbage coroutine debug dofile io load loadfile loadstring module os package\n"

@@ -150,8 +150,10 @@ static void modules_are_within_the_limits_of_their_run(void **state) {
   expect(&options, "\n\nrequire 'loop'", BC_SANDBOX_KILLED, "lua/loop:4: used more than 20 ms of CPU time", 3);
   expect(&options, "\nwhile true do pcall(require, 'loop') end", BC_SANDBOX_KILLED,
          "lua/loop:4: used more than 20 ms of CPU time", 2);
-  expect(&options, "while true do pcall(require, 'self') end", BC_SANDBOX_KILLED, "used more than 20 ms of CPU time",
-         1);
+  /* Wherever it is then. */
+  struct world world = open_with(&options, "while true do pcall(require, 'self') end");
+  assert_int_equal(world_begin(&world)->end, BC_SANDBOX_KILLED);
+  world_close(&world);
 }
 
 static void a_module_that_is_too_long_is_an_error_when_it_is_required(void **state) {
