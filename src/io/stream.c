@@ -44,6 +44,8 @@ struct bc_stream {
   struct bc_buf queue; /* what is to be sent */
   size_t sent;         /* of the queue */
   struct bc_tls_session *session;
+  struct bc_resolver_address address;
+  uint16_t port;
   char place[STREAM_PLACE_BYTES];
 };
 
@@ -306,7 +308,9 @@ static socklen_t stream_sockaddr(const struct bc_resolver_address *address, uint
   return sizeof ipv4;
 }
 
-static void stream_name_place(struct bc_stream *stream, const struct bc_resolver_address *address, uint16_t port) {
+static void stream_note_place(struct bc_stream *stream, const struct bc_resolver_address *address, uint16_t port) {
+  stream->address = *address;
+  stream->port = port;
   char text[INET6_ADDRSTRLEN] = "";
   struct bc_buf place;
   bc_buf_init(&place, sizeof stream->place - 1);
@@ -328,7 +332,7 @@ struct bc_stream *bc_stream_connect(struct bc_loop *loop, const struct bc_resolv
   stream->turn = bc_timer_new(loop, stream_on_turn, stream);
   bc_buf_init(&stream->input, BC_LIMIT_STREAM_INPUT_BYTES);
   bc_buf_init(&stream->queue, BC_LIMIT_STREAM_QUEUE_BYTES);
-  stream_name_place(stream, address, port);
+  stream_note_place(stream, address, port);
   stream->started = bc_mono_now();
   stream->fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   /* Requests are small and each waits for its answer: none may wait for an acknowledgement. */
@@ -431,6 +435,14 @@ int64_t bc_stream_connect_us(const struct bc_stream *stream) {
 
 const char *bc_stream_place(const struct bc_stream *stream) {
   return stream->place;
+}
+
+const struct bc_resolver_address *bc_stream_address(const struct bc_stream *stream) {
+  return &stream->address;
+}
+
+uint16_t bc_stream_port(const struct bc_stream *stream) {
+  return stream->port;
 }
 
 const struct bc_stream_end *bc_stream_input_end(const struct bc_stream *stream) {

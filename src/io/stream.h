@@ -64,6 +64,8 @@ bool bc_stream_is_busy(const struct bc_stream *stream);
 int64_t bc_stream_connect_us(const struct bc_stream *stream);
 /* "10.0.0.1 port 53"; valid as long as the stream. */
 const char *bc_stream_place(const struct bc_stream *stream);
+const struct bc_resolver_address *bc_stream_address(const struct bc_stream *stream);
+uint16_t bc_stream_port(const struct bc_stream *stream);
 
 /* What came and was not consumed; valid until the loop goes on. */
 struct bc_str bc_stream_input(const struct bc_stream *stream);

@@ -175,6 +175,8 @@ static void call_on_timeout(void *arg) {
                    call->place[0] == '\0' ? "" : ": ", call->timeout_ms);
 }
 
+static int call_yield(lua_State *L, struct bc_lua_call *call);
+
 /* The call is not let go when `finish` raises: the run's end does that. */
 static int call_resume(lua_State *L, int status, lua_KContext context) {
   struct bc_lua_call *call = (struct bc_lua_call *)context;
@@ -182,19 +184,27 @@ static int call_resume(lua_State *L, int status, lua_KContext context) {
   call->task = NULL;
   int count =
       call->code == BC_LUA_OK ? call->kind->finish(L, call) : bc_lua_call_push_failure(L, call->code, call->fault.text);
+  if (count == BC_LUA_CALL_AGAIN) {
+    call->is_done = false;
+    return call_yield(L, call);
+  }
   bc_lua_let_go(&call->held);
   return count;
 }
 
-int bc_lua_call_wait(lua_State *L, struct bc_lua_call *call, int64_t timeout_ms) {
-  if (call->is_done) {
-    return call_resume(L, LUA_OK, (lua_KContext)call);
-  }
+static int call_yield(lua_State *L, struct bc_lua_call *call) {
   call->task = bc_sandbox_task_of(L);
-  call->timeout_ms = timeout_ms;
-  if (timeout_ms != BC_LUA_NO_TIMEOUT) {
+  if (bc_mono_is_set(call->deadline)) {
     call->timer = bc_timer_new(call->held.io->loop, call_on_timeout, call);
-    bc_timer_start(call->timer, timeout_ms);
+    bc_timer_start_at(call->timer, call->deadline);
   }
   return bc_sandbox_wait(L, BC_SANDBOX_WAIT_EVENT, call_cancel, call, call_resume);
+}
+
+int bc_lua_call_wait(lua_State *L, struct bc_lua_call *call, int64_t timeout_ms) {
+  call->timeout_ms = timeout_ms;
+  if (timeout_ms != BC_LUA_NO_TIMEOUT) {
+    call->deadline = bc_mono_add_ms(bc_loop_now(call->held.io->loop), timeout_ms);
+  }
+  return call->is_done ? call_resume(L, LUA_OK, (lua_KContext)call) : call_yield(L, call);
 }

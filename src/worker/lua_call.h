@@ -69,6 +69,8 @@ void bc_lua_let_go(struct bc_lua_held *held);
 
 struct bc_lua_call;
 
+enum { BC_LUA_CALL_AGAIN = -1 };
+
 struct bc_lua_call_kind {
   size_t size; /* of the struct that begins with a struct bc_lua_call */
   /* Ends what was started: no callback comes afterwards. Also called when it has ended, then at its release. May be
@@ -77,7 +79,8 @@ struct bc_lua_call_kind {
   /* Releases what else it has, but not the struct; behind `stop`. May be NULL. */
   void (*free)(struct bc_lua_call *call);
   /* It ended well: pushes the results, returns their number. May raise, and may itself fail:
-   * `return bc_lua_call_push_failure(L, …)`. */
+   * `return bc_lua_call_push_failure(L, …)`. BC_LUA_CALL_AGAIN, with nothing pushed: what came does not suffice, it
+   * goes on to wait within its timeout. */
   int (*finish)(lua_State *L, struct bc_lua_call *call);
 };
 
@@ -87,6 +90,7 @@ struct bc_lua_call {
   struct bc_sandbox_task *task; /* that waits for it; NULL: it is not waited for yet */
   struct bc_timer *timer;       /* NULL: it has no timeout of its own */
   int64_t timeout_ms;
+  struct bc_mono deadline; /* not set: none of its own */
   bool is_done;
   enum bc_lua_code code;
   struct bc_fault fault;

@@ -14,6 +14,7 @@ struct bc_lua_io *bc_lua_io_new(struct bc_loop *loop, struct bc_fault *fault) {
   io->resolver = resolver;
   io->datagram = bc_datagram_new(loop);
   io->ping = bc_ping_new(loop);
+  io->tls = bc_tls_new(NULL);
   return io;
 }
 
@@ -24,6 +25,7 @@ void bc_lua_io_free(struct bc_lua_io *io) {
   bc_resolver_free(io->resolver);
   bc_datagram_free(io->datagram);
   bc_ping_free(io->ping);
+  bc_tls_free(io->tls);
   bc_egress_free(io->egress);
   free(io);
 }

@@ -8,6 +8,7 @@
 #include "io/loop.h"
 #include "io/ping.h"
 #include "io/resolver.h"
+#include "io/tls.h"
 #include "model/egress.h"
 
 struct bc_lua_io {
@@ -15,6 +16,7 @@ struct bc_lua_io {
   struct bc_resolver *resolver;
   struct bc_datagram *datagram;
   struct bc_ping *ping;
+  struct bc_tls *tls;       /* with the system's trusted certificates, read when this is made */
   struct bc_egress *egress; /* NULL: not known yet, nothing may be connected to */
   unsigned calls;           /* that wait or hold something, of all runs: lua_call.h */
 };
