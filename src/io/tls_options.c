@@ -10,7 +10,7 @@
 
 enum { OPTIONS_ALPN_WIRE_BYTES = BC_TLS_ALPN_MOST * BC_TLS_ALPN_BYTES };
 
-/* OpenSSL would ask at the terminal. Its type wants `to` writable. NOLINTNEXTLINE(readability-non-const-parameter) */
+/* OpenSSL would ask at the terminal. */
 static int options_have_no_password(char *to, int room, int is_writing, void *arg) {
   if (room > 0) {
     to[0] = '\0';
