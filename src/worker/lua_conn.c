@@ -40,7 +40,6 @@ static void conn_release(struct bc_lua_held *held) {
   struct lua_conn *conn = (struct lua_conn *)held;
   conn_lose_calls(conn, NULL);
   bc_stream_close(conn->stream);
-  bc_timer_free(conn->closer);
   free(conn->name);
   free(conn);
 }
@@ -151,25 +150,13 @@ int lua_conn_push_closed(lua_State *L) {
 
 /* ---- close ---- */
 
-static void conn_on_closer(void *arg) {
-  struct lua_conn *conn = arg;
-  conn_lose_calls(conn, "closed by this script");
-  bc_lua_let_go(&conn->held);
-}
-
-/* Another task may wait on it: that is to be woken from outside Lua only. */
+/* Other threads of the run may wait on it. */
 static int conn_close(lua_State *L) {
   struct lua_conn *conn = conn_find(L);
-  if (conn == NULL) {
-    return 0;
-  }
-  conn->id = 0;
-  if (conn->opening == NULL && conn->reading == NULL && conn->sending == NULL) {
+  if (conn != NULL) {
+    conn_lose_calls(conn, "closed by this script");
     bc_lua_let_go(&conn->held);
-    return 0;
   }
-  conn->closer = bc_timer_new(conn->held.io->loop, conn_on_closer, conn);
-  bc_timer_start(conn->closer, 0);
   return 0;
 }
 

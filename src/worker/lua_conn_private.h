@@ -14,10 +14,9 @@ struct lua_conn_sending;
 
 struct lua_conn {
   struct bc_lua_held held;
-  uint64_t id;              /* that its userdata holds; 0: scripts have no way to it any more */
+  uint64_t id;              /* that its userdata holds */
   char *name;               /* that the script connects to; without brackets */
   struct bc_stream *stream; /* NULL: no address was tried yet */
-  struct bc_timer *closer;  /* ends the calls that wait, from outside Lua; NULL: not closing */
   /* The calls that wait on it: NULL or one each. Each knows the connection, until either ends. */
   struct lua_conn_opening *opening;
   struct lua_conn_reading *reading;
@@ -37,7 +36,7 @@ void lua_conn_set_tls_fields(lua_State *L, int index, const struct lua_conn *con
 enum bc_lua_code lua_conn_code_of(enum bc_stream_error error);
 /* nil, text, code: how a direction of the stream ended. */
 int lua_conn_push_end(lua_State *L, const struct bc_stream_end *end);
-/* "closed by this script": what a call gets whose connection another task closed. */
+/* "closed by this script": what a call gets whose connection another thread closed. */
 int lua_conn_push_closed(lua_State *L);
 
 /* ---- lua_conn_open.c ---- */

@@ -142,6 +142,56 @@ static void a_flood_of_ten_megabytes_passes_through_a_small_memory(void **state)
   up("local c = assert(tcp.connect('127.0.0.1', port)) return #c:receive(65536) == 65536");
 }
 
+/* ---- threads ---- */
+
+static void threads_share_a_connection_each_in_its_direction(void **state) {
+  (void)state;
+  serve(before_echo);
+  up_once("local c, size = assert(tcp.connect('127.0.0.1', port)), 0 c:line()\n"
+          "local text = ('x'):rep(50000)\n"
+          "local r = parallel({function() for i = 1, 20 do assert(c:send(text)) end return 'sent' end,\n"
+          "  function() while size < 1000000 do size = size + #assert(c:receive()) end return 'got' end})\n"
+          "return r[1][1] == 'sent' and r[2][1] == 'got' and size == 1000000, size .. ''",
+          false);
+  up("local c = assert(tcp.connect('127.0.0.1', port)) c:line()\n"
+     "local ok, text = pcall(parallel, {function() c:line() end, function() c:expect('x') end})\n"
+     "if ok or not text:find('another call reads from this connection') then return false, text end\n"
+     "c:send('still here\\n')\n"
+     "return c:line() == 'still here'");
+}
+
+static void a_connection_that_is_closed_ends_the_calls_on_it(void **state) {
+  (void)state;
+  static const char *const waits[] = {"c:line()", "c:receive(7)", "c:expect('x')", "c:starttls()"};
+  serve(tls_before_silence);
+  for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
+    char script[512];
+    (void)snprintf(script, sizeof script,
+                   "local c = assert(tcp.connect('127.0.0.1', port))\n"
+                   "local r = parallel({function() return %s end, function() c:close() c:close() end})[1]\n"
+                   "return r[1] == nil and r[2] == 'closed by this script' and r[3] == 'closed', r[2]",
+                   waits[i]);
+    up(script);
+  }
+  int listener = listen_at_port(8);
+  up_once("local c, text = assert(tcp.connect('127.0.0.1', port)), ('x'):rep(200000)\n"
+          "local r = parallel({function() while true do local r, t, code = c:send(text) if not r then return code end "
+          "end end,\n"
+          "  function() time.sleep(0.05) c:close() end})[1]\n"
+          "return r[1] == 'closed', r[1]",
+          false);
+  (void)close(listener);
+}
+
+static void a_call_that_is_given_up_leaves_the_connection(void **state) {
+  (void)state;
+  serve(before_echo);
+  up("local c = assert(tcp.connect('127.0.0.1', port)) c:line()\n"
+     "local ok = pcall(parallel, {function() c:line() end, function() error('x') end})\n"
+     "c:send('still here\\n')\n"
+     "return not ok and c:line() == 'still here'");
+}
+
 /* ---- expect ---- */
 
 static void a_pattern_is_waited_for_and_gives_its_captures(void **state) {
@@ -236,6 +286,9 @@ int main(void) {
       RULE(a_silent_peer_is_given_up_in_time),
       RULE(a_peer_that_does_not_read_is_sent_to_within_bounds),
       RULE(a_flood_of_ten_megabytes_passes_through_a_small_memory),
+      RULE(threads_share_a_connection_each_in_its_direction),
+      RULE(a_connection_that_is_closed_ends_the_calls_on_it),
+      RULE(a_call_that_is_given_up_leaves_the_connection),
       RULE(a_pattern_is_waited_for_and_gives_its_captures),
       RULE(a_plain_text_may_come_in_pieces),
       RULE(a_long_line_and_a_costly_pattern_are_limits),
