@@ -49,18 +49,15 @@ struct bc_config_entry *bc_config_entry_next(struct bc_config_entry *entry) {
 
 bool bc_config_entry_has_version(const struct bc_config_entry *entry) {
   unsigned blocked = entry->blocked;
-  if (entry->options != NULL && entry->options->check_is_none) {
+  const struct bc_options *options = entry->options == NULL ? NULL : &entry->options->options;
+  if (options != NULL && (options->check_is_none || options->use != NULL)) {
     blocked &= ~(1U << BC_CONFIG_KEY_HEALTHCHECK);
   }
   return entry->has_route && blocked == 0;
 }
 
-/* A list may hold as many new routes as it replaces old ones, which go when it ends. */
-static bool entry_has_room(const struct bc_config *config) {
-  if (!config->in_list) {
-    return config->counts.routes < BC_LIMIT_ROUTES;
-  }
-  return config->listed < BC_LIMIT_ROUTES && config->counts.routes < (size_t)2 * BC_LIMIT_ROUTES;
+const struct bc_options *bc_config_entry_options(const struct bc_config *config, const struct bc_config_entry *entry) {
+  return entry->options == NULL ? &config->default_options : &entry->options->options;
 }
 
 static struct bc_config_entry *entry_new(struct bc_config *config, const char *name) {
@@ -109,14 +106,13 @@ static void entry_after_change(struct bc_config *config, struct bc_config_entry 
 static struct bc_config_entry *entry_note_key(struct bc_config *config, const struct bc_config_key_parts *parts,
                                               bool *is_new_key) {
   char name[BC_LIMIT_NAME_BYTES + 1];
-  memcpy(name, parts->name.at, parts->name.len);
-  name[parts->name.len] = '\0';
+  bc_config_name_copy(parts->name, name);
   /* A list tells the keys of a route together. */
   bool is_same = config->in_list && config->listing != NULL && strcmp(config->listing->name, name) == 0;
   struct bc_config_entry *entry = is_same ? config->listing : bc_config_entry_find(config, name);
   if (entry == NULL) {
-    if (!entry_has_room(config)) {
-      bc_config_surplus_put(config, parts->name);
+    if (!bc_config_has_room(config, BC_CONFIG_ROUTES, config->counts.routes, config->listed)) {
+      bc_config_surplus_put(config, BC_CONFIG_ROUTES, parts->name);
       return NULL;
     }
     entry = entry_new(config, name);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAULT_TEXT_MAX = 2048, FAULT_KEY_SHOWN = 200 };
+enum { FAULT_TEXT_MAX = 2048, FAULT_KEY_SHOWN = 200, FAULT_NODE_MAX = 1024 };
 
 char *bc_config_text(const char *format, ...) {
   char text[FAULT_TEXT_MAX];
@@ -97,13 +97,15 @@ static struct bc_config_stray *stray_new(struct bc_str key) {
 static void stray_remove(struct bc_config *config, struct bc_config_stray *stray) {
   RB_REMOVE(bc_config_stray_tree, &config->strays, stray);
   config->stray_count--;
+  config->route_strays -= stray->folder == BC_CONFIG_ROUTES ? 1 : 0;
   config->node_faults_stale = true;
   free(stray);
 }
 
-void bc_config_stray_put(struct bc_config *config, struct bc_str key, bool is_bad_name) {
+void bc_config_stray_put(struct bc_config *config, struct bc_str key, const struct bc_config_key_parts *parts) {
   struct bc_config_stray *made = stray_new(key);
-  made->is_bad_name = is_bad_name;
+  made->is_bad_name = parts->kind == BC_CONFIG_BAD_NAME;
+  made->folder = parts->folder;
   made->is_seen = true;
   struct bc_config_stray *held = RB_INSERT(bc_config_stray_tree, &config->strays, made);
   if (held != NULL) {
@@ -112,6 +114,7 @@ void bc_config_stray_put(struct bc_config *config, struct bc_str key, bool is_ba
     return;
   }
   config->stray_count++;
+  config->route_strays += made->folder == BC_CONFIG_ROUTES ? 1 : 0;
   config->node_faults_stale = true;
   if (config->stray_count > BC_LIMIT_STRAY_KEYS) {
     stray_remove(config, made);
@@ -148,19 +151,21 @@ void bc_config_stray_list_end(struct bc_config *config) {
   }
 }
 
-void bc_config_surplus_put(struct bc_config *config, struct bc_str name) {
+void bc_config_surplus_put(struct bc_config *config, enum bc_config_folder folder, struct bc_str name) {
+  struct bc_config_surplus *surplus = &config->surplus[folder];
   config->node_faults_stale = true;
-  if (config->surplus_name == NULL) {
-    config->surplus_name = bc_mem_copy_text(name.at, name.len);
-  } else if (!bc_str_is(name, config->surplus_name)) {
-    config->surplus_count++;
+  if (surplus->name == NULL) {
+    surplus->name = bc_mem_copy_text(name.at, name.len);
+  } else if (!bc_str_is(name, surplus->name)) {
+    surplus->count++;
   }
 }
 
 void bc_config_surplus_clear(struct bc_config *config) {
-  free(config->surplus_name);
-  config->surplus_name = NULL;
-  config->surplus_count = 0;
+  for (int i = 0; i < BC_CONFIG_FOLDER_COUNT; i++) {
+    free(config->surplus[i].name);
+    config->surplus[i] = (struct bc_config_surplus){.name = NULL};
+  }
   config->node_faults_stale = true;
 }
 
@@ -179,35 +184,71 @@ static void node_faults_clear(struct bc_config *config) {
   config->node_fault_count = 0;
 }
 
-static void node_faults_add(struct bc_config *config, char *text) {
-  if (text != NULL) {
-    config->node_faults[config->node_fault_count++] = text;
+void bc_config_node_faults_add(struct bc_config *config, const char *text) {
+  if (text == NULL || config->node_fault_count == FAULT_NODE_MAX) {
+    return;
+  }
+  if ((config->node_fault_count & (config->node_fault_count - 1)) == 0) {
+    size_t size = config->node_fault_count == 0 ? 1 : config->node_fault_count * 2;
+    config->node_faults = bc_mem_resize(config->node_faults, size, sizeof(char *));
+  }
+  config->node_faults[config->node_fault_count++] = bc_mem_copy_string(text);
+}
+
+/* Takes the text over. */
+static void node_faults_take(struct bc_config *config, char *text) {
+  bc_config_node_faults_add(config, text);
+  free(text);
+}
+
+static const struct {
+  const char *folder, *noun, *plural, *keys;
+  int limit;
+} fault_folders[] = {
+#define FAULT_FOLDER(member, text, most, one, several, names) {text, one, several, names, most},
+    BC_CONFIG_FOLDER_LIST(FAULT_FOLDER)
+#undef FAULT_FOLDER
+};
+
+static void node_faults_add_surplus(struct bc_config *config, enum bc_config_folder folder) {
+  const struct bc_config_surplus *surplus = &config->surplus[folder];
+  if (surplus->name != NULL) {
+    const char *text = fault_folders[folder].folder;
+    node_faults_take(config, bc_config_text("%s: more than %d %s: %s/%s%s is ignored", text,
+                                            fault_folders[folder].limit, fault_folders[folder].plural, text,
+                                            surplus->name, surplus->count > 0 ? " (and others)" : ""));
   }
 }
 
-static char *node_faults_surplus(const struct bc_config *config) {
-  if (config->surplus_name == NULL) {
-    return NULL;
+static void node_faults_add_stray(struct bc_config *config, const struct bc_config_stray *stray) {
+  const char *noun = fault_folders[stray->folder].noun;
+  if (stray->is_bad_name) {
+    node_faults_take(config,
+                     bc_config_text("%s: not a %s name (letters, digits, '.', '_', '-'; at most %d): it is ignored",
+                                    stray->key, noun, BC_LIMIT_NAME_BYTES));
+  } else {
+    node_faults_take(config, bc_config_text("%s: not a key of a %s (%s): it is ignored", stray->key, noun,
+                                            fault_folders[stray->folder].keys));
   }
-  return bc_config_text("routes: more than %d routes: routes/%s%s is ignored", BC_LIMIT_ROUTES, config->surplus_name,
-                        config->surplus_count > 0 ? " (and others)" : "");
 }
 
 static void node_faults_collect(struct bc_config *config) {
   node_faults_clear(config);
-  config->node_faults = bc_mem_resize(config->node_faults, config->stray_count + 5, sizeof(char *));
-  node_faults_add(config, bc_mem_copy_string(config->admin_fault));
-  node_faults_add(config, bc_mem_copy_string(config->subscription.fault));
-  node_faults_add(config, bc_config_subscription_lonely_text(config));
-  node_faults_add(config, node_faults_surplus(config));
+  bc_config_node_faults_add(config, config->admin_fault);
+  bc_config_node_faults_add(config, config->subscription.fault);
+  node_faults_take(config, bc_config_subscription_lonely_text(config));
+  for (int i = 0; i < BC_CONFIG_FOLDER_COUNT; i++) {
+    node_faults_add_surplus(config, (enum bc_config_folder)i);
+  }
+  bc_config_check_faults(config);
+  bc_config_module_faults(config);
+  bc_config_data_faults(config);
   struct bc_config_stray *at;
   RB_FOREACH(at, bc_config_stray_tree, &config->strays) {
-    const char *why = at->is_bad_name ? "not a route name (letters, digits, '.', '_', '-'; at most 128)"
-                                      : "not a key of a route (config, prefix, healthcheck, options)";
-    node_faults_add(config, bc_config_text("%s: %s: it is ignored", at->key, why));
+    node_faults_add_stray(config, at);
   }
   if (config->has_more_strays) {
-    node_faults_add(config, bc_config_text("routes: more keys without a meaning are ignored"));
+    bc_config_node_faults_add(config, "more keys without a meaning are ignored");
   }
   config->node_faults_stale = false;
 }

@@ -1,8 +1,11 @@
 /* What the files of model/config share; nobody else includes it.
  *
- * config.c: life, keys in, lists, admin state, saving; config_key.c: what a key means;
- * config_entry.c: one route and its life; config_value.c: its values; config_settle.c: new ones wait;
- * config_script.c: shared scripts;
+ * config.c: life, keys in, lists; config_save.c: the last known good; config_admin.c: the admin state;
+ * config_key.c: what a key means;
+ * config_entry.c: one route and its life; config_value.c: its values, config_options.c: that of its options;
+ * config_settle.c: new ones wait;
+ * config_script.c: shared scripts; config_module.c: modules, and what requires them; config_data.c: data;
+ * config_check.c: named checks;
  * config_subscription.c: names and globs; config_identity.c: who wins a prefix;
  * config_view.c: what others see; config_fault.c: faults of routes and of the node. */
 #ifndef BC_MODEL_CONFIG_PRIVATE_H
@@ -13,7 +16,7 @@
 #include "base/intern.h"
 #include "base/limits.h"
 #include "base/tree.h"
-#include "model/config.h"
+#include "model/config_named.h"
 
 #include <sys/queue.h>
 
@@ -27,35 +30,50 @@
 
 enum bc_config_key {
   BC_CONFIG_KEY_LIST(BC_ENUM_MEMBER) BC_CONFIG_KEY_COUNT,
+  /* Options in force may name checks that are not there. */
+  BC_CONFIG_KEY_CHECKS = BC_CONFIG_KEY_COUNT,
   /* A fault of the route as a whole stands behind those of its keys. */
-  BC_CONFIG_KEY_IDENTITY = BC_CONFIG_KEY_COUNT,
+  BC_CONFIG_KEY_IDENTITY,
   BC_CONFIG_FAULT_COUNT
 };
+
+/* Where people put things by name: the folder, how many there may be, what one and several of them are called, the keys
+ * of one. */
+#define BC_CONFIG_FOLDER_LIST(X)                                                                                       \
+  X(BC_CONFIG_ROUTES, "routes", BC_LIMIT_ROUTES, "route", "routes", "config, prefix, healthcheck, options")            \
+  X(BC_CONFIG_CHECKS, "checks", BC_LIMIT_NAMED_CHECKS, "check", "checks", "script, options")                           \
+  X(BC_CONFIG_LUA, "lua", BC_LIMIT_LUA_MODULES_ALL, "module", "modules", NULL)                                         \
+  X(BC_CONFIG_DATA, "data", BC_LIMIT_DATA_KEYS, "data", "values", NULL)
+
+enum bc_config_folder { BC_CONFIG_FOLDER_LIST(BC_ENUM_MEMBER) BC_CONFIG_FOLDER_COUNT };
 
 enum bc_config_key_kind {
   BC_CONFIG_IGNORED,
   BC_CONFIG_ROUTE_KEY,
+  BC_CONFIG_CHECK_KEY,
+  BC_CONFIG_MODULE_KEY,
+  BC_CONFIG_DATA_KEY,
   BC_CONFIG_SUBSCRIPTION,
   BC_CONFIG_ADMIN,
-  BC_CONFIG_BAD_NAME, /* under routes/, but not a NAME */
-  BC_CONFIG_BAD_KEY   /* under routes/NAME/, but no key of a route */
+  BC_CONFIG_BAD_NAME, /* in a folder, but not a NAME */
+  BC_CONFIG_BAD_KEY   /* behind FOLDER/NAME, but none of its keys */
 };
 
 struct bc_config_key_parts {
   enum bc_config_key_kind kind;
-  struct bc_str name; /* of the route */
-  enum bc_config_key key;
+  enum bc_config_folder folder; /* of those with a name */
+  struct bc_str name;
+  enum bc_config_key key;             /* of a route */
+  enum bc_config_check_key check_key; /* of a check */
 };
 
-struct bc_config_script {
-  RB_ENTRY(bc_config_script) link;
-  uint64_t hash;
-  size_t refs;
-  bool is_lua;
-  size_t len;
-  char text[];
+/* The options in force of a route that has others than the defaults. */
+struct bc_config_options {
+  struct bc_options options;
+  struct bc_config_entry *entry;
+  struct bc_config_use ready;
+  struct bc_config_wanted checks[]; /* options.check_count */
 };
-RB_HEAD(bc_config_script_tree, bc_config_script);
 
 struct bc_config_faults {
   char *text[BC_CONFIG_FAULT_COUNT];
@@ -90,10 +108,12 @@ struct bc_config_entry {
    * they are in force. They are judged together, so a faulty one is kept until its partner comes. */
   const char *now[2];
   const char *good[2];
-  const char *options_text;   /* in force */
-  struct bc_options *options; /* in force; NULL = the defaults */
-  const char *options_unfit;  /* interned; good by themselves, but not for the route that is in force; NULL = none */
-  struct bc_config_script *script;
+  const char *options_text;          /* in force */
+  struct bc_config_options *options; /* in force; NULL = the defaults */
+  /* Interned; good by themselves, but not for the route or the check that is in force; NULL = none. When the key is
+   * removed: the defaults are what does not fit. */
+  const char *options_unfit;
+  struct bc_config_use script;
   struct bc_config_faults *faults;
   struct bc_config_settling *settling;
   /* Sets of 1 << enum bc_config_key: in the store; seen in the list that is being read; never had a
@@ -103,6 +123,7 @@ struct bc_config_entry {
   bool is_subscribed : 1;
   bool is_settled : 1;
   bool has_lost_check : 1;
+  bool has_idle_check : 1; /* the fault of the healthcheck is that the options chose another one */
   bool lost_identity : 1;
   bool stands : 1;
   bool has_claim : 1;
@@ -153,14 +174,21 @@ struct bc_config_subscription {
   bool is_seen;
 };
 
-/* A key under routes/ that means nothing. */
+/* A key in a folder that means nothing. */
 struct bc_config_stray {
   RB_ENTRY(bc_config_stray) link;
   bool is_seen;
   bool is_bad_name;
+  enum bc_config_folder folder;
   char key[];
 };
 RB_HEAD(bc_config_stray_tree, bc_config_stray);
+
+/* What a limit keeps out of a folder. */
+struct bc_config_surplus {
+  char *name;   /* the first of them; NULL = none */
+  size_t count; /* how many more puts met it */
+};
 
 struct bc_config {
   struct bc_intern *intern;
@@ -176,6 +204,9 @@ struct bc_config {
   struct bc_config_settling_tree settling;
   struct bc_config_dispute_tree disputes;
   struct bc_config_script_tree scripts;
+  struct bc_config_modules modules;
+  struct bc_config_data_all data;
+  struct bc_config_checks checks;
   struct bc_config_counts counts;
   size_t route_keys;
   size_t list_nlri; /* of all routes, beyond one each */
@@ -193,9 +224,9 @@ struct bc_config {
 
   struct bc_config_stray_tree strays;
   size_t stray_count;
+  size_t route_strays; /* those of them under routes/ */
   bool has_more_strays;
-  char *surplus_name; /* the first route beyond the limit, and how many more puts met it */
-  size_t surplus_count;
+  struct bc_config_surplus surplus[BC_CONFIG_FOLDER_COUNT];
   char **node_faults;
   size_t node_fault_count;
   bool node_faults_stale;
@@ -204,6 +235,13 @@ struct bc_config {
 /* ---- config_key.c ---- */
 struct bc_config_key_parts bc_config_key_parse(const struct bc_config *config, struct bc_str key);
 const char *bc_config_key_text(enum bc_config_key value);
+const char *bc_config_check_key_text(enum bc_config_check_key value);
+const char *bc_config_folder_text(enum bc_config_folder value);
+/* A terminated copy. */
+void bc_config_name_copy(struct bc_str name, char to[static BC_LIMIT_NAME_BYTES + 1]);
+/* Whether there is room for one more in a folder that has `held`, `listed` of them in the list that is being read: a
+ * list may hold as many new ones as it replaces old ones, which go when it ends. */
+bool bc_config_has_room(const struct bc_config *config, enum bc_config_folder folder, size_t held, size_t listed);
 
 /* ---- config_fault.c ---- */
 /* "routes/NAME/KEY: [column N: ]text" becomes the fault of that key; marks the route changed when it
@@ -216,18 +254,32 @@ void bc_config_fault_clear(struct bc_config *config, struct bc_config_entry *ent
 bool bc_config_fault_is_set(const struct bc_config_entry *entry, enum bc_config_key key);
 const char *bc_config_fault_first(const struct bc_config_entry *entry);
 
-void bc_config_stray_put(struct bc_config *config, struct bc_str key, bool is_bad_name);
+void bc_config_stray_put(struct bc_config *config, struct bc_str key, const struct bc_config_key_parts *parts);
 void bc_config_stray_delete(struct bc_config *config, struct bc_str key);
 void bc_config_stray_list_begin(struct bc_config *config);
 void bc_config_stray_list_end(struct bc_config *config);
-/* A new route that the limit keeps out. */
-void bc_config_surplus_put(struct bc_config *config, struct bc_str name);
+/* A new one that the limit keeps out. */
+void bc_config_surplus_put(struct bc_config *config, enum bc_config_folder folder, struct bc_str name);
 void bc_config_surplus_clear(struct bc_config *config);
 void bc_config_node_faults_free(struct bc_config *config);
 /* Replaces *fault (owned; NULL = none) and remembers that the node's faults must be collected anew. */
 void bc_config_node_fault_set(struct bc_config *config, char **fault, char *text);
+/* While they are collected: one more; a copy of the text, NULL = none. */
+void bc_config_node_faults_add(struct bc_config *config, const char *text);
 /* A terminated text of at most a few hundred bytes, owned by the caller. */
 char *bc_config_text(const char *format, ...) BC_PRINTF(1, 2);
+
+/* ---- config_save.c ---- */
+/* NULL: nothing. */
+void bc_config_save_key(const char *folder, const char *name, const char *key, struct bc_str value,
+                        bc_config_key_fn *fn, void *arg);
+
+/* ---- config_admin.c ---- */
+void bc_config_admin_put(struct bc_config *config, struct bc_str value);
+void bc_config_admin_put_unreadable(struct bc_config *config, const char *why);
+void bc_config_admin_delete(struct bc_config *config);
+/* NULL: the store says nothing. */
+const char *bc_config_admin_text(const struct bc_config *config);
 
 /* ---- config_entry.c ---- */
 /* As their keys are ordered in the store: "a-b" before "a", because '-' comes before '/'. */
@@ -246,6 +298,8 @@ void bc_config_entry_sweep(struct bc_config *config, struct bc_config_entry *ent
 /* Takes the route out without a trace: for the end of the config. */
 void bc_config_entry_free(struct bc_config *config, struct bc_config_entry *entry);
 bool bc_config_entry_has_version(const struct bc_config_entry *entry);
+/* Those in force. */
+const struct bc_options *bc_config_entry_options(const struct bc_config *config, const struct bc_config_entry *entry);
 
 /* ---- config_settle.c ---- */
 /* A key of the route changed: a new route waits anew; one without a version waits for nothing. */
@@ -272,15 +326,29 @@ bool bc_config_value_put_unreadable(struct bc_config *config, struct bc_config_e
                                     const char *why);
 void bc_config_value_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key);
 void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entry);
+bool bc_config_value_is_present(const struct bc_config_entry *entry, enum bc_config_key key);
+/* A route that is acted on goes on with what it has; a new one that never had a good value here must
+ * not start with the default of a key that says something else. */
+void bc_config_value_block(struct bc_config_entry *entry, enum bc_config_key key, bool has_good);
+void bc_config_value_unblock(struct bc_config_entry *entry, enum bc_config_key key);
+/* Options have become others: a route that did not fit the ones before may fit these. */
+void bc_config_value_judge_route(struct bc_config *config, struct bc_config_entry *entry);
+/* Options have become others: what a removed healthcheck, or one beside a ready-made check, is now. */
+void bc_config_value_judge_check(struct bc_config *config, struct bc_config_entry *entry);
 
-/* ---- config_script.c ---- */
-/* One more reference to the script with these bytes; NULL and a fault when it is none that can run or
- * there are too many. `replaces` (may be NULL) gives its reference up right after. */
-struct bc_config_script *bc_config_script_get(struct bc_config *config, struct bc_str bytes,
-                                              const struct bc_config_script *replaces, struct bc_fault *fault);
-void bc_config_script_put(struct bc_config *config, struct bc_config_script *script);
-/* NULL: no script. */
-struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script);
+/* ---- config_options.c ---- */
+bool bc_config_options_put(struct bc_config *config, struct bc_config_entry *entry, struct bc_str value);
+void bc_config_options_delete(struct bc_config *config, struct bc_config_entry *entry);
+/* The route or its healthcheck has become another one: options that did not fit before may fit now. */
+void bc_config_options_judge(struct bc_config *config, struct bc_config_entry *entry);
+void bc_config_options_forget_unfit(struct bc_config *config, struct bc_config_entry *entry);
+/* A check that the options name came, went, or has a good version now: its fault. */
+void bc_config_options_judge_checks(struct bc_config *config, struct bc_config_entry *entry);
+void bc_config_options_free(struct bc_config *config, struct bc_config_entry *entry);
+/* The healthcheck in force, if there is one, is not one that was removed. */
+bool bc_config_options_has_script(const struct bc_config_entry *entry);
+/* Why a script beside `use` is of no effect; returns `to`. */
+const char *bc_config_idle_text(const struct bc_ready_made *use, char to[static BC_FAULT_TEXT_BYTES]);
 
 /* ---- config_subscription.c ---- */
 void bc_config_subscription_put(struct bc_config *config, struct bc_str value);

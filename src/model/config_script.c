@@ -1,13 +1,17 @@
 #include "model/config_private.h"
 
 #include "base/mem.h"
+#include "model/ready_made.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* The owner of a use that is its `member`. */
+#define SCRIPT_OWNER(use, type, member) ((type *)(void *)((char *)(use)-offsetof(type, member)))
+
 static int script_compare(const struct bc_config_script *a, const struct bc_config_script *b) {
-  if (a->hash != b->hash) {
-    return a->hash < b->hash ? -1 : 1;
+  if (a->text_hash != b->text_hash) {
+    return a->text_hash < b->text_hash ? -1 : 1;
   }
   return bc_str_compare((struct bc_str){a->text, a->len}, (struct bc_str){b->text, b->len});
 }
@@ -15,7 +19,7 @@ static int script_compare(const struct bc_config_script *a, const struct bc_conf
 BC_TREE(bc_config_script_tree, bc_config_script, link, script_compare)
 
 /* FNV-1a, 64 bits; 0 is kept for "no script". */
-static uint64_t script_hash(struct bc_str bytes) {
+uint64_t bc_config_script_hash(struct bc_str bytes) {
   uint64_t hash = 0xcbf29ce484222325U;
   for (size_t i = 0; i < bytes.len; i++) {
     hash = (hash ^ (unsigned char)bytes.at[i]) * 0x100000001b3U;
@@ -79,7 +83,7 @@ static bool script_check_first_line(struct bc_str bytes, struct bc_fault *fault)
   return true;
 }
 
-static bool script_check(struct bc_str bytes, struct bc_fault *fault) {
+bool bc_config_script_check_text(struct bc_str bytes, struct bc_fault *fault) {
   if (bc_str_trim(bytes).len == 0) {
     bc_fault_set(fault, 0, "is empty");
     return false;
@@ -90,21 +94,50 @@ static bool script_check(struct bc_str bytes, struct bc_fault *fault) {
   }
   const char *nul = memchr(bytes.at, '\0', bytes.len);
   if (nul != NULL) {
-    bc_fault_set(fault, 0, "byte %zu is NUL: expected a script in plain text", (size_t)(nul - bytes.at) + 1);
+    bc_fault_set(fault, 0, "byte %zu is NUL: expected plain text", (size_t)(nul - bytes.at) + 1);
     return false;
   }
-  return script_check_first_line(bytes, fault);
+  return true;
 }
 
-struct bc_config_script *bc_config_script_get(struct bc_config *config, struct bc_str bytes,
-                                              const struct bc_config_script *replaces, struct bc_fault *fault) {
-  if (!script_check(bytes, fault)) {
-    return NULL;
+static bool script_check(struct bc_str bytes, struct bc_fault *fault) {
+  return bc_config_script_check_text(bytes, fault) && script_check_first_line(bytes, fault);
+}
+
+/* ---- uses ---- */
+
+static void script_release(struct bc_config *config, struct bc_config_script *script) {
+  if (--script->refs == 0) {
+    bc_config_module_unlink(config, script);
+    RB_REMOVE(bc_config_script_tree, &config->scripts, script);
+    config->counts.scripts -= script->is_counted ? 1 : 0;
+    free(script);
   }
+}
+
+void bc_config_use_drop(struct bc_config *config, struct bc_config_use *use) {
+  if (use->script != NULL) {
+    LIST_REMOVE(use, link);
+    script_release(config, use->script);
+    use->script = NULL;
+  }
+}
+
+/* Takes one reference over. */
+static void use_take(struct bc_config *config, struct bc_config_use *use, enum bc_config_user user,
+                     struct bc_config_script *script) {
+  bc_config_use_drop(config, use);
+  use->script = script;
+  LIST_INSERT_HEAD(&script->users[user], use, link);
+}
+
+static struct bc_config_script *script_new(struct bc_config *config, struct bc_str bytes, bool is_counted) {
   struct bc_config_script *made = bc_mem_new(1, sizeof *made + bytes.len + 1);
-  made->hash = script_hash(bytes);
+  made->text_hash = bc_config_script_hash(bytes);
+  made->hash = made->text_hash;
   made->len = bytes.len;
   made->is_lua = bc_config_script_is_sandboxed(bytes);
+  made->is_counted = is_counted;
   memcpy(made->text, bytes.at, bytes.len);
   struct bc_config_script *held = RB_INSERT(bc_config_script_tree, &config->scripts, made);
   if (held != NULL) {
@@ -112,30 +145,75 @@ struct bc_config_script *bc_config_script_get(struct bc_config *config, struct b
     held->refs++;
     return held;
   }
-  size_t leaving = replaces != NULL && replaces->refs == 1 ? 1 : 0;
-  if (config->counts.scripts - leaving >= BC_LIMIT_SCRIPTS) {
-    RB_REMOVE(bc_config_script_tree, &config->scripts, made);
-    free(made);
-    bc_fault_set(fault, 0, "more than %d different scripts", BC_LIMIT_SCRIPTS);
-    return NULL;
-  }
   made->refs = 1;
-  config->counts.scripts++;
+  config->counts.scripts += is_counted ? 1 : 0;
   return made;
 }
 
-void bc_config_script_put(struct bc_config *config, struct bc_config_script *script) {
-  if (script != NULL && --script->refs == 0) {
-    RB_REMOVE(bc_config_script_tree, &config->scripts, script);
-    config->counts.scripts--;
-    free(script);
+/* `script` has just been made for `use`, which gives up what it holds right after. */
+static bool script_has_room(const struct bc_config *config, const struct bc_config_script *script,
+                            const struct bc_config_use *use) {
+  size_t leaving = use->script != NULL && use->script->refs == 1 && use->script->is_counted ? 1 : 0;
+  return script->refs > 1 || !script->is_counted || config->counts.scripts - leaving <= BC_LIMIT_SCRIPTS;
+}
+
+bool bc_config_use_set(struct bc_config *config, struct bc_config_use *use, enum bc_config_user user,
+                       struct bc_str bytes, struct bc_fault *fault) {
+  if (!script_check(bytes, fault)) {
+    return false;
+  }
+  struct bc_config_script *script = script_new(config, bytes, true);
+  if (!script_has_room(config, script, use)) {
+    bc_fault_set(fault, 0, "more than %d different scripts", BC_LIMIT_SCRIPTS);
+    script_release(config, script);
+    return false;
+  }
+  if (script->refs == 1 && script->is_lua && !bc_config_module_link(config, script, fault)) {
+    script_release(config, script);
+    return false;
+  }
+  use_take(config, use, user, script);
+  return true;
+}
+
+void bc_config_use_set_ready(struct bc_config *config, struct bc_config_use *use, enum bc_config_user user,
+                             const struct bc_ready_made *ready) {
+  struct bc_config_script *script = script_new(config, (struct bc_str){ready->text, ready->len}, false);
+  struct bc_fault none;
+  if (script->refs == 1) {
+    /* One of ours does not require too many. */
+    (void)bc_config_module_link(config, script, &none);
+  }
+  use_take(config, use, user, script);
+}
+
+/* ---- to others ---- */
+
+void bc_config_script_mark(struct bc_config *config, const struct bc_config_script *script) {
+  struct bc_config_use *use;
+  LIST_FOREACH(use, &script->users[BC_CONFIG_USER_ROUTE], link) {
+    bc_config_view_mark(config, SCRIPT_OWNER(use, struct bc_config_entry, script));
+  }
+  LIST_FOREACH(use, &script->users[BC_CONFIG_USER_ROUTE_READY], link) {
+    bc_config_view_mark(config, SCRIPT_OWNER(use, struct bc_config_options, ready)->entry);
+  }
+  LIST_FOREACH(use, &script->users[BC_CONFIG_USER_CHECK], link) {
+    bc_config_check_mark(config, SCRIPT_OWNER(use, struct bc_config_check_node, script));
+  }
+  LIST_FOREACH(use, &script->users[BC_CONFIG_USER_CHECK_READY], link) {
+    bc_config_check_mark(config, SCRIPT_OWNER(use, struct bc_config_check_node, ready));
   }
 }
 
-struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script) {
+struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script,
+                                                   const struct bc_ready_made *ready) {
   if (script == NULL) {
     return (struct bc_config_script_view){.text = NULL};
   }
-  return (struct bc_config_script_view){
-      .text = script->text, .len = script->len, .hash = script->hash, .is_lua = script->is_lua, .script = script};
+  return (struct bc_config_script_view){.text = script->text,
+                                        .len = script->len,
+                                        .hash = script->hash,
+                                        .is_lua = script->is_lua,
+                                        .ready_made = ready == NULL ? NULL : ready->name,
+                                        .script = script};
 }

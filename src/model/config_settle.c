@@ -58,10 +58,11 @@ void bc_config_tick(struct bc_config *config, struct bc_mono now) {
   while ((first = RB_MIN(bc_config_settling_tree, &config->settling)) != NULL && bc_mono_reached(first->due, now)) {
     bc_config_settle_end(config, first->entry);
   }
+  bc_config_check_tick(config, now);
 }
 
 struct bc_mono bc_config_deadline(const struct bc_config *config) {
   struct bc_config_settling_tree all = config->settling;
   const struct bc_config_settling *first = RB_MIN(bc_config_settling_tree, &all);
-  return first == NULL ? (struct bc_mono){0} : first->due;
+  return bc_mono_earlier(first == NULL ? (struct bc_mono){0} : first->due, bc_config_check_deadline(config));
 }

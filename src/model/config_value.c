@@ -10,19 +10,17 @@ static unsigned value_bit(enum bc_config_key key) {
   return 1U << key;
 }
 
-static bool value_is_present(const struct bc_config_entry *entry, enum bc_config_key key) {
+bool bc_config_value_is_present(const struct bc_config_entry *entry, enum bc_config_key key) {
   return (entry->present & value_bit(key)) != 0;
 }
 
-/* A route that is acted on goes on with what it has; a new one that never had a good value here must
- * not start with the default of a key that says something else. */
-static void value_block(struct bc_config_entry *entry, enum bc_config_key key, bool has_good) {
+void bc_config_value_block(struct bc_config_entry *entry, enum bc_config_key key, bool has_good) {
   if (!entry->is_settled && !has_good) {
     entry->blocked = (uint8_t)(entry->blocked | value_bit(key));
   }
 }
 
-static void value_unblock(struct bc_config_entry *entry, enum bc_config_key key) {
+void bc_config_value_unblock(struct bc_config_entry *entry, enum bc_config_key key) {
   entry->blocked = (uint8_t)(entry->blocked & ~value_bit(key));
 }
 
@@ -46,10 +44,10 @@ static void route_drop(struct bc_config *config, struct bc_config_entry *entry) 
   entry->has_route = false;
   entry->is_settled = false;
   if (bc_config_fault_is_set(entry, BC_CONFIG_KEY_HEALTHCHECK)) {
-    value_block(entry, BC_CONFIG_KEY_HEALTHCHECK, entry->script != NULL);
+    bc_config_value_block(entry, BC_CONFIG_KEY_HEALTHCHECK, entry->script.script != NULL);
   }
   if (bc_config_fault_is_set(entry, BC_CONFIG_KEY_OPTIONS)) {
-    value_block(entry, BC_CONFIG_KEY_OPTIONS, entry->options_text != NULL);
+    bc_config_value_block(entry, BC_CONFIG_KEY_OPTIONS, entry->options_text != NULL);
   }
   bc_config_view_mark(config, entry);
 }
@@ -104,7 +102,7 @@ static bool route_parse(struct bc_config *config, const struct bc_config_entry *
                         struct bc_fault *fault, bool *in_prefix) {
   struct bc_str text = bc_str_of(entry->now[BC_CONFIG_KEY_CONFIG]);
   *in_prefix = false;
-  if (!value_is_present(entry, BC_CONFIG_KEY_PREFIX)) {
+  if (!bc_config_value_is_present(entry, BC_CONFIG_KEY_PREFIX)) {
     if (bc_route_parse(config->intern, text, route, fault) == BC_ERR_OK) {
       return true;
     }
@@ -134,7 +132,7 @@ static bool route_refuse_internal(const struct bc_route *route, struct bc_fault 
 static bool route_refuse_unfit(const struct bc_config_entry *entry, const struct bc_route *route,
                                struct bc_fault *fault) {
   struct bc_fault why = {0};
-  if (entry->options == NULL || bc_service_address_check(route, entry->options->address, &why) == BC_ERR_OK) {
+  if (entry->options == NULL || bc_service_address_check(route, entry->options->options.address, &why) == BC_ERR_OK) {
     return false;
   }
   bc_fault_set(fault, 0, "does not fit the options: %s", why.text);
@@ -156,11 +154,11 @@ static bool route_refuse_crowd(struct bc_config *config, struct bc_config_entry 
 }
 
 static void route_judge(struct bc_config *config, struct bc_config_entry *entry) {
-  if (!value_is_present(entry, BC_CONFIG_KEY_CONFIG)) {
+  if (!bc_config_value_is_present(entry, BC_CONFIG_KEY_CONFIG)) {
     route_drop(config, entry);
     return;
   }
-  bool has_prefix = value_is_present(entry, BC_CONFIG_KEY_PREFIX);
+  bool has_prefix = bc_config_value_is_present(entry, BC_CONFIG_KEY_PREFIX);
   if (entry->now[BC_CONFIG_KEY_CONFIG] == NULL || (has_prefix && entry->now[BC_CONFIG_KEY_PREFIX] == NULL)) {
     return;
   }
@@ -230,150 +228,103 @@ static bool text_put(struct bc_config *config, struct bc_config_entry *entry, en
     return true;
   }
   *now = bc_intern_get(config->intern, value);
-  value_unblock(entry, key);
+  bc_config_value_unblock(entry, key);
   bc_config_fault_clear(config, entry, key);
   route_judge(config, entry);
   return true;
 }
 
-/* ---- options ---- */
-
-/* Takes `options` over. */
-static void options_install(struct bc_config *config, struct bc_config_entry *entry, struct bc_options *options) {
-  const struct bc_options *old = entry->options == NULL ? &config->default_options : entry->options;
-  if (bc_options_equal(old, options)) {
-    bc_options_release(options);
-    return;
-  }
-  if (entry->options != NULL) {
-    bc_options_release(entry->options);
-    free(entry->options);
-    entry->options = NULL;
-  }
-  if (!bc_options_equal(&config->default_options, options)) {
-    entry->options = bc_mem_new(1, sizeof *entry->options);
-    *entry->options = *options;
-  }
-  bc_config_view_mark(config, entry);
-}
-
-static void check_forget_lost(struct bc_config *config, struct bc_config_entry *entry) {
-  if (entry->has_lost_check && entry->options != NULL && entry->options->check_is_none) {
-    entry->has_lost_check = false;
-    bc_config_script_put(config, entry->script);
-    entry->script = NULL;
-    if (!value_is_present(entry, BC_CONFIG_KEY_HEALTHCHECK)) {
-      bc_config_fault_clear(config, entry, BC_CONFIG_KEY_HEALTHCHECK);
-    }
-    bc_config_view_mark(config, entry);
-  }
-}
-
-static bool options_fit(struct bc_config *config, struct bc_config_entry *entry, struct bc_str value,
-                        struct bc_options *options, struct bc_fault *fault) {
-  if (!entry->has_route || bc_service_address_check(&entry->route, options->address, fault) == BC_ERR_OK) {
-    return true;
-  }
-  entry->options_unfit = bc_intern_get(config->intern, value);
-  bc_options_release(options);
-  return false;
-}
-
-/* A route that did not fit the options before may fit these. */
-static void options_judge_route(struct bc_config *config, struct bc_config_entry *entry) {
+void bc_config_value_judge_route(struct bc_config *config, struct bc_config_entry *entry) {
   if (entry->now[BC_CONFIG_KEY_CONFIG] != NULL &&
       (bc_config_fault_is_set(entry, BC_CONFIG_KEY_CONFIG) || bc_config_fault_is_set(entry, BC_CONFIG_KEY_PREFIX))) {
     route_judge(config, entry);
   }
 }
 
-static void options_forget_unfit(struct bc_config *config, struct bc_config_entry *entry) {
-  bc_intern_put(config->intern, entry->options_unfit);
-  entry->options_unfit = NULL;
-}
-
-static bool options_put(struct bc_config *config, struct bc_config_entry *entry, struct bc_str value) {
-  value = bc_str_trim(value);
-  struct bc_options options;
-  struct bc_fault fault = {0};
-  bool is_held = entry->options_text != NULL && bc_str_is(value, entry->options_text);
-  if (is_held && !bc_config_fault_is_set(entry, BC_CONFIG_KEY_OPTIONS)) {
-    return false;
-  }
-  options_forget_unfit(config, entry);
-  if (bc_options_parse(value, BC_OPTIONS_OF_ROUTE, &options, &fault) != BC_ERR_OK ||
-      !options_fit(config, entry, value, &options, &fault)) {
-    value_block(entry, BC_CONFIG_KEY_OPTIONS, entry->options_text != NULL);
-    bc_config_fault_set(config, entry, BC_CONFIG_KEY_OPTIONS, &fault);
-    return true;
-  }
-  options_install(config, entry, &options);
-  bc_intern_put(config->intern, entry->options_text);
-  entry->options_text = bc_intern_get(config->intern, value);
-  value_unblock(entry, BC_CONFIG_KEY_OPTIONS);
-  bc_config_fault_clear(config, entry, BC_CONFIG_KEY_OPTIONS);
-  check_forget_lost(config, entry);
-  options_judge_route(config, entry);
-  return true;
-}
-
-static void options_delete(struct bc_config *config, struct bc_config_entry *entry) {
-  struct bc_options defaults = bc_options_default();
-  options_forget_unfit(config, entry);
-  options_install(config, entry, &defaults);
-  bc_intern_put(config->intern, entry->options_text);
-  entry->options_text = NULL;
-  value_unblock(entry, BC_CONFIG_KEY_OPTIONS);
-  bc_config_fault_clear(config, entry, BC_CONFIG_KEY_OPTIONS);
-  options_judge_route(config, entry);
-}
-
-/* Options that did not fit the route before may fit this one. */
-static void options_judge(struct bc_config *config, struct bc_config_entry *entry) {
-  const char *text = entry->options_unfit;
-  if (text != NULL) {
-    entry->options_unfit = NULL;
-    (void)options_put(config, entry, bc_str_of(text));
-    bc_intern_put(config->intern, text);
-  }
-}
-
 /* ---- healthcheck ---- */
 
+static bool check_is_left_without(const struct bc_options *options) {
+  unsigned left = bc_options_count_checks(options, false);
+  bool is_enough = options->combine != BC_COMBINE_AT_LEAST || options->at_least <= left;
+  return !options->check_is_none && (left == 0 || !is_enough);
+}
+
+/* A removed one is forgotten as soon as it is no more needed. */
+static void check_judge_lost(struct bc_config *config, struct bc_config_entry *entry) {
+  if (entry->has_lost_check && !check_is_left_without(bc_config_entry_options(config, entry))) {
+    entry->has_lost_check = false;
+    bc_config_use_drop(config, &entry->script);
+    if (!bc_config_value_is_present(entry, BC_CONFIG_KEY_HEALTHCHECK)) {
+      bc_config_fault_clear(config, entry, BC_CONFIG_KEY_HEALTHCHECK);
+    }
+    bc_config_view_mark(config, entry);
+  }
+}
+
+/* A fault of the value itself stands before the one that it has no effect. */
+static void check_judge_idle(struct bc_config *config, struct bc_config_entry *entry) {
+  const struct bc_ready_made *use = bc_config_entry_options(config, entry)->use;
+  bool is_faulty = bc_config_fault_is_set(entry, BC_CONFIG_KEY_HEALTHCHECK) && !entry->has_idle_check;
+  bool is_idle = use != NULL && bc_config_value_is_present(entry, BC_CONFIG_KEY_HEALTHCHECK) && !is_faulty;
+  if (is_idle) {
+    char text[BC_FAULT_TEXT_BYTES];
+    struct bc_fault fault;
+    bc_fault_set(&fault, 0, "%s", bc_config_idle_text(use, text));
+    bc_config_fault_set(config, entry, BC_CONFIG_KEY_HEALTHCHECK, &fault);
+  } else if (entry->has_idle_check) {
+    bc_config_fault_clear(config, entry, BC_CONFIG_KEY_HEALTHCHECK);
+  }
+  entry->has_idle_check = is_idle;
+}
+
+void bc_config_value_judge_check(struct bc_config *config, struct bc_config_entry *entry) {
+  check_judge_lost(config, entry);
+  check_judge_idle(config, entry);
+}
+
 static bool check_put(struct bc_config *config, struct bc_config_entry *entry, struct bc_str value) {
-  const struct bc_config_script *old = entry->script;
+  const struct bc_config_script *old = entry->script.script;
   bool is_held = old != NULL && !entry->has_lost_check && bc_str_equal(value, (struct bc_str){old->text, old->len});
-  if (is_held && !bc_config_fault_is_set(entry, BC_CONFIG_KEY_HEALTHCHECK)) {
+  if (is_held && (entry->has_idle_check || !bc_config_fault_is_set(entry, BC_CONFIG_KEY_HEALTHCHECK))) {
     return false;
   }
   struct bc_fault fault = {0};
-  struct bc_config_script *script = bc_config_script_get(config, value, old, &fault);
-  if (script == NULL) {
-    value_block(entry, BC_CONFIG_KEY_HEALTHCHECK, old != NULL);
+  entry->has_idle_check = false;
+  if (!bc_config_use_set(config, &entry->script, BC_CONFIG_USER_ROUTE, value, &fault)) {
+    bc_config_value_block(entry, BC_CONFIG_KEY_HEALTHCHECK, old != NULL);
     bc_config_fault_set(config, entry, BC_CONFIG_KEY_HEALTHCHECK, &fault);
     return true;
   }
-  bc_config_script_put(config, entry->script);
-  entry->script = script;
   entry->has_lost_check = false;
-  value_unblock(entry, BC_CONFIG_KEY_HEALTHCHECK);
+  bc_config_value_unblock(entry, BC_CONFIG_KEY_HEALTHCHECK);
   bc_config_fault_clear(config, entry, BC_CONFIG_KEY_HEALTHCHECK);
   bc_config_view_mark(config, entry);
+  check_judge_idle(config, entry);
+  bc_config_options_judge(config, entry);
   return true;
 }
 
 static void check_delete(struct bc_config *config, struct bc_config_entry *entry) {
-  value_unblock(entry, BC_CONFIG_KEY_HEALTHCHECK);
+  bc_config_value_unblock(entry, BC_CONFIG_KEY_HEALTHCHECK);
+  bc_config_fault_clear(config, entry, BC_CONFIG_KEY_HEALTHCHECK);
   bc_config_view_mark(config, entry);
-  if (entry->script == NULL) {
-    bc_config_fault_clear(config, entry, BC_CONFIG_KEY_HEALTHCHECK);
+  entry->has_idle_check = false;
+  if (entry->script.script == NULL) {
     return;
   }
-  struct bc_fault fault;
-  bc_fault_set(&fault, 0, "was removed: put another one, or \"check\": \"none\" into options");
   entry->has_lost_check = true;
+  check_judge_lost(config, entry);
+  if (!entry->has_lost_check) {
+    return;
+  }
+  const struct bc_options *options = bc_config_entry_options(config, entry);
+  struct bc_fault fault;
+  if (options->combine == BC_COMBINE_AT_LEAST) {
+    bc_fault_set(&fault, 0, "was removed, and the options want at least %u checks: put another one", options->at_least);
+  } else {
+    bc_fault_set(&fault, 0, "was removed: put another one, or \"check\": \"none\" into options");
+  }
   bc_config_fault_set(config, entry, BC_CONFIG_KEY_HEALTHCHECK, &fault);
-  check_forget_lost(config, entry);
 }
 
 /* ---- all ---- */
@@ -384,21 +335,20 @@ bool bc_config_value_put(struct bc_config *config, struct bc_config_entry *entry
   case BC_CONFIG_KEY_CONFIG:
   case BC_CONFIG_KEY_PREFIX: {
     bool is_changed = text_put(config, entry, key, value);
-    options_judge(config, entry);
+    bc_config_options_judge(config, entry);
     return is_changed;
   }
   case BC_CONFIG_KEY_HEALTHCHECK:
     return check_put(config, entry, value);
   case BC_CONFIG_KEY_OPTIONS:
-    return options_put(config, entry, value);
+    return bc_config_options_put(config, entry, value);
   case BC_CONFIG_KEY_POLICY: {
     struct bc_fault fault;
     bc_fault_set(&fault, 0, "policies are not supported by this version: it has no effect");
     bc_config_fault_set(config, entry, key, &fault);
     return false;
   }
-  case BC_CONFIG_KEY_COUNT:
-  case BC_CONFIG_FAULT_COUNT:
+  default:
     break;
   }
   return false;
@@ -410,7 +360,7 @@ static bool value_has_good(const struct bc_config_entry *entry, enum bc_config_k
   case BC_CONFIG_KEY_PREFIX:
     return entry->good[key] != NULL;
   case BC_CONFIG_KEY_HEALTHCHECK:
-    return entry->script != NULL;
+    return entry->script.script != NULL;
   case BC_CONFIG_KEY_OPTIONS:
     return entry->options_text != NULL;
   default:
@@ -428,10 +378,14 @@ bool bc_config_value_put_unreadable(struct bc_config *config, struct bc_config_e
     text_clear_partner(config, entry, key);
     value_hold(config, &entry->now[key], NULL);
   }
-  if (key == BC_CONFIG_KEY_OPTIONS) {
-    options_forget_unfit(config, entry);
+  if (key == BC_CONFIG_KEY_HEALTHCHECK) {
+    is_news = is_news || entry->has_idle_check;
+    entry->has_idle_check = false;
   }
-  value_block(entry, key, value_has_good(entry, key));
+  if (key == BC_CONFIG_KEY_OPTIONS) {
+    bc_config_options_forget_unfit(config, entry);
+  }
+  bc_config_value_block(entry, key, value_has_good(entry, key));
   bc_config_fault_set(config, entry, key, &fault);
   return is_news;
 }
@@ -440,24 +394,23 @@ void bc_config_value_delete(struct bc_config *config, struct bc_config_entry *en
   switch (key) {
   case BC_CONFIG_KEY_CONFIG:
   case BC_CONFIG_KEY_PREFIX:
-    value_unblock(entry, key);
+    bc_config_value_unblock(entry, key);
     value_hold(config, &entry->now[key], NULL);
     bc_config_fault_clear(config, entry, key);
     text_clear_partner(config, entry, key);
     route_judge(config, entry);
-    options_judge(config, entry);
+    bc_config_options_judge(config, entry);
     break;
   case BC_CONFIG_KEY_HEALTHCHECK:
     check_delete(config, entry);
     break;
   case BC_CONFIG_KEY_OPTIONS:
-    options_delete(config, entry);
+    bc_config_options_delete(config, entry);
     break;
   case BC_CONFIG_KEY_POLICY:
     bc_config_fault_clear(config, entry, key);
     break;
-  case BC_CONFIG_KEY_COUNT:
-  case BC_CONFIG_FAULT_COUNT:
+  default:
     break;
   }
 }
@@ -469,11 +422,6 @@ void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entr
   }
   config->list_nlri -= bc_route_nlri_count(&entry->route) - 1;
   bc_route_release(config->intern, &entry->route);
-  bc_intern_put(config->intern, entry->options_text);
-  options_forget_unfit(config, entry);
-  if (entry->options != NULL) {
-    bc_options_release(entry->options);
-    free(entry->options);
-  }
-  bc_config_script_put(config, entry->script);
+  bc_config_options_free(config, entry);
+  bc_config_use_drop(config, &entry->script);
 }

@@ -59,9 +59,13 @@ void bc_config_view_free(struct bc_config *config) {
 
 static void view_fill(const struct bc_config *config, const struct bc_config_entry *entry,
                       struct bc_config_route *view) {
-  const struct bc_options *options = entry->options == NULL ? &config->default_options : entry->options;
+  const struct bc_options *options = bc_config_entry_options(config, entry);
   bool has_version = bc_config_entry_has_version(entry);
-  bool has_check = has_version && entry->script != NULL && !entry->has_lost_check && !options->check_is_none;
+  bool has_own = !entry->has_lost_check && !options->check_is_none;
+  const struct bc_config_script *script = has_own ? entry->script.script : NULL;
+  if (options->use != NULL) {
+    script = entry->options->ready.script;
+  }
   *view = (struct bc_config_route){
       .name = entry->name,
       .is_subscribed = entry->is_subscribed,
@@ -70,7 +74,7 @@ static void view_fill(const struct bc_config *config, const struct bc_config_ent
       .is_settled = entry->is_settled,
       .route = has_version ? &entry->route : NULL,
       .options = has_version ? options : NULL,
-      .script = bc_config_script_show(has_check ? entry->script : NULL),
+      .script = bc_config_script_show(has_version ? script : NULL, options->use),
       .has_lost_check = entry->has_lost_check,
       .stands = entry->stands,
       .lost_identity = entry->lost_identity,
@@ -116,6 +120,8 @@ bool bc_config_next_passed(struct bc_config *config, struct bc_config_route *vie
   if (entry == NULL || bc_config_name_compare(entry->name, config->listing->name) >= 0) {
     return false;
   }
+  /* Their keys come before those of routes. */
+  bc_config_check_list_told(config);
   config->passed = entry;
   if (bc_config_entry_has_version(entry)) {
     bc_config_settle_end(config, entry);
@@ -147,5 +153,10 @@ bool bc_config_each(const struct bc_config *config, const char *after, struct bc
 
 struct bc_config_counts bc_config_counts(const struct bc_config *config) {
   view_refresh(config);
-  return config->counts;
+  struct bc_config_counts counts = config->counts;
+  counts.checks = config->checks.present;
+  counts.modules = config->modules.present;
+  counts.data = config->data.present;
+  counts.data_bytes = config->data.bytes;
+  return counts;
 }

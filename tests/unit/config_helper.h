@@ -113,6 +113,90 @@ __attribute__((unused)) static const char *node_fault(size_t index) {
   return bc_config_node_fault(helper->config, index, &text) ? text : NULL;
 }
 
+/* The same for named checks, modules and data. */
+__attribute__((unused)) static const char *check_changes(void) {
+  static char text[4096];
+  text[0] = '\0';
+  struct bc_config_check check;
+  bool found = false;
+  while (bc_config_next_changed_check(helper->config, &check, &found)) {
+    size_t used = strlen(text);
+    (void)snprintf(text + used, sizeof text - used, "%c%s ", found ? '+' : '-', check.name);
+  }
+  return text;
+}
+
+__attribute__((unused)) static const char *module_changes(void) {
+  static char text[4096];
+  text[0] = '\0';
+  struct bc_config_module module;
+  while (bc_config_next_changed_module(helper->config, &module)) {
+    size_t used = strlen(text);
+    (void)snprintf(text + used, sizeof text - used, "%c%s ", module.found ? '+' : '-', module.name);
+  }
+  return text;
+}
+
+__attribute__((unused)) static const char *data_changes(void) {
+  static char text[4096];
+  text[0] = '\0';
+  struct bc_config_data data;
+  while (bc_config_next_changed_data(helper->config, &data)) {
+    size_t used = strlen(text);
+    (void)snprintf(text + used, sizeof text - used, "%c%s ", data.found ? '+' : '-', data.name);
+  }
+  return text;
+}
+
+__attribute__((unused)) static struct bc_config_check check_view(const char *name) {
+  struct bc_config_check check = {0};
+  if (!bc_config_find_check(helper->config, name, &check)) {
+    fail_msg("no check %s", name);
+  }
+  return check;
+}
+
+__attribute__((unused)) static bool check_exists(const char *name) {
+  struct bc_config_check check;
+  return bc_config_find_check(helper->config, name, &check);
+}
+
+/* "a b " for what `script` requires, "-x " for what is not there. */
+__attribute__((unused)) static const char *modules_of(struct bc_config_script_view script) {
+  static char text[8192];
+  text[0] = '\0';
+  struct bc_config_module module;
+  for (size_t i = 0; bc_config_script_module(&script, i, &module); i++) {
+    size_t used = strlen(text);
+    (void)snprintf(text + used, sizeof text - used, "%s%s ", module.found ? "" : "-", module.name);
+  }
+  return text;
+}
+
+__attribute__((unused)) static bool has_node_fault(const char *begins) {
+  const char *text = NULL;
+  for (size_t i = 0; bc_config_node_fault(helper->config, i, &text); i++) {
+    if (strncmp(text, begins, strlen(begins)) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+__attribute__((unused)) static void helper_save_key(void *arg, struct bc_str key, struct bc_str value) {
+  bc_config_put(arg, key, value, (struct bc_mono){.us = 1});
+}
+
+/* What is saved now, read back into another config; it takes the place of this one. */
+__attribute__((unused)) static void restart(void) {
+  struct bc_config *again = bc_config_new(helper->intern, "ME");
+  bc_config_set_settle_ms(again, 0);
+  bc_config_save(helper->config, helper_save_key, again);
+  bc_config_set_settle_ms(again, 1000);
+  bc_config_free(helper->config);
+  helper->config = again;
+}
+
 /* A good route that is acted on. */
 __attribute__((unused)) static void put_route(const char *name, const char *config) {
   char key[256];
