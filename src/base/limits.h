@@ -52,6 +52,8 @@
   X(STREAM_QUEUE_BYTES, 262144, "bytes that wait to be sent on a connection of a Lua check")                           \
   X(STREAM_INPUT_BYTES, 65536, "bytes that came on a connection of a Lua check and were not taken yet")                \
   X(TLS_PEM_BYTES, 65536, "bytes of a PEM text (ca, cert, key) that a Lua check gives for TLS")                        \
+  X(LUA_WORKER_FILES, 8192, "descriptors of a Lua worker")                                                             \
+  X(LUA_WORKER_MIB, 8192, "MiB of address space of a Lua worker")                                                      \
   X(LUA_PATTERN_STEPS, 40000000, "steps that a pattern could take on a text at worst")                                 \
   X(NEIGHBORS, 64, "BGP neighbors that are followed one by one")                                                       \
   X(HOST_ADDRESSES, 65536, "addresses of the host that are followed")                                                  \

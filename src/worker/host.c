@@ -2,17 +2,14 @@
 
 #include "base/harden.h"
 #include "base/log.h"
+#include "worker/confine.h"
 #include "worker/host_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,32 +86,6 @@ static void host_on_closed(void *arg, const char *why) {
 
 /* ---- the process ---- */
 
-/* Also root's: it uses none. */
-static enum bc_err host_drop_capabilities(struct bc_fault *fault) {
-  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-  const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
-  if (syscall(SYS_capset, &header, none) != 0) {
-    bc_fault_set(fault, 0, "capset: %s", strerror(errno));
-    return BC_ERR_IO;
-  }
-  return BC_ERR_OK;
-}
-
-static enum bc_err host_confine(struct bc_fault *fault) {
-  const struct rlimit none = {0};
-  enum bc_err err = bc_harden_process(022, fault);
-  if (err != BC_ERR_OK) {
-    return err;
-  }
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
-      setrlimit(RLIMIT_NPROC, &none) != 0) {
-    bc_fault_set(fault, 0, "cannot give up rights: %s", strerror(errno));
-    return BC_ERR_IO;
-  }
-  (void)bc_harden_bound_capabilities();
-  return host_drop_capabilities(fault);
-}
-
 static enum bc_err host_open_page(struct host_worker *worker, struct bc_fault *fault) {
   void *page = mmap(NULL, BC_LUA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, BC_LUA_PAGE_FD, 0);
   if (page == MAP_FAILED || fcntl(HOST_CHANNEL_FD, F_SETFD, FD_CLOEXEC) != 0) {
@@ -127,7 +98,7 @@ static enum bc_err host_open_page(struct host_worker *worker, struct bc_fault *f
   return BC_ERR_OK;
 }
 
-static void host_start(struct host_worker *worker) {
+static void host_start(struct host_worker *worker, const char *confinement) {
   TAILQ_INIT(&worker->scripts);
   RB_INIT(&worker->modules);
   worker->texts = bc_intern_new();
@@ -137,7 +108,8 @@ static void host_start(struct host_worker *worker) {
   worker->batch_timer = bc_timer_new(worker->loop, host_run_flush, worker);
   const struct bc_channel_handler handler = {.arg = worker, .message = host_on_message, .closed = host_on_closed};
   worker->channel = bc_channel_new(worker->loop, HOST_CHANNEL_FD, BC_MSG_TO_WORKER, &handler);
-  struct bc_msg hello = {.type = BC_MSG_HELLO, .hello = {.version = BC_MSG_VERSION, .confinement = bc_str_of("none")}};
+  struct bc_msg hello = {.type = BC_MSG_HELLO,
+                         .hello = {.version = BC_MSG_VERSION, .confinement = bc_str_of(confinement)}};
   host_send(worker, &hello);
 }
 
@@ -157,9 +129,10 @@ int bc_host_worker_run(void) {
   struct host_worker worker = {.running = 0};
   struct bc_fault fault;
   (void)signal(SIGPIPE, SIG_IGN);
-  enum bc_err err = host_confine(&fault);
-  err = err != BC_ERR_OK ? err : host_open_page(&worker, &fault);
+  char confinement[BC_CONFINE_TEXT_BYTES];
+  enum bc_err err = host_open_page(&worker, &fault);
   err = err != BC_ERR_OK ? err : bc_harden_tie_to_parent(bc_harden_peer(HOST_CHANNEL_FD), SIGKILL, &fault);
+  err = err != BC_ERR_OK ? err : bc_confine_process(confinement, &fault);
   if (err != BC_ERR_OK) {
     bc_log(BC_LOG_ERROR, "the worker of the Lua checks cannot start: %s", fault.text);
     return err == BC_ERR_CLOSED ? HOST_EXIT_PARENT_GONE : HOST_EXIT_TROUBLE;
@@ -170,7 +143,7 @@ int bc_host_worker_run(void) {
     /* Scripts that call nothing outside work all the same. */
     bc_log(BC_LOG_ERROR, "Lua checks cannot call outside: %s", fault.text);
   }
-  host_start(&worker);
+  host_start(&worker, confinement);
   bc_loop_run(worker.loop);
   host_finish(&worker);
   bc_lua_io_free(worker.io);

@@ -5,6 +5,7 @@
 #include "base/harden.h"
 #include "base/log.h"
 #include "base/mono.h"
+#include "worker/confine.h"
 #include "worker/lua_io.h"
 #include "worker/lua_value.h"
 #include "worker/sandbox.h"
@@ -14,7 +15,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -242,12 +242,12 @@ static void run_in_sandbox(const struct run_request *request, struct bc_loop *lo
 }
 
 int bc_run_worker_run(char *const *words) {
-  struct rlimit none = {0};
+  char confinement[BC_CONFINE_TEXT_BYTES];
   struct bc_fault fault;
   struct bc_buf input;
   struct run_request request;
-  (void)setrlimit(RLIMIT_CORE, &none);
-  if (bc_harden_tie_to_parent(getppid(), SIGKILL, &fault) != BC_ERR_OK) {
+  if (bc_harden_tie_to_parent(getppid(), SIGKILL, &fault) != BC_ERR_OK ||
+      bc_confine_process(confinement, &fault) != BC_ERR_OK) {
     return RUN_EXIT_BAD_REQUEST;
   }
   bc_buf_init(&input, BC_LIMIT_SCRIPT_BYTES + BC_LIMIT_LUA_JSON_BYTES + 2);

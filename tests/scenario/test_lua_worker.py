@@ -71,7 +71,7 @@ def test_a_lua_check_announces_and_withdraws(scene):
     assert route["health"] == "up" and route["data"] == {"load": 0.5, "name": "web", "node": "n1"}
     assert route["error"] is None and route["output"] is None
     lua = scene.worker()
-    assert lua["state"] == "running" and lua["confinement"] == "none" and lua["restarts"] == 0
+    assert lua["state"] == "running" and "seccomp" in lua["confinement"] and "landlock" in lua["confinement"] and lua["restarts"] == 0
     scene.tree.put("routes/web/healthcheck", "#!lua\nlocal ok = options.env.OK == '1'\nlog.warn('look')\nif ok then return true end\nreturn false, 'it is off'\n")
     scene.tree.put("routes/web/options", json.dumps({"interval": 0.1, "fall": 1, "env": {"OK": "1"}}))
     wait_for(lambda: daemon.route("web")["data"] is None, "the new script has passed")
@@ -267,7 +267,7 @@ def test_the_worker_has_nothing(scene):
     proc = pathlib.Path(f"/proc/{pid}")
     assert proc.joinpath("environ").read_bytes() == b""
     status = proc.joinpath("status").read_text()
-    assert "NoNewPrivs:\t1" in status and "CapEff:\t0000000000000000" in status and "CapPrm:\t0000000000000000" in status
+    assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status and "CapEff:\t0000000000000000" in status and "CapPrm:\t0000000000000000" in status
     targets = {int(link.name): os.readlink(link) for link in proc.joinpath("fd").iterdir()}
     assert targets[0] == targets[1] == "/dev/null" and targets[3].startswith("socket:")
     own = {"anon_inode:[eventpoll]", "anon_inode:[eventfd]"}
