@@ -46,6 +46,23 @@ enum bc_lua_code bc_lua_code_of_errno(int error) {
   }
 }
 
+enum bc_lua_code bc_lua_code_of_stream(enum bc_stream_error error) {
+  static const enum bc_lua_code codes[] = {
+      [BC_STREAM_FINE] = BC_LUA_OK,
+      [BC_STREAM_REFUSED] = BC_LUA_REFUSED,
+      [BC_STREAM_UNREACHABLE] = BC_LUA_UNREACHABLE,
+      [BC_STREAM_TIMEOUT] = BC_LUA_TIMEOUT,
+      [BC_STREAM_RESET] = BC_LUA_RESET,
+      [BC_STREAM_CLOSED] = BC_LUA_CLOSED,
+      [BC_STREAM_TLS] = BC_LUA_TLS,
+      [BC_STREAM_PROTOCOL] = BC_LUA_PROTOCOL,
+      [BC_STREAM_PERMISSION] = BC_LUA_PERMISSION,
+      [BC_STREAM_LIMIT] = BC_LUA_LIMIT,
+      [BC_STREAM_IO] = BC_LUA_IO,
+  };
+  return codes[error];
+}
+
 /* ---- what a run holds ---- */
 
 static const char *call_refusal(lua_State *L, enum bc_lua_code *code) {

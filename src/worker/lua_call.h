@@ -16,6 +16,7 @@
 
 #include "base/enum_text.h"
 #include "base/err.h"
+#include "io/stream.h"
 #include "worker/lua_io.h"
 #include "worker/lua_module.h"
 
@@ -47,6 +48,7 @@ enum bc_lua_code { BC_LUA_CODE_LIST(BC_ENUM_MEMBER) };
 const char *bc_lua_code_text(enum bc_lua_code value);
 /* Of an errno of connect, send, recv: ECONNREFUSED is REFUSED … */
 enum bc_lua_code bc_lua_code_of_errno(int error);
+enum bc_lua_code bc_lua_code_of_stream(enum bc_stream_error error);
 
 /* ---- what a run holds: released at its end at the latest ---- */
 

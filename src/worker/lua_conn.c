@@ -123,25 +123,8 @@ void lua_conn_set_tls_fields(lua_State *L, int index, const struct lua_conn *con
 
 /* ---- errors ---- */
 
-enum bc_lua_code lua_conn_code_of(enum bc_stream_error error) {
-  static const enum bc_lua_code codes[] = {
-      [BC_STREAM_FINE] = BC_LUA_OK,
-      [BC_STREAM_REFUSED] = BC_LUA_REFUSED,
-      [BC_STREAM_UNREACHABLE] = BC_LUA_UNREACHABLE,
-      [BC_STREAM_TIMEOUT] = BC_LUA_TIMEOUT,
-      [BC_STREAM_RESET] = BC_LUA_RESET,
-      [BC_STREAM_CLOSED] = BC_LUA_CLOSED,
-      [BC_STREAM_TLS] = BC_LUA_TLS,
-      [BC_STREAM_PROTOCOL] = BC_LUA_PROTOCOL,
-      [BC_STREAM_PERMISSION] = BC_LUA_PERMISSION,
-      [BC_STREAM_LIMIT] = BC_LUA_LIMIT,
-      [BC_STREAM_IO] = BC_LUA_IO,
-  };
-  return codes[error];
-}
-
 int lua_conn_push_end(lua_State *L, const struct bc_stream_end *end) {
-  return bc_lua_call_push_failure(L, lua_conn_code_of(end->error), end->fault.text);
+  return bc_lua_call_push_failure(L, bc_lua_code_of_stream(end->error), end->fault.text);
 }
 
 int lua_conn_push_closed(lua_State *L) {

@@ -195,7 +195,7 @@ static int reading_go_on(lua_State *L, struct lua_conn_reading *reading, size_t 
   struct lua_conn *conn = reading->conn;
   const struct bc_stream_end *end = bc_stream_input_end(conn->stream);
   if (end->error != BC_STREAM_FINE) {
-    enum bc_lua_code code = end->error == BC_STREAM_CLOSED ? closed : lua_conn_code_of(end->error);
+    enum bc_lua_code code = end->error == BC_STREAM_CLOSED ? closed : bc_lua_code_of_stream(end->error);
     return reading_push_failure(L, conn, code, end->fault.text);
   }
   conn->reading = reading;

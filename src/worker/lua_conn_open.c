@@ -20,7 +20,7 @@ struct lua_conn_opening {
 /* ---- the steps of a connect ---- */
 
 static void opening_fail(struct lua_conn_opening *opening, const struct bc_stream_end *end) {
-  bc_lua_call_fail(&opening->base, lua_conn_code_of(end->error), "%s", end->fault.text);
+  bc_lua_call_fail(&opening->base, bc_lua_code_of_stream(end->error), "%s", end->fault.text);
 }
 
 static void opening_on_stream(void *arg);

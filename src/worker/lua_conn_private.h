@@ -33,7 +33,6 @@ struct lua_conn *lua_conn_check(lua_State *L);
 void lua_conn_push(lua_State *L, const struct lua_conn *conn);
 /* Adds the fields of TLS to the userdata at `index`. */
 void lua_conn_set_tls_fields(lua_State *L, int index, const struct lua_conn *conn);
-enum bc_lua_code lua_conn_code_of(enum bc_stream_error error);
 /* nil, text, code: how a direction of the stream ended. */
 int lua_conn_push_end(lua_State *L, const struct bc_stream_end *end);
 /* "closed by this script": what a call gets whose connection another thread closed. */

@@ -15,6 +15,7 @@ struct bc_lua_io *bc_lua_io_new(struct bc_loop *loop, struct bc_fault *fault) {
   io->datagram = bc_datagram_new(loop);
   io->ping = bc_ping_new(loop);
   io->tls = bc_tls_new(NULL);
+  io->web = bc_web_new(loop, io->tls);
   return io;
 }
 
@@ -25,6 +26,7 @@ void bc_lua_io_free(struct bc_lua_io *io) {
   bc_resolver_free(io->resolver);
   bc_datagram_free(io->datagram);
   bc_ping_free(io->ping);
+  bc_web_free(io->web);
   bc_tls_free(io->tls);
   bc_egress_free(io->egress);
   free(io);

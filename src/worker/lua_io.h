@@ -9,6 +9,7 @@
 #include "io/ping.h"
 #include "io/resolver.h"
 #include "io/tls.h"
+#include "io/web.h"
 #include "model/egress.h"
 
 struct bc_lua_io {
@@ -17,6 +18,7 @@ struct bc_lua_io {
   struct bc_datagram *datagram;
   struct bc_ping *ping;
   struct bc_tls *tls;       /* with the system's trusted certificates, read when this is made */
+  struct bc_web *web;       /* for HTTP requests that keep no connection */
   struct bc_egress *egress; /* NULL: not known yet, nothing may be connected to */
   unsigned calls;           /* that wait or hold something, of all runs: lua_call.h */
 };

@@ -204,6 +204,7 @@ void bc_sandbox_free(struct bc_sandbox *sandbox) {
   }
   lua_close(sandbox->L);
   free(sandbox->source);
+  bc_web_free(sandbox->web);
   free(sandbox);
 }
 

@@ -29,6 +29,7 @@ struct bc_sandbox {
   struct sandbox_memory memory;
   struct bc_sandbox_options options; /* with the defaults filled in */
   unsigned checks;
+  struct bc_web *web;            /* with the connections that its scripts keep; NULL: none yet */
   lua_State *idle[SANDBOX_POOL]; /* coroutines that ended well, each in the registry under its own address */
   unsigned idle_count;
 };

@@ -39,7 +39,8 @@ struct web_server {
   uint16_t port;
   const struct web_reply *replies;
   SSL_CTX *tls;
-  bool is_first; /* speaks before it is asked: the first reply */
+  void (*on_request)(void); /* called before each answer; may be NULL */
+  bool is_first;            /* speaks before it is asked: the first reply */
   pthread_t accepter;
   pthread_t handlers[WEB_HANDLERS];
   size_t handler_count;
@@ -213,6 +214,9 @@ static inline void *web_server_handle(void *arg) {
       memcpy(server->seen, request, strlen(request) + 1);
       (void)pthread_mutex_unlock(&server->lock);
       atomic_fetch_add(&server->requests, 1);
+      if (server->on_request != NULL) {
+        server->on_request();
+      }
       if (reply->answer == NULL) {
         web_peer_speak_http2(peer, request, len);
         while (web_peer_read(peer, request, WEB_SEEN_BYTES) > 0) {
