@@ -70,26 +70,39 @@ static void checks_print(const json_t *answer) {
   bc_screen_table_free(table);
 }
 
-int bc_command_checks(const struct bc_settings *settings) {
+static int checks_tell_chosen(const struct bc_settings *settings) {
   json_t *answer;
   int code = bc_client_ask_for_part(settings, bc_chosen_request(settings, "checks"), &answer);
   if (answer == NULL) {
     return code;
   }
-  if (settings->word_count > 0) {
-    bc_chosen_filter(settings, answer, "checks");
-  }
-  bool is_empty = json_array_size(json_object_get(answer, "checks")) == 0;
-  if (is_empty && settings->word_count > 0) {
+  bc_chosen_filter(settings, answer, "checks");
+  if (json_array_size(json_object_get(answer, "checks")) == 0) {
     (void)fputs("there is no such check\n", stderr);
     code = BC_CLI_BAD_NEWS;
   } else if (settings->is_json) {
     (void)json_dumpf(answer, stdout, JSON_COMPACT);
     (void)fputc('\n', stdout);
-  } else if (is_empty) {
-    (void)fputs("no check runs here\n", stdout);
   } else {
     checks_print(answer);
+  }
+  json_decref(answer);
+  return code;
+}
+
+int bc_command_checks(const struct bc_settings *settings) {
+  if (settings->word_count > 0) {
+    return checks_tell_chosen(settings);
+  }
+  json_t *answer;
+  int code = bc_client_ask(settings, bc_client_request("checks"), &answer);
+  if (answer == NULL) {
+    return code;
+  }
+  if (json_array_size(json_object_get(answer, "checks")) > 0) {
+    checks_print(answer);
+  } else {
+    (void)fputs("no check runs here\n", stdout);
   }
   json_decref(answer);
   return code;

@@ -38,10 +38,12 @@ bool core_wish_of_route(const struct bc_config_route *view, struct core_wish *wi
 }
 
 static bool named_find_wish(const struct bc_core *core, const char *name, struct core_wish *wish) {
-  (void)core;
-  (void)name;
-  (void)wish;
-  return false;
+  struct bc_config_check view;
+  bool is_wished = bc_config_find_check(core->config, name, &view) && view.has_version && view.is_settled;
+  if (is_wished) {
+    *wish = (struct core_wish){.script = view.script, .options = view.options};
+  }
+  return is_wished;
 }
 
 bool core_check_find_wish(const struct bc_core *core, const struct core_check *check, struct core_wish *wish) {
@@ -240,7 +242,15 @@ void core_named_recall_probation(const struct bc_core *core, const struct core_r
 /* ---- changes ---- */
 
 void core_named_apply_changes(struct bc_core *core) {
-  (void)core;
+  struct bc_config_check view;
+  bool found;
+  while (bc_config_next_changed_check(core->config, &view, &found)) {
+    struct core_named *named = named_find(core, view.name);
+    if (named != NULL) {
+      named_take(core, named);
+    }
+    core_lastgood_dirty(core);
+  }
 }
 
 void core_named_open(struct bc_core *core) {

@@ -19,9 +19,14 @@ struct core_script *core_script_ref(struct core_script *script) {
 
 static void script_take_modules(struct bc_core *core, struct core_script *script,
                                 const struct bc_config_script_view *view) {
-  (void)core;
-  (void)script;
-  (void)view;
+  struct bc_config_module module;
+  for (size_t i = 0; bc_config_script_module(view, i, &module); i++) {
+    /* What is not found stays so: the script's error names it. */
+    if (module.found) {
+      script->modules = bc_mem_resize(script->modules, script->module_count + 1, sizeof script->modules[0]);
+      script->modules[script->module_count++] = core_module_get(core, &module);
+    }
+  }
 }
 
 struct core_script *core_script_get(struct bc_core *core, const struct bc_config_script_view *view) {

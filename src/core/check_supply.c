@@ -69,8 +69,29 @@ void core_supply_modules(struct bc_core *core, const struct core_script *script,
 
 /* ---- data ---- */
 
+static void supply_send_data(struct bc_core *core, const struct bc_config_data *data) {
+  struct bc_msg message = {.type = BC_MSG_LUA_DATA, .lua_data = {.name = bc_str_of(data->name)}};
+  if (data->found) {
+    message.lua_data.json = data->json;
+  }
+  (void)core_pool_send(core, CORE_WORKER_LUA, &message);
+}
+
 bool core_supply_data(struct bc_core *core) {
-  (void)core;
+  struct core_supply *supply = &core->checks.supply;
+  struct bc_config_data data;
+  while (!supply->is_told && core->pools[CORE_WORKER_LUA].is_running) {
+    if (!core_pool_has_room(core, CORE_WORKER_LUA)) {
+      return false;
+    }
+    if (!bc_config_each_data(core->config, supply->told_up_to, &data)) {
+      supply->is_told = true;
+      break;
+    }
+    supply_send_data(core, &data);
+    bc_intern_put(core->intern, supply->told_up_to);
+    supply->told_up_to = bc_intern_get(core->intern, bc_str_of(data.name));
+  }
   return true;
 }
 
@@ -90,7 +111,27 @@ void core_supply_restart(struct bc_core *core) {
 }
 
 void core_supply_apply_changes(struct bc_core *core) {
-  (void)core;
+  struct core_supply *supply = &core->checks.supply;
+  struct bc_config_module module;
+  struct bc_config_data data;
+  /* Whose module changed is told as changed itself. */
+  while (bc_config_next_changed_module(core->config, &module)) {
+    core_lastgood_dirty(core);
+  }
+  while (bc_config_next_changed_data(core->config, &data)) {
+    core_lastgood_dirty(core);
+    if (!core->pools[CORE_WORKER_LUA].is_running) {
+      continue;
+    }
+    if (!data.found || core_pool_has_room(core, CORE_WORKER_LUA)) {
+      supply_send_data(core, &data);
+    } else if (supply->is_told || (supply->told_up_to != NULL && strcmp(data.name, supply->told_up_to) <= 0)) {
+      supply_tell_again(core);
+    }
+  }
+  if (!supply->is_told && core->pools[CORE_WORKER_LUA].is_running) {
+    core_check_send_soon(core);
+  }
 }
 
 void core_supply_close(struct bc_core *core) {

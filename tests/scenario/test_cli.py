@@ -45,6 +45,17 @@ ROUTES = {"routes": [
           subscribed=False, onWire=["10.0.0.2"], missing=["10.0.0.3"])],
     "foreign": [{"neighbor": "10.0.0.2", "text": "ipv4 unicast 198.51.100.0/24 next-hop self"}], "foreignTotal": 12}
 
+CHECKS = {"checks": [
+    {"name": "dns", "kind": "named", "state": "down", "status": "failed", "reason": "it is \x1b[1moff", "users": 40,
+     "interval": 1.0, "took": 0.00123, "late": 0.0, "probation": False, "trouble": None, "candidate": None,
+     "running": {"hash": "00", "language": "lua", "status": "failed", "output": None}},
+    {"name": "web", "kind": "route", "state": "up", "status": "passed", "reason": None, "users": 1, "interval": 0.2,
+     "took": 0.012, "late": 0.25, "probation": False, "running": {"language": "shell", "output": None},
+     "candidate": {"language": "shell", "output": "one\ntwo\nthree\nfour\n"},
+     "trouble": "new version of routes/web/healthcheck has not passed yet: failed: exit code 3; the old one decides"},
+    {"name": "x", "kind": "route", "state": "unknown", "status": None, "reason": None, "users": 1, "interval": 1.0,
+     "took": 0, "late": 0, "probation": True, "running": None, "candidate": None, "trouble": None}]}
+
 NEIGHBORS = {"neighbors": [
     {"ipAddress": "10.0.0.2", "localAddress": "10.0.0.1", "peerAs": 65001, "localAs": 65000, "state": "up",
      "since": NOW, "reason": "", "families": ["ipv4 unicast", "ipv6 unicast"], "reportsUpdates": True, "routes": 3,
@@ -59,7 +70,7 @@ class Daemon:
     def __init__(self, path):
         self.path = path
         self.requests = []
-        self.answers = {"status": STATUS, "routes": ROUTES, "neighbors": NEIGHBORS,
+        self.answers = {"status": STATUS, "routes": ROUTES, "neighbors": NEIGHBORS, "checks": CHECKS,
                         "approve": {"approved": "1a2b3c4d"}, "upgrade": {"upgrading": True}}
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
@@ -225,7 +236,28 @@ def test_neighbors_are_a_table(daemon):
         "2001:db8::2  4200000000  2001:db8::1  down   2h     0       no                                                peer reset"]
 
 
-@pytest.mark.parametrize("command", ["status", "routes", "neighbors", "approve", "upgrade"])
+def test_checks_are_a_table_with_what_is_wrong_first(daemon):
+    assert ask(daemon, "checks").stdout.splitlines() == [
+        "NAME  KIND   LANGUAGE  USERS  STATE    EVERY  TOOK    LATE   WHY",
+        "dns   named  lua       40     down     1s     1.23ms  0ms    failed: it is ?[1moff",
+        "web   route  shell     1      up       0.2s   12ms    250ms  new version of routes/web/healthcheck has not passed "
+        "yet: failed: exit code 3; the old one decides",
+        "    | two", "    | three", "    | four",
+        "x     route  -         1      unknown  1s     0ms     0ms    has not run yet (on probation: its failures do not "
+        "count yet)"]
+
+
+def test_checks_by_name(daemon):
+    result = ask(daemon, "checks", "d*", "x")
+    assert [line.split()[0] for line in result.stdout.splitlines()[1:]] == ["dns", "x"]
+    assert daemon.requests[-1] == {"command": "checks", "name": ["d*", "x"]}
+    result = ask(daemon, "checks", "web", "--json")
+    assert [check["name"] for check in json.loads(result.stdout)["checks"]] == ["web"]
+    result = ask(daemon, "checks", "nobody")
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", "there is no such check\n")
+
+
+@pytest.mark.parametrize("command", ["status", "routes", "checks", "neighbors", "approve", "upgrade"])
 def test_json_prints_the_answer_as_it_came(daemon, command):
     daemon.answers[command] = b'{"a":  1,\t"new field": [1, 2]}\n'
     result = ask(daemon, command, "--json")
@@ -235,9 +267,9 @@ def test_json_prints_the_answer_as_it_came(daemon, command):
     assert (result.returncode, result.stdout, result.stderr) == (1, '{"error":"no"}\n', "")
 
 
-@pytest.mark.parametrize("command", ["status", "routes", "neighbors"])
-@pytest.mark.parametrize("answer", [{}, {"routes": 1, "neighbors": "x", "store": [], "workers": 3, "warnings": {}},
-                                    {"routes": [None, {}], "neighbors": [None, 5], "warnings": [None, {}]}])
+@pytest.mark.parametrize("command", ["status", "routes", "checks", "neighbors"])
+@pytest.mark.parametrize("answer", [{}, {"routes": 1, "checks": {}, "neighbors": "x", "store": [], "workers": 3, "warnings": {}},
+                                    {"routes": [None, {}], "checks": [None, {}, 7], "neighbors": [None, 5], "warnings": [None, {}]}])
 def test_an_answer_of_another_shape_harms_nobody(daemon, command, answer):
     daemon.answers[command] = answer
     result = ask(daemon, command)
