@@ -64,6 +64,9 @@ static int sandbox_open(lua_State *L) {
   sandbox_open_modules(L);
   sandbox_protect_texts(L);
   sandbox_globals_open(L);
+  if (((struct bc_sandbox *)lua_touserdata(L, 1))->options.is_traced) {
+    sandbox_trace_open(L);
+  }
   /* The metatable of all environments, kept under the key of the state. */
   lua_createtable(L, 0, 2);
   lua_pushvalue(L, -2);

@@ -51,6 +51,7 @@ struct bc_sandbox_options {
   size_t state_bytes; /* memory without checks */
   size_t check_bytes; /* memory that each check adds */
   bool is_gc_hard;    /* for tests: a full garbage collection at every allocation that grows */
+  bool is_traced;     /* its runs note what they call: bc_sandbox_run_print_trace. They are slower. */
   /* With what its scripts call outside; NULL: such calls fail. Must outlive the sandbox. */
   struct bc_lua_io *io;
   const struct bc_lua_data *data; /* what its scripts find as `data`; NULL: nothing. Must outlive the sandbox. */
@@ -157,6 +158,12 @@ size_t bc_sandbox_run_log_dropped(const struct bc_sandbox_run *run);
 /* What it measured so far, as a JSON array of objects with name, type ("gauge" or "counter"), value and, if there are
  * any, labels; nothing when it measured nothing. Some 30 KiB at most. */
 void bc_sandbox_run_print_metrics(const struct bc_sandbox_run *run, struct bc_buf *to);
+/* What a traced run called of the API, the first 256 calls, as a JSON array of objects: call ("dns.query", of handles
+ * ":send"), arguments and result (short texts; what may be secret is left out), end ("returned", "raised", "given up":
+ * the run or its thread ended before), at_ms (from the run's beginning), took_ms, waited_ms. */
+void bc_sandbox_run_print_trace(const struct bc_sandbox_run *run, struct bc_buf *to);
+/* How many calls more there were. */
+size_t bc_sandbox_run_trace_dropped(const struct bc_sandbox_run *run);
 /* Cancels what it waits for and releases the run. NULL is allowed. */
 void bc_sandbox_run_free(struct bc_sandbox_run *run);
 

@@ -27,7 +27,8 @@ static lua_State *volatile burst_running;
 static volatile int64_t burst_deadline_us;
 static volatile sig_atomic_t burst_is_killed;
 static int64_t burst_entered_us;
-static size_t burst_line; /* of the script, when the kill began; 0 = not known */
+static lua_Hook burst_hook; /* while the kill does not need it */
+static size_t burst_line;   /* of the script, when the kill began; 0 = not known */
 static char burst_place[LUA_IDSIZE + 16];
 
 static int64_t burst_cpu_now_us(void) {
@@ -107,7 +108,8 @@ static void burst_set_timer(int64_t first_ms, int64_t again_ms) {
   }
 }
 
-void sandbox_burst_enter(unsigned burst_ms) {
+void sandbox_burst_enter(unsigned burst_ms, lua_Hook hook) {
+  burst_hook = hook;
   if (!burst_has_timer) {
     burst_start_timer();
   }
@@ -128,7 +130,7 @@ void sandbox_burst_switch(lua_State *co) {
   }
   if (co != NULL) {
     /* A new thread has the hook of the one that made it. */
-    lua_sethook(co, NULL, 0, 0);
+    lua_sethook(co, burst_hook, burst_hook == NULL ? 0 : LUA_MASKCALL | LUA_MASKRET, 0);
     burst_running = co;
   }
 }

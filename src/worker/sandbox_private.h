@@ -71,7 +71,8 @@ struct bc_sandbox_task {
   int64_t wait_ms;    /* WAITING, since this turn of the run … */
   struct bc_mono due; /* … and since one before; not set: for an event */
   bool is_new_wait;
-  lua_Integer index; /* of its function in the parent's call of `parallel` */
+  struct bc_mono yielded; /* traced: since when it waits */
+  lua_Integer index;      /* of its function in the parent's call of `parallel` */
   struct sandbox_parallel parallel;
 };
 TAILQ_HEAD(sandbox_tasks, bc_sandbox_task);
@@ -94,6 +95,7 @@ struct bc_sandbox_run {
   char *state_before;                  /* what it was then; NULL: nobody has asked for it */
   bool has_data;                       /* the registry holds the decoded values of `data`, under the address of this */
   struct bc_lua_metrics *metrics;      /* NULL: none */
+  struct sandbox_trace *trace;         /* NULL: it is not traced */
   bool has_loaded;                     /* the registry holds what its modules returned, under the address of this */
   struct sandbox_requiring *requiring; /* the module that is being run, by `require` */
   struct bc_sandbox_outcome outcome;
@@ -141,8 +143,9 @@ void *sandbox_memory_alloc(void *memory, void *old, size_t old_size, size_t size
 
 /* ---- sandbox_burst.c ---- */
 
-/* From here on, until sandbox_burst_leave, `burst_ms` of this thread's CPU time may be used. One at a time. */
-void sandbox_burst_enter(unsigned burst_ms);
+/* From here on, until sandbox_burst_leave, `burst_ms` of this thread's CPU time may be used. One at a time. `hook` is
+ * called at each call and return; NULL: none is. */
+void sandbox_burst_enter(unsigned burst_ms, lua_Hook hook);
 /* It is `co` that runs now; NULL: none. */
 void sandbox_burst_switch(lua_State *co);
 /* The one that runs was over its time, and must not be resumed. */
@@ -178,6 +181,17 @@ int sandbox_parallel(lua_State *L);
 int sandbox_require(lua_State *L);
 /* Forgets what its modules returned. Never raises. */
 void sandbox_require_end(struct bc_sandbox_run *run);
+
+/* ---- sandbox_trace.c ---- */
+
+/* Notes the functions of the modules in the table on top, which all environments share. */
+void sandbox_trace_open(lua_State *L);
+struct sandbox_trace *sandbox_trace_new(void);
+void sandbox_trace_on_hook(lua_State *L, lua_Debug *frame);
+/* The task goes on. */
+void sandbox_trace_waited(struct bc_sandbox_task *task);
+/* The task returned, raised, or is given up. */
+void sandbox_trace_ended(struct bc_sandbox_task *task);
 
 /* ---- sandbox_result.c ---- */
 

@@ -20,6 +20,7 @@ struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check) {
   run->outcome.end = BC_SANDBOX_YIELDED;
   bc_buf_init(&run->log, BC_LIMIT_LUA_LOG_BYTES);
   LIST_INIT(&run->held);
+  run->trace = check->sandbox->options.is_traced ? sandbox_trace_new() : NULL;
   TAILQ_INIT(&run->tasks);
   TAILQ_INIT(&run->ready);
   check->runs++;
@@ -94,6 +95,7 @@ static void run_end_task(struct bc_sandbox_task *task, int status, int count) {
   bool is_fine = status == LUA_OK;
   task->state = is_fine ? SANDBOX_TASK_RETURNED : SANDBOX_TASK_FAILED;
   task->count = count;
+  sandbox_trace_ended(task);
   if (task->parent != NULL) {
     /* An error at once, so that the others do no more. */
     sandbox_task_ready(task->parent, !is_fine);
@@ -112,6 +114,8 @@ static void run_step(struct bc_sandbox_task *task) {
   int count = 0;
   TAILQ_REMOVE(&run->ready, task, ready_link);
   task->state = SANDBOX_TASK_RUNNING;
+  sandbox_trace_waited(task);
+  task->yielded = (struct bc_mono){0};
   task->cancel = NULL;
   task->due = (struct bc_mono){0};
   int arguments = task->count;
@@ -125,6 +129,7 @@ static void run_step(struct bc_sandbox_task *task) {
   } else if (status == LUA_YIELD) {
     lua_pop(task->co, count);
     task->state = SANDBOX_TASK_WAITING;
+    task->yielded = run->trace == NULL ? (struct bc_mono){0} : bc_mono_now();
   } else {
     run_end_task(task, status, count);
   }
@@ -135,7 +140,7 @@ static void run_turn(struct bc_sandbox_run *run) {
   struct bc_sandbox_task *task;
   unsigned burst_ms = run->check->sandbox->options.burst_ms;
   size_t line;
-  sandbox_burst_enter(burst_ms);
+  sandbox_burst_enter(burst_ms, run->trace == NULL ? NULL : sandbox_trace_on_hook);
   while (run->outcome.end == BC_SANDBOX_YIELDED && (task = TAILQ_FIRST(&run->ready)) != NULL) {
     run_step(task);
     if (sandbox_burst_used_us() >= (uint64_t)burst_ms * 1000 / RUN_TURN_SHARE) {
@@ -203,6 +208,7 @@ void bc_sandbox_run_free(struct bc_sandbox_run *run) {
   run->check->runs--;
   bc_buf_free(&run->log);
   bc_lua_metrics_free(run->metrics);
+  free(run->trace);
   free(run->outcome.data);
   free(run->outcome.returned);
   free(run);

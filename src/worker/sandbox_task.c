@@ -73,6 +73,7 @@ static void task_drop_one(struct bc_sandbox_task *task) {
   if (task->state == SANDBOX_TASK_READY) {
     TAILQ_REMOVE(&run->ready, task, ready_link);
   }
+  sandbox_trace_ended(task);
   TAILQ_REMOVE(&run->tasks, task, link);
   run->task_count--;
   bool is_clean = task->state != SANDBOX_TASK_RUNNING && task->state != SANDBOX_TASK_FAILED;
