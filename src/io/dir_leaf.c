@@ -5,10 +5,13 @@
 #include "base/mem.h"
 #include "io/dir_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void bc_dir_reader_init(struct bc_dir_reader *reader, const char *directory, struct bc_dir_watch *watch) {
   *reader =
@@ -33,6 +36,30 @@ bool bc_dir_reader_fail(struct bc_dir_reader *reader, const char *why, const cha
 bool bc_dir_reader_fail_code(struct bc_dir_reader *reader, int code, const char *folder, const char *name) {
   char text[96];
   return bc_dir_reader_fail(reader, bc_dir_error_text(code, text, sizeof text), folder, name);
+}
+
+/* Opens a directory of the tree. -1: it is not there (then *is_good), or cannot be read (told). */
+int bc_dir_reader_open(struct bc_dir_reader *reader, int at_fd, const char *name, const char *folder, int flags,
+                       bool *is_good) {
+  struct stat link;
+  int fd = openat(at_fd, name, flags | O_DIRECTORY | O_CLOEXEC);
+  *is_good = true;
+  if (fd < 0) {
+    int code = errno;
+    bool is_link = fstatat(at_fd, name, &link, AT_SYMLINK_NOFOLLOW) == 0;
+    *is_good = code == ENOENT && !is_link && folder[0] != '\0';
+    if (!*is_good) {
+      (void)bc_dir_reader_fail_code(reader, code, folder, "");
+    }
+  }
+  return fd;
+}
+
+bool bc_dir_is_still(int at_fd, const char *name, int fd) {
+  struct stat is;
+  struct stat was;
+  return fstatat(at_fd, name, &is, 0) == 0 && fstat(fd, &was) == 0 && is.st_dev == was.st_dev &&
+         is.st_ino == was.st_ino;
 }
 
 static void leaf_set_problem(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf, const char *problem) {
@@ -107,10 +134,14 @@ static void leaf_watch_link(struct bc_dir_reader *reader, const char *folder, co
 
 bool bc_dir_leaf_read(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf, enum bc_dir_leaf_kind kind, int dir_fd,
                       const char *folder) {
-  const char *name = bc_dir_leaf_name(kind);
+  return bc_dir_leaf_read_named(reader, leaf, bc_dir_leaf_name(kind), bc_dir_leaf_bytes(kind), dir_fd, folder);
+}
+
+bool bc_dir_leaf_read_named(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf, const char *name, size_t bytes_most,
+                            int dir_fd, const char *folder) {
   struct bc_dir_file_request request = {.dir_fd = dir_fd,
                                         .name = name,
-                                        .bytes_most = bc_dir_leaf_bytes(kind),
+                                        .bytes_most = bytes_most,
                                         .id = leaf->value == NULL || leaf->is_racy ? 0 : leaf->id};
   struct bc_dir_file_answer answer;
   if (leaf->is_link) {

@@ -40,9 +40,19 @@ void bc_dir_reader_fini(struct bc_dir_reader *reader);
 bool bc_dir_reader_fail(struct bc_dir_reader *reader, const char *why, const char *folder, const char *name);
 bool bc_dir_reader_fail_code(struct bc_dir_reader *reader, int code, const char *folder, const char *name);
 
+/* Opens a directory of the tree; `folder` is its place below DIR, "" is DIR. -1: it is not there (then *is_good), or
+ * cannot be read (told). */
+int bc_dir_reader_open(struct bc_dir_reader *reader, int at_fd, const char *name, const char *folder, int flags,
+                       bool *is_good);
+/* The name still leads to what was read: else the tree was exchanged meanwhile. */
+bool bc_dir_is_still(int at_fd, const char *name, int fd);
+
 /* Looks at DIR/folder/NAME-OF-KIND; `dir_fd` is DIR/folder. False: the scan is to end, `failure` says why. */
 bool bc_dir_leaf_read(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf, enum bc_dir_leaf_kind kind, int dir_fd,
                       const char *folder);
+/* The same of any name and bound. */
+bool bc_dir_leaf_read_named(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf, const char *name, size_t bytes_most,
+                            int dir_fd, const char *folder);
 /* It is not there. */
 void bc_dir_leaf_clear(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf);
 /* It is there and cannot be had: "reason (DIR/routes/web/config)". The value that was read before is of no use any

@@ -5,6 +5,7 @@
 #include "base/tree.h"
 #include "io/dir_file.h"
 #include "io/dir_leaf.h"
+#include "io/dir_shelf.h"
 #include "proto/dir_key.h"
 
 #include <dirent.h>
@@ -42,6 +43,7 @@ struct bc_dir_scan {
   size_t route_count;
   struct bc_dir_leaf node_leaves[BC_DIR_NODE_LEAVES];
   struct scan_strays strays;
+  struct bc_dir_shelves *shelves;
   bool knows_admin; /* whether there is an adminState, and which */
   uint64_t generation;
   bool has_lost_routes;
@@ -200,34 +202,9 @@ static bool scan_list_routes(struct bc_dir_scan *scan, DIR *routes, struct scan_
   }
 }
 
-/* Opens a directory of the tree. -1: it is not there (then *is_good), or cannot be read (told). */
-static int scan_open(struct bc_dir_scan *scan, int at_fd, const char *name, const char *folder, int flags,
-                     bool *is_good) {
-  struct stat link;
-  int fd = openat(at_fd, name, flags | O_DIRECTORY | O_CLOEXEC);
-  *is_good = true;
-  if (fd < 0) {
-    int code = errno;
-    bool is_link = fstatat(at_fd, name, &link, AT_SYMLINK_NOFOLLOW) == 0;
-    *is_good = code == ENOENT && !is_link && folder[0] != '\0';
-    if (!*is_good) {
-      (void)bc_dir_reader_fail_code(&scan->reader, code, folder, "");
-    }
-  }
-  return fd;
-}
-
-/* The name still leads to what was read: else the tree was exchanged meanwhile. */
-static bool scan_is_still(int at_fd, const char *name, int fd) {
-  struct stat is;
-  struct stat was;
-  return fstatat(at_fd, name, &is, 0) == 0 && fstat(fd, &was) == 0 && is.st_dev == was.st_dev &&
-         is.st_ino == was.st_ino;
-}
-
 static bool scan_routes(struct bc_dir_scan *scan, int root_fd, struct scan_strays *strays, bool *is_moved) {
   bool is_good = true;
-  int fd = scan_open(scan, root_fd, "routes", "routes", O_RDONLY, &is_good);
+  int fd = bc_dir_reader_open(&scan->reader, root_fd, "routes", "routes", O_RDONLY, &is_good);
   if (fd < 0) {
     return is_good;
   }
@@ -238,7 +215,7 @@ static bool scan_routes(struct bc_dir_scan *scan, int root_fd, struct scan_stray
     return bc_dir_reader_fail_code(&scan->reader, code, "routes", "");
   }
   is_good = scan_list_routes(scan, routes, strays);
-  *is_moved = *is_moved || !scan_is_still(root_fd, "routes", fd);
+  *is_moved = *is_moved || !bc_dir_is_still(root_fd, "routes", fd);
   (void)closedir(routes);
   return is_good;
 }
@@ -262,7 +239,7 @@ static bool scan_node(struct bc_dir_scan *scan, int root_fd, bool *is_moved) {
     return bc_dir_reader_fail(&scan->reader, "the link leads nowhere", "node", "");
   }
   (void)snprintf(folder, sizeof folder, "node/%s", scan->node);
-  int fd = scan_open(scan, root_fd, folder, folder, O_PATH, &is_good);
+  int fd = bc_dir_reader_open(&scan->reader, root_fd, folder, folder, O_PATH, &is_good);
   for (int i = 0; i < BC_DIR_NODE_LEAVES && is_good; i++) {
     if (fd < 0) {
       bc_dir_leaf_clear(&scan->reader, &scan->node_leaves[i]);
@@ -272,7 +249,7 @@ static bool scan_node(struct bc_dir_scan *scan, int root_fd, bool *is_moved) {
     }
   }
   if (fd >= 0) {
-    *is_moved = *is_moved || !scan_is_still(root_fd, folder, fd);
+    *is_moved = *is_moved || !bc_dir_is_still(root_fd, folder, fd);
     (void)close(fd);
   }
   return is_good && scan_judge_admin(scan);
@@ -285,6 +262,7 @@ static void scan_watch_tree(struct bc_dir_scan *scan) {
   bc_dir_watch_add_way(scan->reader.watch, path);
   bc_dir_watch_add(scan->reader.watch, path, "routes");
   bc_dir_watch_add(scan->reader.watch, path, "node");
+  bc_dir_shelves_watch(scan->shelves, path);
   (void)snprintf(tail, room, "/routes");
   bc_dir_watch_add_way(scan->reader.watch, path);
   bc_dir_watch_add(scan->reader.watch, path, NULL);
@@ -320,14 +298,16 @@ static bool scan_once(struct bc_dir_scan *scan, bool *is_moved) {
   scan->generation++;
   bc_dir_watch_begin(scan->reader.watch);
   scan_watch_tree(scan);
-  int fd = scan_open(scan, AT_FDCWD, scan->reader.directory, "", O_PATH, &is_good);
+  int fd = bc_dir_reader_open(&scan->reader, AT_FDCWD, scan->reader.directory, "", O_PATH, &is_good);
   if (fd >= 0) {
-    is_good = scan_routes(scan, fd, &strays, is_moved) && scan_node(scan, fd, is_moved);
-    *is_moved = *is_moved || !scan_is_still(AT_FDCWD, scan->reader.directory, fd);
+    is_good = scan_routes(scan, fd, &strays, is_moved) && bc_dir_shelves_scan(scan->shelves, fd, is_moved) &&
+              scan_node(scan, fd, is_moved);
+    *is_moved = *is_moved || !bc_dir_is_still(AT_FDCWD, scan->reader.directory, fd);
     (void)close(fd);
   }
   if (is_good && !*is_moved) {
     scan_sweep(scan, &strays);
+    bc_dir_shelves_sweep(scan->shelves);
   }
   strays_clear(&strays);
   bc_dir_watch_end(scan->reader.watch, is_good && !*is_moved);
@@ -404,6 +384,7 @@ void bc_dir_scan_tell(struct bc_dir_scan *scan, const struct bc_store_handler *h
   scan->reader.is_changed = false;
   scan->has_lost_routes = false;
   handler->list_begin(handler->arg, point);
+  bc_dir_shelves_tell(scan->shelves, handler, is_closed);
   if (scan_tell_routes(scan, handler, is_closed)) {
     scan_tell_strays(scan, handler, is_closed);
   }
@@ -421,6 +402,7 @@ struct bc_dir_scan *bc_dir_scan_new(const char *directory, const char *node, str
   struct bc_dir_scan *scan = bc_mem_new(1, sizeof *scan);
   scan->node = bc_mem_copy_string(node);
   bc_dir_reader_init(&scan->reader, directory, watch);
+  scan->shelves = bc_dir_shelves_new(&scan->reader);
   return scan;
 }
 
@@ -436,6 +418,7 @@ void bc_dir_scan_free(struct bc_dir_scan *scan) {
     bc_dir_leaf_clear(&scan->reader, &scan->node_leaves[i]);
   }
   strays_clear(&scan->strays);
+  bc_dir_shelves_free(scan->shelves);
   bc_dir_reader_fini(&scan->reader);
   free(scan->node);
   free(scan);

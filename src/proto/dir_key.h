@@ -1,6 +1,7 @@
 /* The tree of a directory store: which names in it mean something. Pure: no file is looked at.
  *
- * DIR/routes/NAME/{config,prefix,healthcheck,options,policy} and DIR/node/ME/{subscribedRoutes,adminState} are read;
+ * DIR/routes/NAME/{config,prefix,healthcheck,options,policy}, DIR/checks/NAME/{script,options}, DIR/lua/NAME,
+ * DIR/data/NAME and DIR/node/ME/{subscribedRoutes,adminState} are read;
  * this node writes DIR/node/ME/{status,routes/NAME/state,neighbors/IP/…}. The depth is fixed, so links can lead nobody
  * in circles. */
 #ifndef BC_PROTO_DIR_KEY_H
@@ -32,7 +33,8 @@ enum {
 const char *bc_dir_leaf_name(enum bc_dir_leaf_kind value);
 size_t bc_dir_leaf_bytes(enum bc_dir_leaf_kind leaf);
 
-/* What the name of an entry of DIR/routes says; whether it is a directory, only the file system knows. */
+/* What the name of an entry of DIR/routes (checks, lua, data) says; whether it is a directory, only the file system
+ * knows. */
 enum bc_dir_name {
   BC_DIR_NAME_IGNORED, /* ".", "..", "..data", ".git", ".config.swp" */
   BC_DIR_NAME_ROUTE,
