@@ -90,7 +90,7 @@ BAD = [
     ("http", {"url": "https://www.example.net:8444/"}, r"192\.0\.2\.10 port 8444: .*certificate.*"),
     ("tcp", {"port": 81}, r"192\.0\.2\.10 port 81: connection refused"),
     ("tcp", {"host": "192.0.2.99", "port": 80, "timeout": "100ms"}, r"192\.0\.2\.99 port 80: timeout after 100 ms"),
-    ("tcp", {"port": 6379, "send": "HELLO\r\n", "expect": "PONG", "timeout": "100ms"}, r".*port 6379: timeout.*"),
+    ("tcp", {"port": 6379, "send": "HELLO\r\n", "expect": "PONG", "timeout": "100ms"}, r'192\.0\.2\.10 port 6379: came "-ERR\\r\\n": timeout after 100 ms'),
     ("tls", {"host": "www.example.net", "port": 8443}, r"certificate expires in [23]\.\d days, expected at least 14"),
     ("tls", {"host": "www.example.net", "port": 8444}, r".*port 8444: .*certificate.*"),
     ("tls", {"name": "other.example.net"}, r".*port 443: .*name.*|.*port 443: .*other\.example\.net.*"),
