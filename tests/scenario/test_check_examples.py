@@ -233,3 +233,66 @@ def test_haproxy(world):
     expect(run(world, "haproxy", HAPROXY_BACKEND="none"), "down", 'there is no backend "none" with servers')
     expect(run(world, "haproxy", HAPROXY_STATS="http://127.0.0.1:8405/"), "down", r"127\.0\.0\.1 port 8405: connection refused")
     expect(run(world, "haproxy", HAPROXY_STATS="http://192.0.2.10/down"), "down", "status 503 of the stats page, expected 200")
+
+
+# ---- with programs of the host ----
+
+STAND_INS = {
+    "birdc": """BIRD 2.0.12 ready.
+Name       Proto      Table      State  Since         Info
+device1    Device     ---        up     10:00:00.000
+upstream1  BGP        ---        up     10:00:00.000  Established
+upstream2  BGP        ---        start  10:00:00.000  Active        Socket: Connection refused
+peer1      BGP        ---        up     10:00:00.000  Established
+""",
+    "unbound-control": "version: 1.17.1\nverbosity: 1\nuptime: 4711 seconds\nunbound (pid 815) is running...\n",
+    "systemctl": "active\n"}
+
+
+@pytest.mark.skipif("(exec)" not in (samples.ROOT / "src/worker/lua_modules.def").read_text(), reason="not in this build")
+def test_checks_that_run_programs(tmp_path):
+    """Stand-ins that say what lies in a file, and end with 1 when that ends with a line about an error."""
+    programs = {}
+    for name, text in STAND_INS.items():
+        programs[name] = tmp_path / name
+        (tmp_path / f"{name}.txt").write_text(text)
+        programs[name].write_text(f'#!/bin/sh\ncat {tmp_path}/{name}.txt\n! grep -q ^error {tmp_path}/{name}.txt\n')
+        programs[name].chmod(0o755)
+    stamp = tmp_path / "stamp"
+    stamp.touch()
+    env = {"bird": {"BIRDC": programs["birdc"], "BIRD_PREFIX": "upstream"}, "file-age": {"FILE": stamp},
+           "unbound": {"UNBOUND_CONTROL": programs["unbound-control"]}, "systemd-unit": {"SYSTEMCTL": programs["systemctl"]},
+           "load": {}}
+    rules = "".join(samples.block(block) for block in NODE_FILES.values())
+    for path in programs.values():
+        rules = re.sub(rf"/usr/s?bin/{path.name}", str(path), rules)
+    (tmp_path / "none.conf").write_text(rules)
+    (tmp_path / "none.conf").chmod(0o644)
+    store, routes = tmp_path / "store", {}
+    for name, variables in env.items():
+        source, = (EXAMPLES / name / "store/routes").iterdir()
+        routes[name] = source.name
+        shutil.copytree(source, store / "routes" / source.name)
+        options = {"interval": 0.2, "threshold": 0, "env": {key: str(value) for key, value in variables.items()}}
+        (store / "routes" / source.name / "options").write_text(json.dumps(options))
+    (store / "node/edge1").mkdir(parents=True)
+    (store / "node/edge1/subscribedRoutes").write_text("*\n")
+    daemon = Daemon(tmp_path, f"file://{store}", "/bgp", node="edge1")
+
+    def health(name):
+        return (daemon.route(routes[name]) or {"health": None})["health"]
+    try:
+        for name in env:
+            wait_for(lambda: health(name) == "up", f"{name} is up; {daemon.ask('routes')}", 30)
+        (tmp_path / "birdc.txt").write_text(STAND_INS["birdc"].replace("Established", "OpenSent"))
+        (tmp_path / "unbound-control.txt").write_text("error: connect: Connection refused\n")
+        (tmp_path / "systemctl.txt").write_text("failed\n")
+        os.utime(stamp, (1000000000, 1000000000))
+        expected = {"bird": "0 of 2 sessions are established, expected at least 1", "unbound": "unbound-control: exit code 1",
+                    "systemd-unit": "nginx.service: failed, expected active", "file-age": " s old, expected at most 900"}
+        for name, reason in expected.items():
+            wait_for(lambda: health(name) == "down", f"{name} is down", 30)
+            assert reason in daemon.route(routes[name])["reason"]
+        assert health("load") == "up"
+    finally:
+        daemon.exabgp.close()
