@@ -257,10 +257,9 @@ static void dns_on_host(void *arg) {
 
 /* ---- arguments ---- */
 
-typedef enum bc_err dns_parse_fn(struct bc_str text, uint16_t *number);
-
 /* The value at the top: a name in any case, or a number; nil leaves `number` as it is. */
-static bool dns_read_number(lua_State *L, dns_parse_fn *parse, uint16_t *number) {
+static bool dns_read_number(lua_State *L, enum bc_err (*parse)(struct bc_str text, uint16_t *number),
+                            uint16_t *number) {
   int is_integer = 0;
   if (lua_type(L, -1) == LUA_TSTRING) {
     struct bc_str text;

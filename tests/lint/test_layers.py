@@ -1,5 +1,5 @@
 """The layers of the source and what each may use: base <- model <- core, base <- proto <- core, base, proto <- io <- core,
-worker -> proto, io/{loop,channel,child,curl,resolver,stream,tls,web}, model/{address,egress,prefix}."""
+worker -> proto, the parts of io that WORKER_IO lists, model/{address,egress,prefix}."""
 import re
 
 import source
@@ -15,7 +15,7 @@ LAYERS = {
     "cli": {"base", "model", "proto", "io", "cli"},
 }
 WORKER_IO = {"io/loop.h", "io/channel.h", "io/child.h", "io/curl.h", "io/resolver.h", "io/stream.h", "io/tls.h",
-             "io/web.h", "io/datagram.h", "io/ping.h"}
+             "io/web.h", "io/datagram.h", "io/endpoint.h", "io/ping.h"}
 # Pure, and wanted where the connects are made and the prefixes of scripts are read.
 WORKER_MODEL = {"model/address.h", "model/egress.h", "model/prefix.h"}
 LIBRARIES = [
