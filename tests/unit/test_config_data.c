@@ -77,6 +77,12 @@ static void a_faulty_value_keeps_the_good_one(void **state) {
   assert_null(node_fault(0));
   put("data/x", "[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[\"]");
   assert_null(node_fault(0));
+  memset(big, '[', 200);
+  memcpy(big, "[\"\\\"", 4);
+  memcpy(big + 200, "\"]", 3);
+  put("data/x", big);
+  assert_null(node_fault(0));
+  assert_true(bc_str_is(data("x").json, big));
   put("data/new", "");
   assert_false(data("new").found);
   delete_key("data/new");

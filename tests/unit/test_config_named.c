@@ -77,6 +77,7 @@ static void those_of_a_first_list_are_settled(void **state) {
 static void routes_are_passed_with_settled_checks(void **state) {
   (void)state;
   struct bc_config_route passed;
+  put("checks/old/script", "true");
   bc_config_list_begin(helper->config);
   put("checks/dns/script", "true");
   put("routes/a/config", "route 192.0.2.1/32 next-hop self");
@@ -85,7 +86,7 @@ static void routes_are_passed_with_settled_checks(void **state) {
   put("routes/b/config", "route 192.0.2.2/32 next-hop self");
   assert_true(bc_config_next_passed(helper->config, &passed));
   assert_null(passed.fault);
-  assert_true(check_view("dns").is_settled);
+  assert_true(check_view("dns").is_settled && !check_view("old").is_settled);
 }
 
 static void a_faulty_value_keeps_the_good_one(void **state) {
@@ -177,6 +178,7 @@ static void one_may_be_ready_made(void **state) {
   assert_null(check.fault);
   assert_int_equal(bc_config_counts(helper->config).scripts, 0);
   put("checks/web/script", "true");
+  assert_true(bc_str_starts(bc_str_of(check_view("web").script.text), "#!lua\n"));
   assert_string_equal(check_view("web").script.ready_made, "http");
   assert_string_equal(check_view("web").fault,
                       "checks/web/script: has no effect: the options choose the check \"http\": "

@@ -75,6 +75,10 @@ static void a_faulty_healthcheck_beside_it_is_told_as_such(void **state) {
   expect_fault("web", "routes/web/healthcheck: is empty");
   put("routes/web/healthcheck", "true");
   assert_string_equal(view("web").fault, IDLE);
+  bc_config_put_unreadable(helper->config, bc_str_of("routes/web/healthcheck"), "denied", helper->now);
+  expect_fault("web", "routes/web/healthcheck: denied");
+  put("routes/web/healthcheck", "true");
+  assert_string_equal(view("web").fault, IDLE);
   put("routes/web/healthcheck", "#!luajit");
   expect_fault("web", "routes/web/healthcheck: the first line names");
   bc_config_put_unreadable(helper->config, bc_str_of("routes/web/healthcheck"), "denied", helper->now);
@@ -132,6 +136,10 @@ static void options_do_not_take_the_only_check_along(void **state) {
     expect_no_fault("web");
     put("routes/web/options", "{}");
     expect_no_fault("web");
+    put("routes/web/options", values[i]);
+    put("routes/web/options", "{\"check\": \"none\"}");
+    expect_no_fault("web");
+    assert_int_equal(bc_options_count_checks(view("web").options, false), 0);
     delete_key("routes/web/config");
     delete_key("routes/web/options");
   }

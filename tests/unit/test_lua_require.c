@@ -76,6 +76,7 @@ static void broken_lua_ends_somewhere(void **state) {
   expect("[= require 'a' [==x require 'b'", "a b ");
   expect("[==[ ]=] ]= ]===] ]==] require 'a'", "a ");
   expect("]]]==] require 'a'", "a ");
+  expect("[==[ ]ab] require 'a'", "");
   expect("\\ require 'a' \x01 @ require 'b'", "a b ");
   assert_string_equal(names_of((struct bc_str){"\0require 'a'\0require 'b'", 25}), "a b ");
   assert_string_equal(names_of((struct bc_str){NULL, 0}), "");
