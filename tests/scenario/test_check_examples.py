@@ -74,7 +74,7 @@ def test_the_command_that_tries_one(world, tmp_path):
     assert "127.0.0.1 port 3306: connection refused" in done.stdout
 
 
-@pytest.mark.skipif("(tcp)" not in (samples.ROOT / "src/worker/lua_modules.def").read_text(), reason="not in this build")
+@pytest.mark.skipif("(exec)" not in (samples.ROOT / "src/worker/lua_modules.def").read_text(), reason="not in this build")
 def test_the_daemon_takes_all_of_them(tmp_path):
     """Their stores in one; nothing that they ask for is there, and no script is wrong."""
     store, routes = tmp_path / "store", []
