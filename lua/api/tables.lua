@@ -3,9 +3,9 @@
 
 --- # metric
 
---- Numbers for graphs. They do not change what the check decides. A run may tell 32 (`BC_LIMIT_LUA_METRICS`) series;
+--- Numbers for graphs. They do not change what the check decides. A run may tell 32 (`BC_LIMIT_CHECK_SERIES`) series;
 --- more are dropped, with a line in the log. A name is a letter or `_`, then letters, digits and `_`, 64 in all; labels
---- are at most 4 (`BC_LIMIT_LUA_METRIC_LABELS`), their texts at most 64 bytes. What is wrong raises.
+--- are at most 4, their texts at most 64 bytes. What is wrong raises.
 ---@class metric
 metric = {}
 
@@ -38,7 +38,7 @@ function metric.counter(name, add, labels) end
 --- # state
 
 --- What the check keeps from run to run: a table, empty at first. It is kept when the run ends with a result (up, down,
---- score), over restarts too, and must be JSON of at most 4 KiB (`BC_LIMIT_LUA_STATE_JSON`); else the old one stays,
+--- score), over restarts too, and must be JSON of at most 4 KiB (`BC_LIMIT_CHECK_STATE_BYTES`); else the old one stays,
 --- with a line in the log. A changed script begins with what the old one kept.
 ---
 --- ```lua
