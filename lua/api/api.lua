@@ -45,7 +45,8 @@
 ---| "egress" # the egress rules deny this address
 ---| "tls" # the TLS handshake failed: certificate, name, version
 ---| "protocol" # the answer is not what the protocol allows, or not what was expected
----| "limit" # too much at once, or too long
+---| "toolong" # what came is longer than the call takes
+---| "limit" # too many at once in this run or on this node, or too much work
 ---| "denied" # the node file does not allow it
 ---| "notfound" # there is no such program or file
 ---| "permission" # the kernel does not let us

@@ -16,6 +16,7 @@
   X(BC_CHECK_KILLED, "killed", BC_CHECK_NEUTRAL)                    /* by us, for its resources */                     \
   X(BC_CHECK_ERROR, "script error", BC_CHECK_NEUTRAL)               /* of a Lua check, as the next ones */             \
   X(BC_CHECK_BROKEN, "script error after a failed call", BC_CHECK_FAIL)                                                \
+  X(BC_CHECK_REFUSED, "call refused by this node", BC_CHECK_NEUTRAL) /* egress, exec_allow, limits, rights */          \
   X(BC_CHECK_MEMORY, "out of memory", BC_CHECK_NEUTRAL)                                                                \
   X(BC_CHECK_QUARANTINED, "quarantined", BC_CHECK_NEUTRAL) /* not run any more, as it was killed too often */
 

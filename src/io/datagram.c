@@ -115,7 +115,7 @@ static bool datagram_take(struct bc_datagram_call *call) {
   }
   call->result.rtt_us = bc_mono_now().us - call->last.us;
   if ((size_t)got > call->wanted.most_bytes) {
-    datagram_fail(call, BC_ERR_LIMIT, "the reply is longer than allowed");
+    datagram_fail(call, BC_ERR_RANGE, "the reply is longer than allowed");
     return true;
   }
   call->reply = bc_mem_copy_text(bytes, (size_t)got);

@@ -21,7 +21,7 @@ struct bc_datagram_call;
 enum { BC_DATAGRAM_BYTES = 65535, BC_DATAGRAM_TRIES = 10, BC_DATAGRAM_TIMEOUT_MS = 3600000 };
 
 struct bc_datagram_result {
-  /* OK: a reply came, perhaps an empty one. TIMEOUT; LIMIT: the reply is longer than was allowed,
+  /* OK: a reply came, perhaps an empty one. TIMEOUT; RANGE: the reply is longer than was allowed; LIMIT:
    * BC_LIMIT_DATAGRAMS exchanges are under way, or there are no descriptors; IO: nobody listens, there is no way. */
   enum bc_err err;
   struct bc_fault fault; /* "10.0.0.1 port 123: connection refused"; when not OK */

@@ -93,24 +93,6 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
   bc_buf_free(&metrics);
 }
 
-static enum bc_check_status run_judge(const struct host_check *check, const struct bc_sandbox_outcome *outcome) {
-  switch (outcome->end) {
-  case BC_SANDBOX_DONE: {
-    bool is_up = outcome->word == BC_SANDBOX_UP ||
-                 (outcome->word == BC_SANDBOX_SCORE && outcome->score >= (double)check->threshold);
-    return is_up ? BC_CHECK_PASSED : BC_CHECK_FAILED;
-  }
-  case BC_SANDBOX_MEMORY:
-    return BC_CHECK_MEMORY;
-  case BC_SANDBOX_KILLED:
-    return BC_CHECK_KILLED;
-  case BC_SANDBOX_ERROR:
-  case BC_SANDBOX_YIELDED:
-    break;
-  }
-  return outcome->had_io_failure ? BC_CHECK_BROKEN : BC_CHECK_ERROR;
-}
-
 /* ---- the run ---- */
 
 static void run_end(struct host_check *check, enum bc_check_status status, const char *reason) {
@@ -126,12 +108,14 @@ static void run_step(struct host_check *check) {
   const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
   if (end != BC_SANDBOX_YIELDED) {
     char reason[BC_LIMIT_LUA_REASON_BYTES * 2];
+    enum bc_check_status status = bc_sandbox_outcome_judge(outcome, check->threshold);
     const char *text = end == BC_SANDBOX_DONE ? outcome->reason : outcome->error;
+    text = status == BC_CHECK_REFUSED ? outcome->refusal : text;
     if (end == BC_SANDBOX_KILLED && outcome->line > 0) {
       (void)snprintf(reason, sizeof reason, HOST_SCRIPT_NAME ":%zu: %s", outcome->line, text);
       text = reason;
     }
-    run_end(check, run_judge(check, outcome), text);
+    run_end(check, status, text);
     return;
   }
   check->wake = (struct bc_mono){0};
@@ -187,7 +171,9 @@ void host_run_wake(struct host_check *check) {
   }
   char reason[64];
   (void)snprintf(reason, sizeof reason, "still waiting after %" PRIu32 " ms", check->timeout_ms);
-  run_end(check, BC_CHECK_TIMED_OUT, reason);
+  const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
+  enum bc_check_status status = bc_sandbox_outcome_judge(outcome, check->threshold);
+  run_end(check, status, status == BC_CHECK_REFUSED ? outcome->refusal : reason);
 }
 
 void host_run_discard(struct host_check *check) {

@@ -139,8 +139,16 @@ int bc_lua_call_refuse(lua_State *L) {
   return bc_lua_call_push_failure(L, code, text == NULL ? "too many calls at once" : text);
 }
 
+bool bc_lua_code_is_local(enum bc_lua_code value) {
+  return value == BC_LUA_EGRESS || value == BC_LUA_DENIED || value == BC_LUA_LIMIT || value == BC_LUA_PERMISSION ||
+         value == BC_LUA_UNSUPPORTED;
+}
+
 int bc_lua_call_push_failure(lua_State *L, enum bc_lua_code code, const char *text) {
   bc_sandbox_note_io_failure(L);
+  if (bc_lua_code_is_local(code)) {
+    bc_sandbox_note_refusal(L, text);
+  }
   lua_pushnil(L);
   lua_pushstring(L, text);
   lua_pushstring(L, bc_lua_code_text(code));

@@ -25,7 +25,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-/* name, the third value that a failed call returns */
+/* name, the third value that a failed call returns. LOCAL ones come from this node, so they say nothing of who was
+ * called: a run with one of these counts only if it passes. */
 #define BC_LUA_CODE_LIST(X)                                                                                            \
   X(BC_LUA_OK, "ok")                                                                                                   \
   X(BC_LUA_TIMEOUT, "timeout")         /* the call's own timeout */                                                    \
@@ -34,18 +35,20 @@
   X(BC_LUA_RESET, "reset")             /* cut off by the other side */                                                 \
   X(BC_LUA_CLOSED, "closed")           /* ended by the other side, or by us */                                         \
   X(BC_LUA_RESOLVE, "resolve")         /* the name has no address, or nobody says so */                                \
-  X(BC_LUA_EGRESS, "egress")           /* this node does not allow it */                                               \
+  X(BC_LUA_EGRESS, "egress")           /* LOCAL: this node does not allow it */                                        \
   X(BC_LUA_TLS, "tls")                 /* handshake or certificate */                                                  \
   X(BC_LUA_PROTOCOL, "protocol")       /* what came is not what was to come */                                         \
-  X(BC_LUA_LIMIT, "limit")             /* too much, or too many at once */                                             \
-  X(BC_LUA_DENIED, "denied")           /* the node file does not allow it */                                           \
+  X(BC_LUA_TOO_LONG, "toolong")        /* what came is longer than the call takes */                                   \
+  X(BC_LUA_LIMIT, "limit")             /* LOCAL: too many at once, too much work */                                    \
+  X(BC_LUA_DENIED, "denied")           /* LOCAL: the node file does not allow it */                                    \
   X(BC_LUA_NOT_FOUND, "notfound")      /* no such program */                                                           \
-  X(BC_LUA_PERMISSION, "permission")   /* the kernel forbids it */                                                     \
-  X(BC_LUA_UNSUPPORTED, "unsupported") /* not in this process */                                                       \
+  X(BC_LUA_PERMISSION, "permission")   /* LOCAL: the kernel forbids it */                                              \
+  X(BC_LUA_UNSUPPORTED, "unsupported") /* LOCAL: not in this process */                                                \
   X(BC_LUA_IO, "io")                   /* anything else */
 
 enum bc_lua_code { BC_LUA_CODE_LIST(BC_ENUM_MEMBER) };
 const char *bc_lua_code_text(enum bc_lua_code value);
+bool bc_lua_code_is_local(enum bc_lua_code value);
 /* Of an errno of connect, send, recv: ECONNREFUSED is REFUSED … */
 enum bc_lua_code bc_lua_code_of_errno(int error);
 enum bc_lua_code bc_lua_code_of_stream(enum bc_stream_error error);

@@ -116,7 +116,7 @@ int lua_conn_send(lua_State *L) {
   conn->sending = sending;
   bc_lua_call_set_place(&sending->base, "%s", bc_stream_place(conn->stream));
   if (bc_stream_send(conn->stream, text) != BC_ERR_OK) {
-    bc_lua_call_fail(&sending->base, BC_LUA_LIMIT, "%s: too much of what was sent before waits still",
+    bc_lua_call_fail(&sending->base, BC_LUA_TIMEOUT, "%s: too much of what was sent before waits still",
                      bc_stream_place(conn->stream));
   }
   return bc_lua_call_wait(L, &sending->base, timeout_ms);
@@ -248,7 +248,7 @@ static int line_finish(lua_State *L, struct bc_lua_call *call) {
   if (len - cr > reading->max) {
     char text[64];
     (void)snprintf(text, sizeof text, "a line longer than %zu bytes", reading->max);
-    return reading_push_error(L, conn, BC_LUA_LIMIT, text);
+    return reading_push_error(L, conn, BC_LUA_TOO_LONG, text);
   }
   if (end == NULL) {
     reading->tried = input.len;

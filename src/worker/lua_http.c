@@ -125,13 +125,12 @@ static void http_follow(struct http_call *call) {
   struct bc_fault fault;
   const char *place = call->base.place;
   if (call->redirects == call->redirects_done) {
-    bc_lua_call_fail(&call->base, BC_LUA_LIMIT, "%s: more than %u redirects", place, call->redirects);
+    bc_lua_call_fail(&call->base, BC_LUA_PROTOCOL, "%s: more than %u redirects", place, call->redirects);
     return;
   }
   enum bc_err err = bc_web_url_follow(&call->url, bc_str_of(call->answer->location), &to, &fault);
   if (err != BC_ERR_OK) {
-    enum bc_lua_code code = err == BC_ERR_UNSUPPORTED ? BC_LUA_UNSUPPORTED : BC_LUA_PROTOCOL;
-    bc_lua_call_fail(&call->base, code, "%s: redirect: %s", place, fault.text);
+    bc_lua_call_fail(&call->base, BC_LUA_PROTOCOL, "%s: redirect: %s", place, fault.text);
     return;
   }
   if (call->url.is_tls && !to.is_tls) {

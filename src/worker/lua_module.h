@@ -44,6 +44,8 @@ int bc_sandbox_wait(lua_State *L, int64_t wait_ms, void (*cancel)(void *arg), vo
  * of its run. */
 void bc_sandbox_wake(struct bc_sandbox_task *task);
 void bc_sandbox_note_io_failure(lua_State *L);
+/* It was this node that refused a call, not who was called. */
+void bc_sandbox_note_refusal(lua_State *L, const char *text);
 /* One line into the run's log; cleaned and cut. */
 void bc_sandbox_log(lua_State *L, const char *level, struct bc_str text);
 /* For a call into a library that would leak if an allocation failed inside: lets `bytes` more pass the cap until the

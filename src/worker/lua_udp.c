@@ -76,6 +76,7 @@ static void udp_on_result(void *arg, const struct bc_datagram_result *result) {
     return;
   }
   enum bc_lua_code code = result->err == BC_ERR_TIMEOUT ? BC_LUA_TIMEOUT
+                          : result->err == BC_ERR_RANGE ? BC_LUA_TOO_LONG
                           : result->err == BC_ERR_LIMIT ? BC_LUA_LIMIT
                                                         : bc_lua_code_of_errno(result->error_number);
   bc_lua_call_fail(&call->base, code, "%s", result->fault.text);

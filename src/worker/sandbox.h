@@ -32,6 +32,7 @@
 #define BC_WORKER_SANDBOX_H
 
 #include "base/buf.h"
+#include "base/check_status.h"
 #include "base/err.h"
 #include "base/limits.h"
 
@@ -138,8 +139,14 @@ struct bc_sandbox_outcome {
   size_t line;
 
   bool had_io_failure; /* an I/O call of this run failed: bc_sandbox_note_io_failure */
-  uint64_t cpu_us;     /* of all resumes so far */
+  /* The first call that this node itself refused: bc_sandbox_note_refusal. "" = none. */
+  char refusal[BC_LIMIT_LUA_REASON_BYTES];
+  uint64_t cpu_us; /* of all resumes so far */
 };
+
+/* What happened, of a run that has ended, or waits still at its deadline. What does not pass although this node itself
+ * refused one of its calls is REFUSED: that says nothing of the service. */
+enum bc_check_status bc_sandbox_outcome_judge(const struct bc_sandbox_outcome *outcome, double threshold);
 
 /* Never fails: what goes wrong shows when it is resumed. Must be released with bc_sandbox_run_free. */
 struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check);

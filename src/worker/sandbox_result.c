@@ -236,3 +236,29 @@ void sandbox_result_read_error(lua_State *co, struct bc_sandbox_outcome *outcome
   }
   outcome->line = result_find_line(co, text);
 }
+
+static bool result_is_up(const struct bc_sandbox_outcome *outcome, double threshold) {
+  return outcome->word == BC_SANDBOX_UP || (outcome->word == BC_SANDBOX_SCORE && outcome->score >= threshold);
+}
+
+enum bc_check_status bc_sandbox_outcome_judge(const struct bc_sandbox_outcome *outcome, double threshold) {
+  switch (outcome->end) {
+  case BC_SANDBOX_MEMORY:
+    return BC_CHECK_MEMORY;
+  case BC_SANDBOX_KILLED:
+    return BC_CHECK_KILLED;
+  case BC_SANDBOX_DONE:
+    if (result_is_up(outcome, threshold)) {
+      return BC_CHECK_PASSED;
+    }
+    return outcome->refusal[0] != '\0' ? BC_CHECK_REFUSED : BC_CHECK_FAILED;
+  case BC_SANDBOX_YIELDED:
+    return outcome->refusal[0] != '\0' ? BC_CHECK_REFUSED : BC_CHECK_TIMED_OUT;
+  case BC_SANDBOX_ERROR:
+    break;
+  }
+  if (outcome->refusal[0] != '\0') {
+    return BC_CHECK_REFUSED;
+  }
+  return outcome->had_io_failure ? BC_CHECK_BROKEN : BC_CHECK_ERROR;
+}

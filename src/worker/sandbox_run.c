@@ -233,6 +233,13 @@ void bc_sandbox_note_io_failure(lua_State *L) {
   }
 }
 
+void bc_sandbox_note_refusal(lua_State *L, const char *text) {
+  struct bc_sandbox_run *run = bc_sandbox_run_of(L);
+  if (run != NULL && run->outcome.refusal[0] == '\0') {
+    (void)snprintf(run->outcome.refusal, sizeof run->outcome.refusal, "%s", text);
+  }
+}
+
 void sandbox_log(struct bc_sandbox_run *run, const char *level, struct bc_str text) {
   char line[RUN_LOG_LINE_BYTES];
   bc_lua_value_clean(text, line, sizeof line);

@@ -235,7 +235,7 @@ static void a_reply_that_is_too_long_is_told(void **state) {
   assert_reply("12345");
   wanted.most_bytes = 4;
   world_exchange(&wanted);
-  assert_failed(BC_ERR_LIMIT, 0, ": the reply is longer than allowed");
+  assert_failed(BC_ERR_RANGE, 0, ": the reply is longer than allowed");
 }
 
 static void what_cannot_be_sent_is_told(void **state) {

@@ -68,6 +68,14 @@ static int probe_hold(lua_State *L) {
   return 1;
 }
 
+static int probe_egress(lua_State *L) {
+  return bc_lua_call_push_failure(L, BC_LUA_EGRESS, "egress denied: 10.0.0.1");
+}
+
+static int probe_refused(lua_State *L) {
+  return bc_lua_call_push_failure(L, BC_LUA_REFUSED, "10.0.0.1 port 80: connection refused");
+}
+
 static int probe_read(lua_State *L) {
   static const char *const words[] = {"one", "two", NULL};
   bc_lua_args_check(L, 1, probe_options);
@@ -95,6 +103,8 @@ static void load(struct lua_world *world, const char *script) {
   add_function(world, "probe", probe_call);
   add_function(world, "hold", probe_hold);
   add_function(world, "read", probe_read);
+  add_function(world, "egress", probe_egress);
+  add_function(world, "refused", probe_refused);
 }
 
 static void expect_up(struct lua_world *world, const char *script) {
@@ -207,6 +217,36 @@ static void without_io_a_call_says_that_there_is_none(void **state) {
   assert_int_equal(lua_world_run(world)->word, BC_SANDBOX_UP);
 }
 
+static void a_run_that_this_node_refused_a_call_counts_only_if_it_passes(void **state) {
+  struct lua_world *world = *state;
+  static const struct {
+    const char *script;
+    enum bc_check_status status;
+  } cases[] = {
+      {"egress() return true", BC_CHECK_PASSED},
+      {"local r, text = egress() return r, text", BC_CHECK_REFUSED},
+      {"return egress() ~= nil", BC_CHECK_REFUSED},
+      {"egress() return 49", BC_CHECK_REFUSED},
+      {"egress() return 50", BC_CHECK_PASSED},
+      {"assert(egress())", BC_CHECK_REFUSED},
+      {"refused() egress() return false", BC_CHECK_REFUSED},
+      {"local r, text = refused() return r, text", BC_CHECK_FAILED},
+      {"assert(refused())", BC_CHECK_BROKEN},
+      {"local x = nil return x.y", BC_CHECK_ERROR},
+      {"egress() return 'what'", BC_CHECK_REFUSED},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    load(world, cases[i].script);
+    const struct bc_sandbox_outcome *outcome = lua_world_run(world);
+    enum bc_check_status status = bc_sandbox_outcome_judge(outcome, 50);
+    if (status != cases[i].status) {
+      fail_msg("%s: status %d, expected %d", cases[i].script, (int)status, (int)cases[i].status);
+    }
+    bool is_refused = status == BC_CHECK_REFUSED;
+    assert_true(!is_refused || strcmp(outcome->refusal, "egress denied: 10.0.0.1") == 0);
+  }
+}
+
 static void options_are_read_or_refused_with_their_name(void **state) {
   struct lua_world *world = *state;
   expect_up(world, "local a, b, c, d = read{timeout = 0.0101, count = 9, word = 'two', text = 'abc'}\n"
@@ -266,6 +306,7 @@ int main(void) {
       RULE(what_a_run_holds_is_bounded_and_released_at_its_end),
       RULE(all_runs_together_are_bounded),
       RULE(without_io_a_call_says_that_there_is_none),
+      RULE(a_run_that_this_node_refused_a_call_counts_only_if_it_passes),
       RULE(options_are_read_or_refused_with_their_name),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

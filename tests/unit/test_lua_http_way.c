@@ -20,7 +20,7 @@ static void a_redirect_is_a_result_unless_it_is_to_be_followed(void **state) {
               "assert(r.status == 302 and r.headers.location == '/b?x=1' and r.redirects == 0 and r.url == url('/a'))\n"
               "r = assert(http.get(url('/a'), {redirects = 2}))\n"
               "assert(r.status == 200 and r.body == 'ok' and r.redirects == 2 and r.url == url('/c'), r.url)\n"
-              "fails(place() .. ': more than 1 redirects', 'limit', http.get(url('/a'), {redirects = 1}))\n"
+              "fails(place() .. ': more than 1 redirects', 'protocol', http.get(url('/a'), {redirects = 1}))\n"
               "assert(http.get(url('/nowhere'), {redirects = 1}).status == 302)\n"
               "return http.get(url('/304'), {redirects = 1}).status == 304");
   http_expect_counts(8, 8);
@@ -30,7 +30,7 @@ static void a_loop_of_redirects_ends(void **state) {
   (void)state;
   static const struct web_reply replies[] = {{NULL, REDIRECT("307", "/"), WEB_KEEP}};
   http_serve(replies);
-  http_expect("return fails(place() .. ': more than 10 redirects', 'limit',\n"
+  http_expect("return fails(place() .. ': more than 10 redirects', 'protocol',\n"
               "  http.get(url('/'), {redirects = 10, keep = true}))");
   http_expect_counts(1, 11);
 }
@@ -145,8 +145,8 @@ static void a_redirect_to_nowhere_is_an_error(void **state) {
   http_serve(replies);
   http_expect(
       "local redirect = place() .. ': redirect: expected a URL with http:// or https://, found another scheme'\n"
-      "fails(redirect, 'unsupported', http.get(url('/ftp'), {redirects = 1}))\n"
-      "fails(redirect, 'unsupported', http.get(url('/file'), {redirects = 1}))\n"
+      "fails(redirect, 'protocol', http.get(url('/ftp'), {redirects = 1}))\n"
+      "fails(redirect, 'protocol', http.get(url('/file'), {redirects = 1}))\n"
       "assert(not http.get(url('/script'), {redirects = 1}))\n"
       "local r, text, code = http.get(url('/'), {redirects = 1})\n"
       "return r == nil and code == 'protocol', text");

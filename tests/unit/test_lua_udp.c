@@ -122,7 +122,7 @@ static void a_reply_longer_than_allowed_is_told(void **state) {
   (void)state;
   expect_up("assert(#udp.exchange('127.0.0.1', port, 'big', {max = 2000}) == 2000)"
             "local r, text, code = udp.exchange('127.0.0.1', port, 'big', {max = 1999})"
-            "return r == nil and code == 'limit' and text == '127.0.0.1 port ' .. port .. "
+            "return r == nil and code == 'toolong' and text == '127.0.0.1 port ' .. port .. "
             "': the reply is longer than allowed', text");
 }
 
