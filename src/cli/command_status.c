@@ -93,29 +93,42 @@ static void status_print_exabgp(const json_t *exabgp) {
   status_line("exabgp", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_WARN, text);
 }
 
+static void status_print_worker(const char *name, const json_t *worker) {
+  char text[STATUS_LINE_BYTES];
+  bool is_fine = strcmp(bc_client_text(worker, "state"), "running") == 0;
+  if (!json_is_object(worker)) {
+    return;
+  }
+  int used = snprintf(text, sizeof text, "%s: %s, pid %lld, %lld checks, %lld at work, %lld restarts, confinement %s",
+                      name, bc_client_text(worker, "state"), bc_client_number(worker, "pid"),
+                      bc_client_number(worker, "checks"), bc_client_number(worker, "running"),
+                      bc_client_number(worker, "restarts"), bc_client_text(worker, "confinement"));
+  if (strcmp(name, "exec") != 0 && used > 0 && (size_t)used < sizeof text) {
+    (void)snprintf(text + used, sizeof text - (size_t)used, ", %.1f %% of a processor",
+                   json_number_value(json_object_get(worker, "cpu")));
+  }
+  status_line("worker", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
+  if (bc_client_text(worker, "addresses")[0] != '\0') {
+    (void)snprintf(text, sizeof text, "service addresses: %s", bc_client_text(worker, "addresses"));
+    status_line("", BC_SCREEN_PLAIN, text);
+  }
+}
+
 static void status_print_workers(const json_t *workers) {
-  const char *name;
-  json_t *worker;
-  json_object_foreach((json_t *)(uintptr_t)workers, name, worker) {
-    char text[STATUS_LINE_BYTES];
-    bool is_fine = strcmp(bc_client_text(worker, "state"), "running") == 0;
-    /* It is started with the first Lua check. */
-    if (strcmp(name, "lua") == 0 && strcmp(bc_client_text(worker, "state"), "off") == 0) {
-      continue;
+  char text[STATUS_LINE_BYTES];
+  const json_t *worker;
+  size_t i;
+  status_print_worker("exec", json_object_get(workers, "exec"));
+  json_array_foreach(json_object_get(workers, "lua"), i, worker) {
+    /* Each is started with the first Lua check that is at home in it. */
+    if (strcmp(bc_client_text(worker, "state"), "off") != 0) {
+      (void)snprintf(text, sizeof text, "lua %zu", i + 1);
+      status_print_worker(text, worker);
     }
-    (void)snprintf(text, sizeof text, "%s: %s, pid %lld, %lld checks, %lld at work, %lld restarts, confinement %s",
-                   name, bc_client_text(worker, "state"), bc_client_number(worker, "pid"),
-                   bc_client_number(worker, "checks"), bc_client_number(worker, "running"),
-                   bc_client_number(worker, "restarts"), bc_client_text(worker, "confinement"));
-    status_line("worker", is_fine ? BC_SCREEN_GOOD : BC_SCREEN_BAD, text);
-    if (bc_client_text(worker, "addresses")[0] != '\0') {
-      (void)snprintf(text, sizeof text, "service addresses: %s", bc_client_text(worker, "addresses"));
-      status_line("", BC_SCREEN_PLAIN, text);
-    }
-    if (bc_client_number(worker, "quarantined") > 0) {
-      (void)snprintf(text, sizeof text, "scripts in quarantine: %lld", bc_client_number(worker, "quarantined"));
-      status_line("", BC_SCREEN_BAD, text);
-    }
+  }
+  if (bc_client_number(workers, "quarantined") > 0) {
+    (void)snprintf(text, sizeof text, "scripts in quarantine: %lld", bc_client_number(workers, "quarantined"));
+    status_line("", BC_SCREEN_BAD, text);
   }
 }
 

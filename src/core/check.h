@@ -9,6 +9,7 @@
 #include "model/config.h"
 #include "model/health.h"
 #include "model/metric.h"
+#include "model/settings.h"
 
 #include <jansson.h>
 #include <sys/queue.h>
@@ -18,7 +19,9 @@ struct core_route;
 struct core_check;
 struct core_named;
 
-enum core_worker { CORE_WORKER_EXEC, CORE_WORKER_LUA, CORE_WORKERS };
+/* What a worker does, and the number of the first one that does it: there is one for shell checks, then as many for Lua
+ * checks as the settings say. */
+enum core_worker { CORE_WORKER_EXEC, CORE_WORKER_LUA, CORE_WORKERS_MOST = CORE_WORKER_LUA + BC_SETTINGS_WORKERS };
 
 /* The text of a module; a changed one is another. */
 struct core_module {
@@ -26,18 +29,23 @@ struct core_module {
   uint64_t hash;
   size_t refs;
   uint32_t number;
-  bool is_sent;       /* the running worker has it */
+  uint64_t sent;      /* a bit for each Lua worker that runs and has it, from CORE_WORKER_LUA on */
   const char *name;   /* this and the text are behind the struct */
   struct bc_str text; /* terminated */
 };
 RB_HEAD(core_module_tree, core_module);
 
 /* What Lua checks need beside their scripts. */
+/* Of the values of data, the one that runs. */
+struct core_told {
+  const char *up_to; /* interned: the last value that it was told; NULL = none yet */
+  bool is_whole;     /* it has all of them */
+};
+
 struct core_supply {
   struct core_module_tree modules;
   uint32_t last_number;
-  const char *told_up_to; /* interned: the last value of data that the running worker was told; NULL = none yet */
-  bool is_told;           /* it has all of them */
+  struct core_told told[BC_SETTINGS_WORKERS]; /* by the number of the Lua worker, from CORE_WORKER_LUA on */
 };
 
 /* What checks keep from run to run. */
@@ -208,11 +216,11 @@ bool core_script_has_room(const struct bc_core *core);
 struct core_module *core_module_get(struct bc_core *core, const struct bc_config_module *view);
 void core_module_put(struct bc_core *core, struct core_module *module);
 /* Tells the worker what it has not of the script's modules; adds "NAME=NUMBER", ended by a NUL, of each to `list`. */
-void core_supply_modules(struct bc_core *core, const struct core_script *script, struct bc_buf *list);
+void core_supply_modules(struct bc_core *core, unsigned worker, const struct core_script *script, struct bc_buf *list);
 /* Tells the worker what is left of the data; false when the channel is full: to be called again. */
-bool core_supply_data(struct bc_core *core);
+bool core_supply_data(struct bc_core *core, unsigned worker);
 /* The worker is another one. */
-void core_supply_restart(struct bc_core *core);
+void core_supply_restart(struct bc_core *core, unsigned worker);
 void core_supply_apply_changes(struct bc_core *core);
 void core_supply_close(struct bc_core *core);
 
@@ -231,7 +239,8 @@ void core_state_save(struct bc_core *core);
 /* ---- check_send.c: to the worker ---- */
 /* Something may be unsent that there is room for later. */
 void core_check_send_soon(struct bc_core *core);
-enum core_worker core_version_worker(const struct core_version *version);
+/* The number of the worker that it is at home in. */
+unsigned core_version_worker(const struct bc_core *core, const struct core_version *version);
 /* It is not held back by our own will. */
 bool core_version_may_run(const struct bc_core *core, const struct core_version *version);
 void core_version_take_id(struct bc_core *core, struct core_version *version);
@@ -242,7 +251,7 @@ void core_version_tell(struct bc_core *core, struct core_version *version, const
 void core_version_stop(struct bc_core *core, struct core_version *version);
 void core_check_send_state(struct bc_core *core, const struct core_check *check);
 /* After a start of this worker. */
-void core_check_send_all(struct bc_core *core, enum core_worker kind);
+void core_check_send_all(struct bc_core *core, unsigned worker);
 void core_check_on_send_timer(void *arg);
 
 /* False when the view asks for none of its own. */

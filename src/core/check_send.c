@@ -121,8 +121,8 @@ static void send_globals(struct bc_core *core, const struct core_check *check, c
 
 /* ---- messages ---- */
 
-enum core_worker core_version_worker(const struct core_version *version) {
-  return version->script->is_lua ? CORE_WORKER_LUA : CORE_WORKER_EXEC;
+unsigned core_version_worker(const struct bc_core *core, const struct core_version *version) {
+  return version->script->is_lua ? core_pool_home(core, version->check->name) : CORE_WORKER_EXEC;
 }
 
 bool core_version_may_run(const struct bc_core *core, const struct core_version *version) {
@@ -139,7 +139,8 @@ static void send_lua(struct bc_core *core, struct core_version *version, const s
                      struct bc_str globals, uint32_t first_delay_ms) {
   struct bc_buf modules;
   bc_buf_init(&modules, (size_t)BC_LIMIT_LUA_MODULES * (BC_LIMIT_NAME_BYTES + 16));
-  core_supply_modules(core, version->script, &modules);
+  unsigned worker = core_version_worker(core, version);
+  core_supply_modules(core, worker, version->script, &modules);
   struct bc_msg message = {.type = BC_MSG_LUA_SET,
                            .lua_set = {.id = version->id,
                                        .generation = version->generation,
@@ -154,7 +155,7 @@ static void send_lua(struct bc_core *core, struct core_version *version, const s
                                        .threshold = options->threshold,
                                        .state = bc_str_of(version->check->kept == NULL ? "" : version->check->kept),
                                        .modules = bc_buf_str(&modules)}};
-  version->is_set = core_pool_send(core, CORE_WORKER_LUA, &message);
+  version->is_set = core_pool_send(core, worker, &message);
   bc_buf_free(&modules);
 }
 
@@ -183,7 +184,7 @@ static void send_state(struct bc_core *core, const struct core_version *version)
                                            .attempt = health->streak,
                                            .is_fast = is_fast ? 1 : 0}};
   if (version->is_set) {
-    (void)core_pool_send(core, core_version_worker(version), &message);
+    (void)core_pool_send(core, core_version_worker(core, version), &message);
   }
 }
 
@@ -215,17 +216,18 @@ static uint64_t send_settings_hash(const struct core_version *version, const str
   return send_hash(hash, found.at, found.len);
 }
 
-static bool send_has_room(struct bc_core *core, enum core_worker worker) {
-  return core_pool_has_room(core, worker) && (worker != CORE_WORKER_LUA || core_supply_data(core));
+static bool send_has_room(struct bc_core *core, unsigned worker) {
+  return core_pool_has_room(core, worker) && (worker < CORE_WORKER_LUA || core_supply_data(core, worker));
 }
 
 void core_version_tell(struct bc_core *core, struct core_version *version, const struct core_wish *wish,
                        uint32_t first_delay_ms) {
-  enum core_worker worker = core_version_worker(version);
+  unsigned worker = core_version_worker(core, version);
+  bool is_lua = version->script->is_lua;
   struct bc_buf found;
   /* In JSON a byte may become six. */
   bc_buf_init(&found, BC_LIMIT_OPTIONS_BYTES * 14);
-  if (worker == CORE_WORKER_LUA) {
+  if (is_lua) {
     send_globals(core, version->check, wish, &found);
   } else {
     send_environment(core, version->check, wish, &found);
@@ -235,12 +237,11 @@ void core_version_tell(struct bc_core *core, struct core_version *version, const
     version->settings_hash = hash;
     version->generation = ++core->checks.generation;
     version->is_set = false;
-    if (worker == CORE_WORKER_LUA) {
+    if (is_lua) {
       core_pool_need(core, worker);
     }
     if (send_has_room(core, worker)) {
-      (worker == CORE_WORKER_LUA ? send_lua : send_shell)(core, version, wish->options, bc_buf_str(&found),
-                                                          first_delay_ms);
+      (is_lua ? send_lua : send_shell)(core, version, wish->options, bc_buf_str(&found), first_delay_ms);
       send_state(core, version);
     } else if (core->pools[worker].is_running) {
       /* A worker that does not run is told all when it does. */
@@ -253,7 +254,7 @@ void core_version_tell(struct bc_core *core, struct core_version *version, const
 void core_version_stop(struct bc_core *core, struct core_version *version) {
   struct bc_msg message = {.type = BC_MSG_CHECK_REMOVE, .check_remove = {.id = version->id}};
   if (version->is_set) {
-    (void)core_pool_send(core, core_version_worker(version), &message);
+    (void)core_pool_send(core, core_version_worker(core, version), &message);
   }
   version->is_set = false;
   version->generation = ++core->checks.generation;
@@ -265,9 +266,10 @@ void core_version_stop(struct bc_core *core, struct core_version *version) {
 void core_check_on_send_timer(void *arg) {
   struct bc_core *core = arg;
   struct core_checks *checks = &core->checks;
-  if (!core_supply_data(core)) {
-    core_check_send_soon(core);
-    return;
+  for (unsigned worker = CORE_WORKER_LUA; worker < core->pool_count; worker++) {
+    if (!core_supply_data(core, worker)) {
+      core_check_send_soon(core);
+    }
   }
   uint32_t id = checks->send_next;
   checks->send_next = UINT32_MAX;
@@ -282,15 +284,15 @@ void core_check_on_send_timer(void *arg) {
   }
 }
 
-void core_check_send_all(struct bc_core *core, enum core_worker kind) {
+void core_check_send_all(struct bc_core *core, unsigned worker) {
   struct core_checks *checks = &core->checks;
   for (uint32_t id = 0; id < checks->ids_used; id++) {
-    if (checks->by_id[id] != NULL && core_version_worker(checks->by_id[id]) == kind) {
+    if (checks->by_id[id] != NULL && core_version_worker(core, checks->by_id[id]) == worker) {
       checks->by_id[id]->is_set = false;
     }
   }
-  if (kind == CORE_WORKER_LUA) {
-    core_supply_restart(core);
+  if (worker >= CORE_WORKER_LUA) {
+    core_supply_restart(core, worker);
   }
   checks->send_next = 0;
   core_check_on_send_timer(core);

@@ -8,6 +8,10 @@
 
 /* ---- modules ---- */
 
+static uint64_t supply_bit(unsigned worker) {
+  return (uint64_t)1 << (worker - CORE_WORKER_LUA);
+}
+
 static int supply_compare(const struct core_module *a, const struct core_module *b) {
   if (a->hash != b->hash) {
     return a->hash < b->hash ? -1 : 1;
@@ -44,74 +48,90 @@ void core_module_put(struct bc_core *core, struct core_module *module) {
   if (--module->refs > 0) {
     return;
   }
-  if (module->is_sent) {
-    struct bc_msg message = {.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = module->number}};
-    (void)core_pool_send(core, CORE_WORKER_LUA, &message);
+  struct bc_msg message = {.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = module->number}};
+  for (unsigned worker = CORE_WORKER_LUA; worker < core->pool_count; worker++) {
+    if ((module->sent & supply_bit(worker)) != 0) {
+      (void)core_pool_send(core, worker, &message);
+    }
   }
   RB_REMOVE(core_module_tree, &core->checks.supply.modules, module);
   core->checks.script_bytes -= module->text.len;
   free(module);
 }
 
-void core_supply_modules(struct bc_core *core, const struct core_script *script, struct bc_buf *list) {
+void core_supply_modules(struct bc_core *core, unsigned worker, const struct core_script *script, struct bc_buf *list) {
   for (unsigned i = 0; i < script->module_count; i++) {
     struct core_module *module = script->modules[i];
     bc_buf_add_format(list, "%s=%u", module->name, (unsigned)module->number);
     bc_buf_add_char(list, '\0');
-    if (!module->is_sent) {
+    if ((module->sent & supply_bit(worker)) == 0) {
       struct bc_msg message = {
           .type = BC_MSG_LUA_MODULE,
           .lua_module = {.number = module->number, .name = bc_str_of(module->name), .text = module->text}};
-      module->is_sent = core_pool_send(core, CORE_WORKER_LUA, &message);
+      module->sent |= core_pool_send(core, worker, &message) ? supply_bit(worker) : 0;
     }
   }
 }
 
 /* ---- data ---- */
 
-static void supply_send_data(struct bc_core *core, const struct bc_config_data *data) {
+static struct core_told *supply_told(struct bc_core *core, unsigned worker) {
+  return &core->checks.supply.told[worker - CORE_WORKER_LUA];
+}
+
+static void supply_send_data(struct bc_core *core, unsigned worker, const struct bc_config_data *data) {
   struct bc_msg message = {.type = BC_MSG_LUA_DATA, .lua_data = {.name = bc_str_of(data->name)}};
   if (data->found) {
     message.lua_data.json = data->json;
   }
-  (void)core_pool_send(core, CORE_WORKER_LUA, &message);
+  (void)core_pool_send(core, worker, &message);
 }
 
-bool core_supply_data(struct bc_core *core) {
-  struct core_supply *supply = &core->checks.supply;
+bool core_supply_data(struct bc_core *core, unsigned worker) {
+  struct core_told *told = supply_told(core, worker);
   struct bc_config_data data;
-  while (!supply->is_told && core->pools[CORE_WORKER_LUA].is_running) {
-    if (!core_pool_has_room(core, CORE_WORKER_LUA)) {
+  while (!told->is_whole && core->pools[worker].is_running) {
+    if (!core_pool_has_room(core, worker)) {
       return false;
     }
-    if (!bc_config_each_data(core->config, supply->told_up_to, &data)) {
-      supply->is_told = true;
+    if (!bc_config_each_data(core->config, told->up_to, &data)) {
+      told->is_whole = true;
       break;
     }
-    supply_send_data(core, &data);
-    bc_intern_put(core->intern, supply->told_up_to);
-    supply->told_up_to = bc_intern_get(core->intern, bc_str_of(data.name));
+    supply_send_data(core, worker, &data);
+    bc_intern_put(core->intern, told->up_to);
+    told->up_to = bc_intern_get(core->intern, bc_str_of(data.name));
   }
   return true;
 }
 
-static void supply_tell_again(struct bc_core *core) {
-  struct core_supply *supply = &core->checks.supply;
-  bc_intern_put(core->intern, supply->told_up_to);
-  supply->told_up_to = NULL;
-  supply->is_told = false;
+static void supply_tell_again(struct bc_core *core, struct core_told *told) {
+  bc_intern_put(core->intern, told->up_to);
+  told->up_to = NULL;
+  told->is_whole = false;
 }
 
-void core_supply_restart(struct bc_core *core) {
+void core_supply_restart(struct bc_core *core, unsigned worker) {
   struct core_module *module;
   RB_FOREACH(module, core_module_tree, &core->checks.supply.modules) {
-    module->is_sent = false;
+    module->sent &= ~supply_bit(worker);
   }
-  supply_tell_again(core);
+  supply_tell_again(core, supply_told(core, worker));
+}
+
+static void supply_change_data(struct bc_core *core, unsigned worker, const struct bc_config_data *data) {
+  struct core_told *told = supply_told(core, worker);
+  if (!core->pools[worker].is_running) {
+    return;
+  }
+  if (!data->found || core_pool_has_room(core, worker)) {
+    supply_send_data(core, worker, data);
+  } else if (told->is_whole || (told->up_to != NULL && strcmp(data->name, told->up_to) <= 0)) {
+    supply_tell_again(core, told);
+  }
 }
 
 void core_supply_apply_changes(struct bc_core *core) {
-  struct core_supply *supply = &core->checks.supply;
   struct bc_config_module module;
   struct bc_config_data data;
   /* Whose module changed is told as changed itself. */
@@ -120,20 +140,19 @@ void core_supply_apply_changes(struct bc_core *core) {
   }
   while (bc_config_next_changed_data(core->config, &data)) {
     core_lastgood_dirty(core);
-    if (!core->pools[CORE_WORKER_LUA].is_running) {
-      continue;
-    }
-    if (!data.found || core_pool_has_room(core, CORE_WORKER_LUA)) {
-      supply_send_data(core, &data);
-    } else if (supply->is_told || (supply->told_up_to != NULL && strcmp(data.name, supply->told_up_to) <= 0)) {
-      supply_tell_again(core);
+    for (unsigned worker = CORE_WORKER_LUA; worker < core->pool_count; worker++) {
+      supply_change_data(core, worker, &data);
     }
   }
-  if (!supply->is_told && core->pools[CORE_WORKER_LUA].is_running) {
-    core_check_send_soon(core);
+  for (unsigned worker = CORE_WORKER_LUA; worker < core->pool_count; worker++) {
+    if (!supply_told(core, worker)->is_whole && core->pools[worker].is_running) {
+      core_check_send_soon(core);
+    }
   }
 }
 
 void core_supply_close(struct bc_core *core) {
-  supply_tell_again(core);
+  for (unsigned i = 0; i < BC_SETTINGS_WORKERS; i++) {
+    supply_tell_again(core, &core->checks.supply.told[i]);
+  }
 }

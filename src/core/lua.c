@@ -1,4 +1,4 @@
-/* The Lua worker from outside: what it is inside of, for how long, and what comes of scripts that it had to be killed
+/* Lua workers from outside: what each is inside of, for how long, and what comes of scripts that one had to be killed
  * for. */
 #include "base/mem.h"
 #include "core/private.h"
@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -93,16 +92,26 @@ static void lua_strike(struct bc_core *core, const struct core_version *version)
 
 /* ---- results ---- */
 
-static void lua_on_result(struct bc_core *core, const struct core_result *result) {
+static const struct core_version *lua_find_version(const struct core_pool *pool, uint32_t id, uint32_t generation) {
+  const struct core_version *version = core_check_version(pool->core, id, generation);
+  /* A worker that is broken speaks for its own checks at most. */
+  return version != NULL && core_version_worker(pool->core, version) == pool->number ? version : NULL;
+}
+
+static void lua_on_result(struct core_pool *pool, const struct core_result *result) {
+  struct bc_core *core = pool->core;
+  if (lua_find_version(pool, result->id, result->generation) == NULL) {
+    return;
+  }
   core_dispatch_result(core, result);
-  const struct core_version *version = core_check_version(core, result->id, result->generation);
+  const struct core_version *version = lua_find_version(pool, result->id, result->generation);
   if (result->status == BC_CHECK_KILLED && version != NULL) {
     lua_strike(core, version);
   }
 }
 
-static void lua_on_message(struct bc_core *core, const struct bc_msg_lua_result *from) {
-  lua_on_result(core, &(struct core_result){.id = from->id,
+static void lua_on_message(struct core_pool *pool, const struct bc_msg_lua_result *from) {
+  lua_on_result(pool, &(struct core_result){.id = from->id,
                                             .generation = from->generation,
                                             .status = from->status,
                                             .duration_us = from->duration_us,
@@ -115,7 +124,7 @@ static void lua_on_message(struct bc_core *core, const struct bc_msg_lua_result 
                                             .score = from->score});
 }
 
-static void lua_on_batch(struct bc_core *core, struct bc_str rest) {
+static void lua_on_batch(struct core_pool *pool, struct bc_str rest) {
   struct bc_msg one;
   while (rest.len >= 4) {
     const unsigned char *at = (const unsigned char *)rest.at;
@@ -124,23 +133,23 @@ static void lua_on_batch(struct bc_core *core, struct bc_str rest) {
     if (len > rest.len - 4 || bc_msg_decode(BC_MSG_LUA_RESULT, payload, &one) != BC_ERR_OK) {
       break;
     }
-    lua_on_message(core, &one.lua_result);
+    lua_on_message(pool, &one.lua_result);
     rest.at += 4 + len;
     rest.len -= 4 + len;
   }
   if (rest.len > 0) {
-    bc_log(BC_LOG_ERROR, "Lua worker sends what is no result: killed");
-    core_pool_kill(core, CORE_WORKER_LUA);
+    bc_log(BC_LOG_ERROR, "%s sends what is no result: killed", pool->name);
+    core_pool_kill(pool->core, pool->number);
   }
 }
 
-void core_lua_on_message(struct bc_core *core, const struct bc_msg *message) {
+void core_lua_on_message(struct core_pool *pool, const struct bc_msg *message) {
   if (message->type == BC_MSG_LUA_RESULTS) {
-    lua_on_batch(core, message->lua_results.results);
+    lua_on_batch(pool, message->lua_results.results);
   } else {
-    lua_on_message(core, &message->lua_result);
+    lua_on_message(pool, &message->lua_result);
   }
-  core_link_pump(core);
+  core_link_pump(pool->core);
 }
 
 /* ---- the look from outside ---- */
@@ -152,75 +161,59 @@ struct lua_job {
 };
 
 /* False when it is inside of none, or goes from one to the next right now. */
-static bool lua_read_job(const struct core_lua *lua, struct lua_job *job) {
-  uint32_t before = lua->page == NULL ? 0 : atomic_load_explicit(&lua->page->job, memory_order_acquire);
+static bool lua_read_job(const struct core_seat *seat, struct lua_job *job) {
+  uint32_t before = seat->page == NULL ? 0 : atomic_load_explicit(&seat->page->job, memory_order_acquire);
   if (before == 0) {
     return false;
   }
   job->id = before - 1;
-  job->generation = atomic_load_explicit(&lua->page->generation, memory_order_relaxed);
-  job->cpu_us = atomic_load_explicit(&lua->page->cpu_us, memory_order_relaxed);
+  job->generation = atomic_load_explicit(&seat->page->generation, memory_order_relaxed);
+  job->cpu_us = atomic_load_explicit(&seat->page->cpu_us, memory_order_relaxed);
   atomic_thread_fence(memory_order_acquire);
-  return atomic_load_explicit(&lua->page->job, memory_order_relaxed) == before;
+  return atomic_load_explicit(&seat->page->job, memory_order_relaxed) == before;
 }
 
-static const struct core_version *lua_find_version(const struct bc_core *core, const struct lua_job *job) {
-  return core_check_version(core, job->id, job->generation);
-}
-
-static uint64_t lua_worker_cpu_us(const struct bc_core *core) {
-  clockid_t clock;
-  struct timespec now;
-  pid_t pid = core_pool_pid(core, CORE_WORKER_LUA);
-  if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) != 0) {
-    return 0;
-  }
-  return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
-
-static void lua_on_look(void *arg) {
-  struct bc_core *core = arg;
-  struct core_lua *lua = &core->lua;
+static void lua_look(struct core_pool *pool) {
+  struct core_seat *seat = &pool->seat;
   struct lua_job job;
-  if (core_pool_pid(core, CORE_WORKER_LUA) <= 0) {
+  if (seat->is_guilty || !lua_read_job(seat, &job)) {
     return;
   }
-  bc_timer_start(lua->watch_timer, LUA_LOOK_MS);
-  if (lua->is_guilty || !lua_read_job(lua, &job)) {
-    return;
-  }
-  uint64_t now_us = lua_worker_cpu_us(core);
+  uint64_t now_us = core_pool_cpu_us(pool->core, pool->number);
   if (now_us <= job.cpu_us || now_us - job.cpu_us <= (uint64_t)LUA_CPU_MOST_MS * 1000) {
     return;
   }
   struct lua_job again;
-  const struct core_version *version = lua_find_version(core, &job);
-  if (!lua_read_job(lua, &again) || memcmp(&again, &job, sizeof job) != 0) {
+  const struct core_version *version = lua_find_version(pool, job.id, job.generation);
+  if (!lua_read_job(seat, &again) || memcmp(&again, &job, sizeof job) != 0) {
     return;
   }
-  lua->is_guilty = true;
-  lua->guilty_id = job.id;
-  lua->guilty_generation = job.generation;
+  seat->is_guilty = true;
+  seat->guilty_id = job.id;
+  seat->guilty_generation = job.generation;
   char key[CORE_CHECK_KEY_BYTES];
-  bc_log(BC_LOG_ERROR, "%s: more than %d ms of CPU time in one call: the Lua worker is killed",
-         version == NULL ? "?" : core_check_key(version->check, key), LUA_CPU_MOST_MS);
-  core_pool_kill(core, CORE_WORKER_LUA);
+  bc_log(BC_LOG_ERROR, "%s: more than %d ms of CPU time in one call: %s is killed",
+         version == NULL ? "?" : core_check_key(version->check, key), LUA_CPU_MOST_MS, pool->name);
+  core_pool_kill(pool->core, pool->number);
 }
 
-bool core_lua_is_busy(const struct bc_core *core) {
-  struct lua_job job;
-  return lua_read_job(&core->lua, &job);
-}
-
-int core_lua_on_start(struct bc_core *core) {
-  struct core_lua *lua = &core->lua;
-  if (lua->page == NULL) {
-    return 0;
+static void lua_on_look(void *arg) {
+  struct bc_core *core = arg;
+  bool any = false;
+  for (unsigned i = CORE_WORKER_LUA; i < core->pool_count; i++) {
+    if (core_pool_pid(core, i) > 0) {
+      any = true;
+      lua_look(&core->pools[i]);
+    }
   }
-  lua->is_guilty = false;
-  atomic_store(&lua->page->job, 0);
-  bc_timer_start(lua->watch_timer, LUA_LOOK_MS);
-  return lua->page_fd;
+  if (any) {
+    bc_timer_start(core->lua.watch_timer, LUA_LOOK_MS);
+  }
+}
+
+bool core_lua_is_busy(const struct core_pool *pool) {
+  struct lua_job job;
+  return lua_read_job(&pool->seat, &job);
 }
 
 /* Signals by which a flaw ends a process, not somebody. */
@@ -234,14 +227,13 @@ static bool lua_is_crash(int wait_status) {
   return false;
 }
 
-void core_lua_on_ended(struct bc_core *core, int wait_status) {
-  struct core_lua *lua = &core->lua;
-  struct lua_job job = {.id = lua->guilty_id, .generation = lua->guilty_generation};
-  bool is_guilty = lua->is_guilty;
-  bool has_job = is_guilty || lua_read_job(lua, &job);
-  const struct core_version *version = has_job ? lua_find_version(core, &job) : NULL;
-  bc_timer_stop(lua->watch_timer);
-  lua->is_guilty = false;
+void core_lua_on_ended(struct core_pool *pool, int wait_status) {
+  struct core_seat *seat = &pool->seat;
+  struct lua_job job = {.id = seat->guilty_id, .generation = seat->guilty_generation};
+  bool is_guilty = seat->is_guilty;
+  bool has_job = is_guilty || lua_read_job(seat, &job);
+  const struct core_version *version = has_job ? lua_find_version(pool, job.id, job.generation) : NULL;
+  seat->is_guilty = false;
   if (version == NULL) {
     return;
   }
@@ -256,14 +248,14 @@ void core_lua_on_ended(struct bc_core *core, int wait_status) {
     status = BC_CHECK_KILLED;
     (void)snprintf(reason, sizeof reason, "%s: the sandbox broke in it (signal %d)", name, WTERMSIG(wait_status));
   }
-  lua_on_result(core, &(struct core_result){
+  lua_on_result(pool, &(struct core_result){
                           .id = job.id, .generation = job.generation, .status = status, .reason = bc_str_of(reason)});
-  core_link_pump(core);
+  core_link_pump(pool->core);
 }
 
 /* ---- begin and end ---- */
 
-static bool lua_make_page(struct core_lua *lua) {
+static bool lua_make_page(struct core_seat *seat) {
   int made = memfd_create("bgpcommander-lua", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   int fd = made < 0 ? -1 : fcntl(made, F_DUPFD_CLOEXEC, LUA_FD_LEAST);
   if (made >= 0) {
@@ -275,18 +267,35 @@ static bool lua_make_page(struct core_lua *lua) {
     return false;
   }
   void *page = mmap(NULL, BC_LUA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  lua->page = page == MAP_FAILED ? NULL : page;
-  lua->page_fd = fd;
-  return lua->page != NULL;
+  seat->page = page == MAP_FAILED ? NULL : page;
+  seat->page_fd = fd;
+  return seat->page != NULL;
+}
+
+int core_lua_on_start(struct core_pool *pool) {
+  struct core_seat *seat = &pool->seat;
+  if (seat->page == NULL && !lua_make_page(seat)) {
+    bc_log(BC_LOG_ERROR, "no memory can be shared with %s: %s", pool->name, strerror(errno));
+    return 0;
+  }
+  seat->is_guilty = false;
+  atomic_store(&seat->page->job, 0);
+  bc_timer_start(pool->core->lua.watch_timer, LUA_LOOK_MS);
+  return seat->page_fd;
+}
+
+void core_lua_on_closed(struct core_pool *pool) {
+  struct core_seat *seat = &pool->seat;
+  if (seat->page != NULL) {
+    (void)munmap(seat->page, BC_LUA_PAGE_BYTES);
+    (void)close(seat->page_fd);
+    seat->page = NULL;
+  }
 }
 
 void core_lua_open(struct bc_core *core) {
-  struct core_lua *lua = &core->lua;
-  TAILQ_INIT(&lua->strikes);
-  lua->watch_timer = bc_timer_new(core->loop, lua_on_look, core);
-  if (!lua_make_page(lua)) {
-    bc_log(BC_LOG_ERROR, "no memory can be shared with the Lua worker: %s", strerror(errno));
-  }
+  TAILQ_INIT(&core->lua.strikes);
+  core->lua.watch_timer = bc_timer_new(core->loop, lua_on_look, core);
 }
 
 void core_lua_close(struct bc_core *core) {
@@ -296,9 +305,4 @@ void core_lua_close(struct bc_core *core) {
     lua_forget_strike(lua, strike);
   }
   bc_timer_free(lua->watch_timer);
-  if (lua->page != NULL) {
-    (void)munmap(lua->page, BC_LUA_PAGE_BYTES);
-    (void)close(lua->page_fd);
-    lua->page = NULL;
-  }
 }

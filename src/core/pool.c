@@ -4,6 +4,7 @@
 #include "io/child.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -14,11 +15,25 @@ enum {
   POOL_BACKOFF_MS = 100,
   POOL_BACKOFF_MAX_MS = 30000,
   POOL_BACKOFF_LUA_MS = 500, /* all its checks wait for it */
-  POOL_HEALTHY_MS = 60000
+  POOL_HEALTHY_MS = 60000,
+  POOL_MEASURE_MS = 5000
 };
 
-static const char *pool_name(const struct core_pool *pool) {
-  return pool->kind == CORE_WORKER_EXEC ? "exec worker" : "Lua worker";
+/* What the kinds differ in, by enum core_worker. */
+static const struct pool_kind {
+  const char *name;
+  const char *process;
+  const char *role;
+  bool is_one;     /* there is but one of it */
+  bool tells_page; /* it is a Lua worker: lua.c looks at its page */
+  unsigned backoff_most_ms;
+} pool_kinds[] = {
+    [CORE_WORKER_EXEC] = {"exec worker", "bgpcommander: exec", "@exec", true, false, POOL_BACKOFF_MAX_MS},
+    [CORE_WORKER_LUA] = {"Lua worker", "bgpcommander: lua", "@lua", false, true, POOL_BACKOFF_LUA_MS},
+};
+
+static const struct pool_kind *pool_kind(const struct core_pool *pool) {
+  return &pool_kinds[pool->kind];
 }
 
 static void pool_stop_channel(struct core_pool *pool) {
@@ -41,21 +56,42 @@ static void pool_on_result(struct bc_core *core, const struct bc_msg_result *fro
   core_link_pump(core);
 }
 
+/* One that is broken may say what it likes, but only as what it is. */
+static bool pool_may_say(const struct core_pool *pool, unsigned type) {
+  bool is_lua = pool_kind(pool)->tells_page;
+  switch (type) {
+  case BC_MSG_LUA_RESULT:
+  case BC_MSG_LUA_RESULTS:
+    return is_lua;
+  case BC_MSG_RESULT:
+  case BC_MSG_ADDRESS_ABLE:
+  case BC_MSG_ADDRESS_RESULT:
+    return !is_lua;
+  default:
+    return true;
+  }
+}
+
 static void pool_on_message(void *arg, const struct bc_msg *message) {
   struct core_pool *pool = arg;
   struct bc_core *core = pool->core;
+  if (!pool_may_say(pool, message->type)) {
+    bc_log(BC_LOG_ERROR, "%s sends %s, which is not its to say: killed", pool->name, bc_msg_name(message->type));
+    bc_child_kill(pool->child);
+    return;
+  }
   switch (message->type) {
   case BC_MSG_HELLO:
     if (message->hello.version != BC_MSG_VERSION) {
-      bc_log(BC_LOG_ERROR, "%s speaks version %u, expected %u: the binary was replaced; run upgrade", pool_name(pool),
+      bc_log(BC_LOG_ERROR, "%s speaks version %u, expected %u: the binary was replaced; run upgrade", pool->name,
              message->hello.version, (unsigned)BC_MSG_VERSION);
       bc_child_kill(pool->child);
       return;
     }
     pool->is_running = true;
     (void)snprintf(pool->confinement, sizeof pool->confinement, BC_STR_FMT, BC_STR_ARG(message->hello.confinement));
-    bc_log(BC_LOG_INFO, "%s runs, confinement: %s", pool_name(pool), pool->confinement);
-    core_check_send_all(core, pool->kind);
+    bc_log(BC_LOG_INFO, "%s runs, confinement: %s", pool->name, pool->confinement);
+    core_check_send_all(core, pool->number);
     break;
   case BC_MSG_PONG:
     if (message->pong.number == pool->ping_number) {
@@ -70,7 +106,7 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
     break;
   case BC_MSG_LUA_RESULT:
   case BC_MSG_LUA_RESULTS:
-    core_lua_on_message(core, message);
+    core_lua_on_message(pool, message);
     break;
   case BC_MSG_ADDRESS_ABLE:
   case BC_MSG_ADDRESS_RESULT:
@@ -94,7 +130,7 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
 static void pool_on_closed(void *arg, const char *why) {
   struct core_pool *pool = arg;
   if (!pool->core->is_exiting) {
-    bc_log(BC_LOG_WARNING, "%s's channel: %s", pool_name(pool), why);
+    bc_log(BC_LOG_WARNING, "%s's channel: %s", pool->name, why);
   }
   pool_stop_channel(pool);
   if (pool->child != NULL) {
@@ -116,32 +152,40 @@ static void pool_on_ended(void *arg, int wait_status, const char *why) {
     pool->backoff_ms = 0;
   }
   bc_log(BC_LOG_ERROR, "%s ended (%s), %u of its processes killed; starting another in %u ms; routes are kept",
-         pool_name(pool), why, strays, pool->backoff_ms);
-  if (pool->kind == CORE_WORKER_LUA) {
-    core_lua_on_ended(core, wait_status);
+         pool->name, why, strays, pool->backoff_ms);
+  if (pool_kind(pool)->tells_page) {
+    core_lua_on_ended(pool, wait_status);
   }
   pool->restarts++;
   bc_timer_start(pool->restart_timer, pool->backoff_ms);
   pool->backoff_ms = pool->backoff_ms == 0 ? POOL_BACKOFF_MS : pool->backoff_ms * 2;
-  unsigned most_ms = pool->kind == CORE_WORKER_LUA ? POOL_BACKOFF_LUA_MS : POOL_BACKOFF_MAX_MS;
-  if (pool->backoff_ms > most_ms) {
-    pool->backoff_ms = most_ms;
+  if (pool->backoff_ms > pool_kind(pool)->backoff_most_ms) {
+    pool->backoff_ms = pool_kind(pool)->backoff_most_ms;
   }
   core_publish_dirty(core);
 }
 
+/* "Lua worker 2"; of what there is but one, no number. */
+static void pool_print_name(const struct core_pool *pool, const char *name, char *text, size_t room) {
+  int used = snprintf(text, room, "%s", name);
+  if (!pool_kind(pool)->is_one && used > 0 && (size_t)used < room) {
+    (void)snprintf(text + used, room - (size_t)used, " %u", pool->number);
+  }
+}
+
 static enum bc_err pool_start_child(struct core_pool *pool, int *fd, struct bc_fault *fault) {
   struct bc_core *core = pool->core;
-  static char exec_name[] = "bgpcommander: exec";
-  static char exec_role[] = "@exec";
-  static char lua_name[] = "bgpcommander: lua";
-  static char lua_role[] = "@lua";
-  if (pool->kind == CORE_WORKER_EXEC) {
-    char *argv[] = {exec_name, exec_role, core->settings->script_dir, NULL};
+  const struct pool_kind *kind = pool_kind(pool);
+  char process[64];
+  char role[16];
+  pool_print_name(pool, kind->process, process, sizeof process);
+  (void)snprintf(role, sizeof role, "%s", kind->role);
+  if (!kind->tells_page) {
+    char *argv[] = {process, role, core->settings->script_dir, NULL};
     return bc_child_start(core->loop, NULL, argv, pool_on_ended, pool, &pool->child, fd, fault);
   }
-  char *argv[] = {lua_name, lua_role, NULL};
-  int page_fd = core_lua_on_start(core);
+  char *argv[] = {process, role, NULL};
+  int page_fd = core_lua_on_start(pool);
   if (page_fd <= 0) {
     bc_fault_set(fault, 0, "no page of memory can be shared with it");
     return BC_ERR_IO;
@@ -153,7 +197,7 @@ static void pool_start(struct core_pool *pool) {
   struct bc_fault fault;
   int fd = -1;
   if (pool_start_child(pool, &fd, &fault) != BC_ERR_OK) {
-    bc_log(BC_LOG_ERROR, "%s cannot be started: %s", pool_name(pool), fault.text);
+    bc_log(BC_LOG_ERROR, "%s cannot be started: %s", pool->name, fault.text);
     pool->backoff_ms = POOL_BACKOFF_MAX_MS;
     bc_timer_start(pool->restart_timer, POOL_BACKOFF_MAX_MS);
     return;
@@ -161,6 +205,8 @@ static void pool_start(struct core_pool *pool) {
   struct bc_channel_handler handler = {.arg = pool, .message = pool_on_message, .closed = pool_on_closed};
   pool->channel = bc_channel_new(pool->core->loop, fd, BC_MSG_TO_CORE, &handler);
   pool->started = bc_loop_now(pool->core->loop);
+  pool->cpu_at = (struct bc_mono){0};
+  pool->cpu_permille = 0;
   pool->pong_due = false;
   pool->pings_missed = 0;
 }
@@ -173,8 +219,21 @@ static void pool_on_restart(void *arg) {
 }
 
 static unsigned pool_patience(const struct core_pool *pool) {
-  bool is_busy = pool->kind == CORE_WORKER_LUA && core_lua_is_busy(pool->core);
+  bool is_busy = pool_kind(pool)->tells_page && core_lua_is_busy(pool);
   return is_busy ? POOL_BUSY_PINGS : POOL_SILENT_PINGS;
+}
+
+/* What it used of a processor in the last seconds. */
+static void pool_measure(struct core_pool *pool, struct bc_mono now) {
+  int64_t passed_ms = bc_mono_ms_between(pool->cpu_at, now);
+  if (bc_mono_is_set(pool->cpu_at) && passed_ms < POOL_MEASURE_MS) {
+    return;
+  }
+  uint64_t now_us = core_pool_cpu_us(pool->core, pool->number);
+  bool is_known = bc_mono_is_set(pool->cpu_at) && now_us >= pool->cpu_us;
+  pool->cpu_permille = is_known ? (unsigned)((now_us - pool->cpu_us) / (uint64_t)passed_ms) : 0;
+  pool->cpu_us = now_us;
+  pool->cpu_at = now;
 }
 
 static void pool_on_ping(void *arg) {
@@ -186,9 +245,9 @@ static void pool_on_ping(void *arg) {
   if (pool->child == NULL || pool->channel == NULL) {
     return;
   }
+  pool_measure(pool, now);
   if (pool->pong_due && !was_late && ++pool->pings_missed >= pool_patience(pool)) {
-    bc_log(BC_LOG_ERROR, "%s has not answered for %u s: killed", pool_name(pool),
-           pool->pings_missed * POOL_PING_MS / 1000);
+    bc_log(BC_LOG_ERROR, "%s has not answered for %u s: killed", pool->name, pool->pings_missed * POOL_PING_MS / 1000);
     pool->pong_due = false;
     bc_child_kill(pool->child);
     return;
@@ -199,43 +258,69 @@ static void pool_on_ping(void *arg) {
   }
 }
 
-pid_t core_pool_pid(const struct bc_core *core, enum core_worker kind) {
-  const struct core_pool *pool = &core->pools[kind];
+/* By the name alone: the same after each start, and whatever else there is. */
+unsigned core_pool_home(const struct bc_core *core, const char *name) {
+  uint64_t hash = 0xcbf29ce484222325U;
+  for (; *name != '\0'; name++) {
+    hash = (hash ^ (unsigned char)*name) * 0x100000001b3U;
+  }
+  return CORE_WORKER_LUA + (unsigned)((hash ^ hash >> 32) % core->settings->workers);
+}
+
+pid_t core_pool_pid(const struct bc_core *core, unsigned worker) {
+  const struct core_pool *pool = &core->pools[worker];
   return pool->child == NULL ? 0 : bc_child_pid(pool->child);
 }
 
-void core_pool_kill(struct bc_core *core, enum core_worker kind) {
-  if (core->pools[kind].child != NULL) {
-    bc_child_kill(core->pools[kind].child);
+uint64_t core_pool_cpu_us(const struct bc_core *core, unsigned worker) {
+  clockid_t clock;
+  struct timespec now;
+  pid_t pid = core_pool_pid(core, worker);
+  if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) != 0) {
+    return 0;
+  }
+  return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+void core_pool_kill(struct bc_core *core, unsigned worker) {
+  if (core->pools[worker].child != NULL) {
+    bc_child_kill(core->pools[worker].child);
   }
 }
 
-bool core_pool_has_room(const struct bc_core *core, enum core_worker kind) {
-  const struct core_pool *pool = &core->pools[kind];
+bool core_pool_has_room(const struct bc_core *core, unsigned worker) {
+  const struct core_pool *pool = &core->pools[worker];
   return pool->channel != NULL && bc_channel_queued_bytes(pool->channel) < BC_LIMIT_CHANNEL_QUEUE_BYTES / 4;
 }
 
-bool core_pool_send(struct bc_core *core, enum core_worker kind, const struct bc_msg *message) {
-  struct core_pool *pool = &core->pools[kind];
+bool core_pool_send(struct bc_core *core, unsigned worker, const struct bc_msg *message) {
+  struct core_pool *pool = &core->pools[worker];
   if (!pool->is_running || pool->channel == NULL) {
     return false;
   }
   enum bc_err err = bc_channel_send(pool->channel, message);
   if (err != BC_ERR_OK) {
-    bc_log(BC_LOG_ERROR, "%s takes no message (%s): killed", pool_name(pool), bc_err_name(err));
+    bc_log(BC_LOG_ERROR, "%s takes no message (%s): killed", pool->name, bc_err_name(err));
     bc_child_kill(pool->child);
     return false;
   }
   return true;
 }
 
+static void pool_init(struct bc_core *core, enum core_worker kind) {
+  struct core_pool *pool = &core->pools[core->pool_count];
+  pool->core = core;
+  pool->kind = kind;
+  pool->number = core->pool_count++;
+  pool_print_name(pool, pool_kinds[kind].name, pool->name, sizeof pool->name);
+  pool->restart_timer = bc_timer_new(core->loop, pool_on_restart, pool);
+  pool->ping_timer = bc_timer_new(core->loop, pool_on_ping, pool);
+}
+
 void core_pool_open(struct bc_core *core) {
-  for (unsigned kind = 0; kind < CORE_WORKERS; kind++) {
-    struct core_pool *pool = &core->pools[kind];
-    pool->core = core;
-    pool->kind = (enum core_worker)kind;
-    pool->restart_timer = bc_timer_new(core->loop, pool_on_restart, pool);
-    pool->ping_timer = bc_timer_new(core->loop, pool_on_ping, pool);
+  pool_init(core, CORE_WORKER_EXEC);
+  for (unsigned i = 0; i < core->settings->workers; i++) {
+    pool_init(core, CORE_WORKER_LUA);
   }
   core->strays = bc_child_strays_new(core->loop);
   if (core->settings->shell) {
@@ -243,8 +328,8 @@ void core_pool_open(struct bc_core *core) {
   }
 }
 
-void core_pool_need(struct bc_core *core, enum core_worker kind) {
-  struct core_pool *pool = &core->pools[kind];
+void core_pool_need(struct bc_core *core, unsigned worker) {
+  struct core_pool *pool = &core->pools[worker];
   if (core->options->is_safe_mode || pool->core == NULL || pool->child != NULL ||
       bc_timer_is_armed(pool->restart_timer)) {
     return;
@@ -254,18 +339,22 @@ void core_pool_need(struct bc_core *core, enum core_worker kind) {
   pool_start(pool);
 }
 
+static void pool_close(struct core_pool *pool) {
+  if (pool->channel != NULL) {
+    struct bc_msg message = {.type = BC_MSG_STOP};
+    (void)core_pool_send(pool->core, pool->number, &message);
+  }
+  pool_stop_channel(pool);
+  bc_child_free(pool->child);
+  pool->child = NULL;
+  bc_timer_free(pool->restart_timer);
+  bc_timer_free(pool->ping_timer);
+  core_lua_on_closed(pool);
+}
+
 void core_pool_close(struct bc_core *core) {
-  for (unsigned kind = 0; kind < CORE_WORKERS; kind++) {
-    struct core_pool *pool = &core->pools[kind];
-    if (pool->channel != NULL) {
-      struct bc_msg message = {.type = BC_MSG_STOP};
-      (void)core_pool_send(core, pool->kind, &message);
-    }
-    pool_stop_channel(pool);
-    bc_child_free(pool->child);
-    pool->child = NULL;
-    bc_timer_free(pool->restart_timer);
-    bc_timer_free(pool->ping_timer);
+  for (unsigned i = 0; i < core->pool_count; i++) {
+    pool_close(&core->pools[i]);
   }
   bc_child_strays_free(core->strays);
   (void)bc_child_kill_strays();

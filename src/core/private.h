@@ -18,6 +18,7 @@
 #include "model/decide.h"
 #include "model/health.h"
 #include "model/rib.h"
+#include "model/settings.h"
 #include "proto/exabgp.h"
 #include "proto/msg.h"
 
@@ -189,10 +190,22 @@ struct core_apply {
 struct bc_child;
 struct bc_child_strays;
 struct bc_channel;
+struct bc_lua_page;
+
+/* Of a Lua worker: what it is inside of. */
+struct core_seat {
+  struct bc_lua_page *page; /* NULL: none could be made */
+  int page_fd;
+  bool is_guilty; /* the job that it was killed for: */
+  uint32_t guilty_id;
+  uint32_t guilty_generation;
+};
 
 struct core_pool {
   struct bc_core *core;
   enum core_worker kind;
+  unsigned number; /* its place in core->pools */
+  char name[32];   /* "Lua worker 2" */
   struct bc_child *child;
   struct bc_channel *channel;
   struct bc_timer *restart_timer;
@@ -208,21 +221,19 @@ struct core_pool {
   char confinement[96];
   struct bc_mono last_tick;
   struct bc_mono started;
+  struct bc_mono cpu_at; /* when its CPU time was looked at, … */
+  uint64_t cpu_us;       /* … how much it was then, … */
+  unsigned cpu_permille; /* … and what it used of a processor in the seconds before */
+  struct core_seat seat;
 };
 
-/* ---- what the Lua worker is inside of, and scripts that it was killed for (lua.c) ---- */
+/* ---- scripts that Lua workers were killed for (lua.c) ---- */
 
-struct bc_lua_page;
 struct core_strike;
 TAILQ_HEAD(core_strikes, core_strike);
 
 struct core_lua {
   struct bc_timer *watch_timer;
-  struct bc_lua_page *page; /* NULL: none could be made */
-  int page_fd;
-  bool is_guilty; /* the job that its worker was killed for: */
-  uint32_t guilty_id;
-  uint32_t guilty_generation;
   struct core_strikes strikes;
   size_t strike_count;
   size_t quarantined; /* scripts */
@@ -267,7 +278,8 @@ struct bc_core {
   struct bc_mono exit_begun;
   struct core_link link;
   struct core_apply apply;
-  struct core_pool pools[CORE_WORKERS];
+  struct core_pool pools[CORE_WORKERS_MOST];
+  unsigned pool_count;
   struct bc_child_strays *strays;
   struct core_lua lua;
   struct core_journal journal;
@@ -373,25 +385,30 @@ void core_route_standby_reason(const struct bc_core *core, const struct core_rou
 /* ---- pool.c ---- */
 void core_pool_open(struct bc_core *core);
 void core_pool_close(struct bc_core *core);
+/* The Lua worker that checks of this name run in, always the same. */
+unsigned core_pool_home(const struct bc_core *core, const char *name);
 /* There is work for this worker: starts it if it does not run. */
-void core_pool_need(struct bc_core *core, enum core_worker kind);
-/* 0 = none runs. */
-pid_t core_pool_pid(const struct bc_core *core, enum core_worker kind);
+void core_pool_need(struct bc_core *core, unsigned worker);
+/* 0 = it does not run. */
+pid_t core_pool_pid(const struct bc_core *core, unsigned worker);
+/* CPU time that its process has used, in microseconds; 0 when it does not run. */
+uint64_t core_pool_cpu_us(const struct bc_core *core, unsigned worker);
 /* Less than a quarter of what may wait for the worker waits. */
-bool core_pool_has_room(const struct bc_core *core, enum core_worker kind);
-/* False when no worker takes it now; after a restart all is sent again. */
-bool core_pool_send(struct bc_core *core, enum core_worker kind, const struct bc_msg *message);
-void core_pool_kill(struct bc_core *core, enum core_worker kind);
+bool core_pool_has_room(const struct bc_core *core, unsigned worker);
+/* False when it does not take it now; after a restart all is sent again. */
+bool core_pool_send(struct bc_core *core, unsigned worker, const struct bc_msg *message);
+void core_pool_kill(struct bc_core *core, unsigned worker);
 /* ---- lua.c ---- */
 void core_lua_open(struct bc_core *core);
 void core_lua_close(struct bc_core *core);
 /* LUA_RESULT or LUA_RESULTS. */
-void core_lua_on_message(struct bc_core *core, const struct bc_msg *message);
+void core_lua_on_message(struct core_pool *pool, const struct bc_msg *message);
 /* The worker is being started: what it is to get as descriptor 4; 0 = there is none. Looks at it from now on. */
-int core_lua_on_start(struct bc_core *core);
-void core_lua_on_ended(struct bc_core *core, int wait_status);
+int core_lua_on_start(struct core_pool *pool);
+void core_lua_on_ended(struct core_pool *pool, int wait_status);
+void core_lua_on_closed(struct core_pool *pool);
 /* It is inside of a job: a lack of answers means less. */
-bool core_lua_is_busy(const struct bc_core *core);
+bool core_lua_is_busy(const struct core_pool *pool);
 bool core_lua_is_quarantined(const struct bc_core *core, uint64_t script_hash);
 /* ---- publish.c ---- */
 void core_publish_open(struct bc_core *core);

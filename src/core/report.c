@@ -346,15 +346,16 @@ static const char *report_worker_state(const struct bc_core *core, const struct 
   return pool->is_running ? "running" : "restarting";
 }
 
-static json_t *report_worker(const struct bc_core *core, enum core_worker kind) {
-  const struct core_pool *pool = &core->pools[kind];
+static json_t *report_worker(const struct bc_core *core, unsigned worker) {
+  const struct core_pool *pool = &core->pools[worker];
   json_t *made = json_object();
-  json_object_set_new(made, "pid", json_integer((json_int_t)core_pool_pid(core, kind)));
+  json_object_set_new(made, "pid", json_integer((json_int_t)core_pool_pid(core, worker)));
   json_object_set_new(made, "state", json_string(report_worker_state(core, pool)));
   json_object_set_new(made, "restarts", json_integer(pool->restarts));
   json_object_set_new(made, "running", json_integer(pool->running));
   json_object_set_new(made, "checks", json_integer(pool->known));
   json_object_set_new(made, "confinement", json_string(pool->confinement));
+  json_object_set_new(made, "cpu", json_real((double)pool->cpu_permille / 10));
   return made;
 }
 
@@ -377,9 +378,12 @@ json_t *core_report_status(struct bc_core *core) {
   json_object_set_new(exec, "addresses", core_address_report(core));
   json_t *workers = json_object();
   json_object_set_new(workers, "exec", exec);
-  json_t *lua = report_worker(core, CORE_WORKER_LUA);
-  json_object_set_new(lua, "quarantined", json_integer((json_int_t)core->lua.quarantined));
+  json_t *lua = json_array();
+  for (unsigned i = CORE_WORKER_LUA; i < core->pool_count; i++) {
+    json_array_append_new(lua, report_worker(core, i));
+  }
   json_object_set_new(workers, "lua", lua);
+  json_object_set_new(workers, "quarantined", json_integer((json_int_t)core->lua.quarantined));
   json_t *made = json_object();
   json_object_set_new(made, "version", json_string(BC_VERSION));
   json_object_set_new(made, "node", json_string(core->settings->node));

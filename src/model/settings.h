@@ -12,6 +12,9 @@
 
 #include <stdbool.h>
 
+/* The most that --workers takes. */
+enum { BC_SETTINGS_WORKERS = 64 };
+
 #define BC_SETTINGS_CONFIG "/etc/bgpcommander/bgpcommander.conf"
 
 /* name, text */

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-enum { SETTINGS_WORKERS_MAX = 64 };
-
 static bool settings_is_word(struct bc_str text) {
   return text.len > 0 && bc_str_is_printable(text) && memchr(text.at, ' ', text.len) == NULL;
 }
@@ -64,7 +62,7 @@ static bool settings_is_prefix(struct bc_str text) {
 
 static bool settings_read_count(struct bc_str value, unsigned *number) {
   uint64_t count = 0;
-  if (bc_str_to_u64(value, SETTINGS_WORKERS_MAX, &count) != BC_ERR_OK || count == 0) {
+  if (bc_str_to_u64(value, BC_SETTINGS_WORKERS, &count) != BC_ERR_OK || count == 0) {
     return false;
   }
   *number = (unsigned)count;

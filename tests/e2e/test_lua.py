@@ -50,9 +50,10 @@ def test_a_bad_script_and_a_dead_worker_move_no_route(lab):
     lab.wait_for(lambda: "g1:2:" in (lab.route("g1")["error"] or ""), 10, "the error is told")
     lab.wait_for(lambda: "g1:2:" in json.loads(lab.get("node/n1/status"))["routes"]["g1"]["error"], 10, "in the store too")
     for turn in range(3):
-        old = lab.status()["workers"]["lua"]["pid"]
-        os.kill(old, signal.SIGKILL)
-        lab.wait_for(lambda: lab.status()["workers"]["lua"]["pid"] not in (0, old), 10, "another worker")
+        old = [worker["pid"] for worker in lab.status()["workers"]["lua"]]
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        lab.wait_for(lambda: all(worker["pid"] not in (0, *old) for worker in lab.status()["workers"]["lua"]), 10, "others")
         now = time.time()
         lab.wait_for(lambda: all(lab.route(f"g{n}")["data"]["now"] > now for n in range(3, 10)), 10, "all run again")
     assert lab.bird.counters() == before

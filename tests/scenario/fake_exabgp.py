@@ -312,7 +312,8 @@ class FakeExaBGP:
 class Daemon:
     """The real daemon under a fake ExaBGP, its files in a folder of its own."""
 
-    def __init__(self, folder, endpoint, prefix, node="n1", **fake_options):
+    def __init__(self, folder, endpoint, prefix, node="n1", more=(), **fake_options):
+        self.more = list(more)
         self.folder, self.endpoint, self.prefix, self.node = str(folder), endpoint, prefix, node
         self.socket = os.path.join(self.folder, "sock")
         for name in ("state", "scripts"):
@@ -324,7 +325,7 @@ class Daemon:
     def arguments(self):
         return [f"-c={self.endpoint}", f"-n={self.node}", f"-p={self.folder}/scripts", f"--prefix={self.prefix}",
                 f"--state-dir={self.folder}/state", f"--socket={self.socket}", f"--config={self.folder}/none.conf",
-                "--log-level=info"]
+                "--log-level=info", *self.more]
 
     def log(self):
         with open(self.log_path, errors="replace") as file:

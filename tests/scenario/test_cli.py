@@ -23,7 +23,11 @@ STATUS = {
     "exabgp": {"version": "4.2.21", "state": "synced", "acks": True, "wire": True, "queued": 0, "outstanding": 0,
                "settled": True},
     "workers": {"exec": {"pid": 78, "state": "running", "restarts": 0, "running": 3, "checks": 9,
-                         "confinement": "none", "addresses": "managed"}},
+                         "confinement": "none", "addresses": "managed"},
+                "lua": [{"pid": 0, "state": "off", "restarts": 0, "running": 0, "checks": 0, "confinement": "", "cpu": 0.0},
+                        {"pid": 79, "state": "running", "restarts": 1, "running": 1, "checks": 5,
+                         "confinement": "no_new_privs, rlimits, seccomp", "cpu": 2.5}],
+                "quarantined": 0},
     "stateDirectory": "/var/lib/bgpcommander/n1",
     "summary": {"routes": 4, "subscribed": 3, "announced": 2, "withdrawn": 1, "pending": 0, "unconfirmed": 0, "refused": 0,
                 "faulty": 0, "foreign": 1},
@@ -130,6 +134,8 @@ def test_status_says_how_all_is(daemon):
         "exabgp    synced: version 4.2.21, acks on, wire confirmation on, 0 queued, 0 outstanding",
         "worker    exec: running, pid 78, 9 checks, 3 at work, 0 restarts, confinement none",
         "          service addresses: managed",
+        "worker    lua 2: running, pid 79, 5 checks, 1 at work, 1 restarts, confinement no_new_privs, rlimits, seccomp, "
+        "2.5 % of a processor",
         "routes    4, 3 subscribed: 2 announced, 1 withdrawn, 0 pending, 0 unconfirmed, 0 faulty, 1 foreign",
         "state     /var/lib/bgpcommander/n1"]
     assert daemon.requests == [{"command": "status"}]

@@ -1,5 +1,6 @@
 """Lua checks in the daemon: they decide like shell checks, and a bad one costs itself and nobody else."""
 import contextlib
+import ctypes
 import json
 import mmap
 import os
@@ -36,13 +37,21 @@ class Scene:
     def net(number):
         return f"10.8.{number // 250}.{number % 250}/32"
 
-    def start(self):
-        self.daemon = Daemon(self.folder, f"file://{self.folder}/store", "/bgp")
+    def start(self, workers=1):
+        self.daemon = Daemon(self.folder, f"file://{self.folder}/store", "/bgp", more=[f"--workers={workers}"])
         return self.daemon
 
-    def worker(self):
+    def workers(self):
         status = self.daemon.status()
         return status and status["workers"]["lua"]
+
+    def worker(self):
+        """The only one, or the first."""
+        workers = self.workers()
+        return workers and workers[0]
+
+    def quarantined(self):
+        return self.daemon.status()["workers"]["quarantined"]
 
     def wait_worker(self):
         return wait_for(lambda: (w := self.worker()) and w["state"] == "running" and w["pid"], "a Lua worker runs")
@@ -135,7 +144,7 @@ def test_an_endless_loop_is_killed_named_and_quarantined(scene):
     scene.wait_error("loop", "loop:2: used more than 250 ms of CPU time")
     route = scene.wait_error("loop", "quarantined")
     assert "killed three times within ten minutes" in route["error"] and route["state"] == "waiting"
-    assert scene.worker()["quarantined"] == 1
+    assert scene.quarantined() == 1
     seen = daemon.route("good0")["data"]["t"]
     wait_for(lambda: daemon.route("good0")["data"]["t"] > seen, "the others run on")
     # Another route with the same script is not run either; a changed script is.
@@ -178,18 +187,17 @@ def test_a_worker_that_does_not_answer_is_replaced(scene):
     old = scene.wait_worker()
     os.kill(old, signal.SIGSTOP)
     wait_for(lambda: (w := scene.worker()) and w["pid"] not in (0, old) and w["state"] == "running", "another one", 20)
-    assert "Lua worker has not answered" in daemon.log() and daemon.route("web")["state"] == "announced"
+    assert "Lua worker 1 has not answered" in daemon.log() and daemon.route("web")["state"] == "announced"
 
 
 @contextlib.contextmanager
-def page_of(core):
-    """The page that core shares with the Lua worker: CPU time at entry, generation, job."""
-    for link in pathlib.Path(f"/proc/{core}/fd").iterdir():
-        if "bgpcommander-lua" in os.readlink(link):
-            with open(link, "r+b") as file, mmap.mmap(file.fileno(), 4096) as page:
-                yield page
-            return
-    raise AssertionError("core holds no page")
+def page_of(core, index=0):
+    """A page that core shares with a Lua worker: CPU time at entry, generation, job."""
+    links = sorted(pathlib.Path(f"/proc/{core}/fd").iterdir(), key=lambda link: int(link.name))
+    pages = [link for link in links if "bgpcommander-lua" in os.readlink(link)]
+    assert len(pages) > index, "core holds no such page"
+    with open(pages[index], "r+b") as file, mmap.mmap(file.fileno(), 4096) as page:
+        yield page
 
 
 def process(pid):
@@ -221,11 +229,11 @@ def test_one_call_that_never_ends_is_ended_from_outside(scene):
             wait_for(lambda: process(old)[0] == "T", "it stands")
             struct.pack_into("=QII", page, 0, 0, job[1], job[2])
             wait_for(lambda: (w := scene.worker()) and w["pid"] not in (0, old) and w["state"] == "running", "another one")
-    told = r"routes/busy\d/healthcheck: more than 500 ms of CPU time in one call: the Lua worker is killed"
+    told = r"routes/busy\d/healthcheck: more than 500 ms of CPU time in one call: Lua worker 1 is killed"
     assert len(re.findall(told, daemon.log())) == 3
     for name in busy:
         assert "killed three times" in scene.wait_error(name, "quarantined")["error"]
-    assert scene.worker()["quarantined"] == 1
+    assert scene.quarantined() == 1
     seen = scene.worker()["restarts"]
     wait_for(lambda: daemon.route("good")["health"] == "up", "the others go on")
     assert seen == 3 and scene.withdrawn() == [] and all(daemon.route(name)["state"] == "announced" for name in busy)
@@ -289,3 +297,99 @@ def test_a_check_goes_from_shell_to_lua_and_back(scene):
     scene.tree.put("routes/web/healthcheck", "[ $ATTEMPT -lt 100 ]\n")
     wait_for(lambda: scene.worker()["checks"] == 0, "the Lua check is gone")
     assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
+
+
+def spread(scene, count, workers):
+    for number in range(count):
+        scene.put_route(f"r{number}", number, "#!lua\nreturn true, {t = time.monotonic()}\n")
+    daemon = scene.start(workers)
+    for number in range(count):
+        daemon.wait_state(f"r{number}", "announced")
+    return wait_for(lambda: sum(w["checks"] for w in scene.workers()) == count and scene.workers(), "all are counted")
+
+
+def test_each_check_has_a_home_that_stays(scene):
+    before = spread(scene, 24, 3)
+    assert len(before) == 3 and len({w["pid"] for w in before}) == 3
+    assert all(w["state"] == "running" and w["checks"] > 0 and w["restarts"] == 0 for w in before)
+    scene.daemon.kill_core()
+    after = wait_for(lambda: (w := scene.workers()) and sum(x["checks"] for x in w) == 24 and w, "the next core has set them")
+    assert [w["checks"] for w in after] == [w["checks"] for w in before]
+    assert not {w["pid"] for w in after} & {w["pid"] for w in before} and scene.withdrawn() == []
+
+
+def test_a_worker_is_started_when_it_is_needed(scene):
+    workers = spread(scene, 1, 4)
+    assert sorted(w["state"] for w in workers) == ["off", "off", "off", "running"]
+
+
+def test_the_end_of_one_worker_leaves_the_others_alone(scene):
+    before = spread(scene, 24, 3)
+    daemon = scene.daemon
+    for turn in range(3):
+        os.kill(before[turn]["pid"], signal.SIGKILL)
+        wait_for(lambda: scene.workers()[turn]["pid"] not in (0, before[turn]["pid"]), "another one")
+        now = time.monotonic()
+        wait_for(lambda: all(daemon.route(f"r{n}")["data"]["t"] > now for n in range(24)), "all run again")
+        assert [w["restarts"] for w in scene.workers()] == [1] * (turn + 1) + [0] * (2 - turn)
+    assert scene.withdrawn() == [] and all(daemon.route(f"r{n}")["health"] == "up" for n in range(24))
+
+
+def test_a_worker_that_stands_holds_up_its_own_checks_only(scene):
+    before = spread(scene, 24, 2)
+    daemon = scene.daemon
+    os.kill(before[0]["pid"], signal.SIGSTOP)
+    wait_for(lambda: process(before[0]["pid"])[0] == "T", "it stands")
+    now = time.monotonic()
+    wait_for(lambda: sum(daemon.route(f"r{n}")["data"]["t"] > now for n in range(24)) == before[1]["checks"], "the other's run")
+    os.kill(before[0]["pid"], signal.SIGCONT)
+    wait_for(lambda: all(daemon.route(f"r{n}")["data"]["t"] > now for n in range(24)), "all run")
+
+
+def steal_channel(pid):
+    """The worker's own end of its channel."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(pid)
+    fd = libc.syscall(438, pidfd, 3, 0)  # pidfd_getfd
+    os.close(pidfd)
+    assert fd >= 0, os.strerror(ctypes.get_errno())
+    return fd
+
+
+def frame(kind, payload):
+    return struct.pack(">IHBB", len(payload), kind, 1, 0) + payload
+
+
+def lua_result(job, status):
+    return frame(14, struct.pack(">IIBQQI", job[2] - 1, job[1], status, 1, 1, 0) + struct.pack(">I", 4) + b"fake"
+                 + struct.pack(">I", 0) * 5)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another's descriptor")
+def test_a_broken_worker_speaks_for_its_own_checks_only(scene):
+    for number in range(8):
+        scene.put_route(f"r{number}", number, "#!lua\nlocal t = time.monotonic()\nwhile time.monotonic() - t < 0.02 do end\nreturn true, {t = t}\n",
+                        json.dumps({"interval": "1s", "fall": 1}))
+    daemon = scene.start(2)
+    for number in range(8):
+        daemon.wait_state(f"r{number}", "announced")
+    workers = scene.workers()
+    fds = [steal_channel(w["pid"]) for w in workers]
+
+    def job_of(index):
+        with page_of(daemon.core(), index) as page:
+            return wait_for(lambda: (job := struct.unpack_from("=QII", page))[2] and job, "it runs a check")
+    pages = [job_of(0), job_of(1)]
+    # Which page is whose: what a worker says of its own check counts.
+    for speaker in range(2):
+        os.write(fds[speaker], lua_result(pages[0], 1) * 3)
+        os.write(fds[speaker], lua_result(pages[1], 1) * 3)
+        wait_for(lambda: len(scene.withdrawn()) == speaker + 1, "its own is withdrawn")
+        wait_for(lambda: len(daemon.exabgp.prefixes()) == 8, "and comes back")
+        assert len(scene.withdrawn()) == speaker + 1
+    # What is not a Lua worker's to say ends it.
+    os.write(fds[0], frame(7, struct.pack(">IIBBQI", 0, 1, 1, 0, 1, 0) + struct.pack(">I", 0)))
+    wait_for(lambda: scene.workers()[0]["pid"] not in (0, workers[0]["pid"]), "another one")
+    assert "Lua worker 1 sends RESULT, which is not its to say: killed" in daemon.log()
+    for fd in fds:
+        os.close(fd)
