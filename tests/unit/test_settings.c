@@ -64,7 +64,7 @@ static void defaults_are_the_classic_ones_with_etcd_v3_first(void **state) {
   assert_string_equal(result.settings.config, "/etc/bgpcommander/bgpcommander.conf");
   assert_null(result.settings.state_dir);
   assert_null(result.settings.socket);
-  assert_int_equal(result.settings.workers, 1);
+  assert_int_equal(result.settings.workers, 2);
   assert_int_equal(result.settings.etcd_api, BC_SETTINGS_API_AUTO);
   assert_int_equal(result.settings.log_level, BC_LOG_NOTICE);
   assert_int_equal(result.settings.log_format, BC_LOG_TEXT);
@@ -320,7 +320,7 @@ static void usage_begins_as_the_classic_program_printed_it(void **state) {
   bc_settings_print_usage("./bgpcommander", "killallhumans.local", &text);
   assert_int_equal(strncmp(text.data, classic, strlen(classic)), 0);
   assert_non_null(strstr(text.data, "\n  --prefix=\"/bgp\": "));
-  assert_non_null(strstr(text.data, "\n  --workers=1: "));
+  assert_non_null(strstr(text.data, "\n  --workers=2: "));
   assert_null(strstr(text.data, "--shell"));
   bc_buf_free(&text);
 }
