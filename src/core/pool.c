@@ -39,6 +39,7 @@ static const struct pool_kind *pool_kind(const struct core_pool *pool) {
 static void pool_stop_channel(struct core_pool *pool) {
   bc_channel_free(pool->channel);
   pool->channel = NULL;
+  pool->is_greeted = false;
   pool->is_running = false;
   if (pool->kind == CORE_WORKER_EXEC) {
     core_address_on_worker_gone(pool->core);
@@ -72,6 +73,30 @@ static bool pool_may_say(const struct core_pool *pool, unsigned type) {
   }
 }
 
+/* It is told all that it has to know, once that is known. */
+static void pool_begin(struct core_pool *pool) {
+  bool is_lua = pool_kind(pool)->tells_page;
+  if (is_lua && !core_egress_is_ready(pool->core)) {
+    return;
+  }
+  pool->is_running = true;
+  if (is_lua) {
+    core_egress_send(pool->core, pool->number);
+  }
+  core_check_send_all(pool->core, pool->number);
+}
+
+void core_pool_on_egress(struct bc_core *core) {
+  for (unsigned i = CORE_WORKER_LUA; i < core->pool_count; i++) {
+    struct core_pool *pool = &core->pools[i];
+    if (pool->is_running) {
+      core_egress_send(core, i);
+    } else if (pool->is_greeted) {
+      pool_begin(pool);
+    }
+  }
+}
+
 static void pool_on_message(void *arg, const struct bc_msg *message) {
   struct core_pool *pool = arg;
   struct bc_core *core = pool->core;
@@ -88,10 +113,10 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
       bc_child_kill(pool->child);
       return;
     }
-    pool->is_running = true;
+    pool->is_greeted = true;
     (void)snprintf(pool->confinement, sizeof pool->confinement, BC_STR_FMT, BC_STR_ARG(message->hello.confinement));
     bc_log(BC_LOG_INFO, "%s runs, confinement: %s", pool->name, pool->confinement);
-    core_check_send_all(core, pool->number);
+    pool_begin(pool);
     break;
   case BC_MSG_PONG:
     if (message->pong.number == pool->ping_number) {
@@ -120,6 +145,7 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_CHECK_REMOVE:
   case BC_MSG_STOP:
   case BC_MSG_LUA_SET:
+  case BC_MSG_LUA_EGRESS:
   case BC_MSG_LUA_MODULE:
   case BC_MSG_LUA_MODULE_REMOVE:
   case BC_MSG_LUA_DATA:

@@ -212,7 +212,8 @@ struct core_pool {
   struct bc_timer *ping_timer;
   unsigned restarts;
   unsigned backoff_ms;
-  bool is_running; /* said HELLO */
+  bool is_greeted; /* said HELLO */
+  bool is_running; /* … and was told what it has to know first */
   bool pong_due;
   unsigned pings_missed;
   uint64_t ping_number;
@@ -237,6 +238,20 @@ struct core_lua {
   struct core_strikes strikes;
   size_t strike_count;
   size_t quarantined; /* scripts */
+};
+
+/* ---- where Lua checks may connect to (egress.c) ---- */
+
+struct bc_resolver;
+struct core_endpoint;
+
+struct core_egress {
+  struct bc_resolver *resolver;
+  struct bc_timer *timer; /* for the next look at names */
+  struct core_endpoint *endpoints;
+  size_t endpoint_count;
+  unsigned pending; /* look-ups */
+  char *rules;      /* as told to the workers; NULL: the names of endpoints were not looked up yet */
 };
 
 struct core_journal {
@@ -282,6 +297,7 @@ struct bc_core {
   unsigned pool_count;
   struct bc_child_strays *strays;
   struct core_lua lua;
+  struct core_egress egress;
   struct core_journal journal;
   struct core_publish publish;
   struct core_addresses addresses;
@@ -398,6 +414,15 @@ bool core_pool_has_room(const struct bc_core *core, unsigned worker);
 /* False when it does not take it now; after a restart all is sent again. */
 bool core_pool_send(struct bc_core *core, unsigned worker, const struct bc_msg *message);
 void core_pool_kill(struct bc_core *core, unsigned worker);
+/* The egress rules are there, or others than before. */
+void core_pool_on_egress(struct bc_core *core);
+/* ---- egress.c ---- */
+void core_egress_open(struct bc_core *core);
+void core_egress_close(struct bc_core *core);
+/* False while the names of etcd endpoints are looked up for the first time, some seconds at most. No check is set
+ * before: what it may not connect to would look dead to it. */
+bool core_egress_is_ready(const struct bc_core *core);
+void core_egress_send(struct bc_core *core, unsigned worker);
 /* ---- lua.c ---- */
 void core_lua_open(struct bc_core *core);
 void core_lua_close(struct bc_core *core);

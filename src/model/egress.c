@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EGRESS_PORT_MAX = 65535, EGRESS_SHOWN_BYTES = 60, EGRESS_CARRIED_MAX = 8 };
+enum {
+  EGRESS_PORT_MAX = 65535,
+  EGRESS_SHOWN_BYTES = 60,
+  EGRESS_CARRIED_MAX = 8,
+  EGRESS_PORT_HTTP = 80,
+  EGRESS_PORT_HTTPS = 443
+};
 
 struct egress_rule {
   struct bc_prefix prefix;
@@ -419,4 +425,44 @@ enum bc_err bc_egress_read(struct bc_egress *egress, struct bc_str lines, struct
     err = bc_egress_add(egress, kind, bc_str_trim(line), fault);
   }
   return err;
+}
+
+/* ---- endpoints ---- */
+
+bool bc_egress_read_endpoint(struct bc_str url, struct bc_str *host, uint16_t *port) {
+  bool is_tls = bc_str_starts(url, "https://");
+  if (!is_tls && !bc_str_starts(url, "http://")) {
+    return false;
+  }
+  size_t skipped = strlen(is_tls ? "https://" : "http://");
+  struct bc_str rest = {url.at + skipped, url.len - skipped};
+  size_t end = 0;
+  while (end < rest.len && strchr("/?#", rest.at[end]) == NULL) {
+    end++;
+  }
+  rest.len = end;
+  const char *user_end = memrchr(rest.at, '@', rest.len);
+  if (user_end != NULL) {
+    rest.len -= (size_t)(user_end + 1 - rest.at);
+    rest.at = user_end + 1;
+  }
+  bool is_bracketed = rest.len > 0 && rest.at[0] == '[';
+  const char *close = is_bracketed ? memchr(rest.at, ']', rest.len) : NULL;
+  if (is_bracketed && close == NULL) {
+    return false;
+  }
+  const char *from = is_bracketed ? close : rest.at;
+  const char *colon = memchr(from, ':', rest.len - (size_t)(from - rest.at));
+  uint64_t number = is_tls ? EGRESS_PORT_HTTPS : EGRESS_PORT_HTTP;
+  if (colon != NULL && colon + 1 < rest.at + rest.len) {
+    struct bc_str digits = {colon + 1, rest.len - (size_t)(colon + 1 - rest.at)};
+    if (bc_str_to_u64(digits, UINT16_MAX, &number) != BC_ERR_OK) {
+      return false;
+    }
+  }
+  const char *stop = is_bracketed ? close : colon != NULL ? colon : rest.at + rest.len;
+  host->at = rest.at + (is_bracketed ? 1 : 0);
+  host->len = (size_t)(stop - host->at);
+  *port = (uint16_t)number;
+  return host->len > 0 && number > 0;
 }

@@ -64,6 +64,10 @@ BC_MUST_CHECK enum bc_err bc_egress_add_list(struct bc_egress *egress, enum bc_e
 /* Each rule of such a list is one; any number of them. */
 BC_MUST_CHECK enum bc_err bc_egress_check_list(struct bc_str list, struct bc_fault *fault);
 
+/* Where `url` (http://HOST:PORT/… as the settings have it) leads to: `host` points into it, without brackets; a URL
+ * without a port has that of its scheme. False when it leads nowhere on the network (file://). */
+BC_MUST_CHECK bool bc_egress_read_endpoint(struct bc_str url, struct bc_str *host, uint16_t *port);
+
 /* Whether this address (network order; IPv4 in the first four bytes) and port may be connected to; port 0: what has no
  * port. BC_ERR_REFUSED with the rule: "egress denied: 169.254.169.254 port 80 is link-local". */
 BC_MUST_CHECK enum bc_err bc_egress_judge(const struct bc_egress *egress, const uint8_t *address, bool is_ipv6,

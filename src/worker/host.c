@@ -42,6 +42,18 @@ static void host_send(struct host_worker *worker, const struct bc_msg *message) 
   }
 }
 
+/* Half of the rules would allow what the rest denies. */
+static void host_set_egress(struct host_worker *worker, struct bc_str rules) {
+  struct bc_fault fault;
+  struct bc_egress *egress = bc_egress_new();
+  if (worker->io == NULL || bc_egress_read(egress, rules, &fault) != BC_ERR_OK) {
+    bc_log(BC_LOG_ERROR, "egress rules are not understood: %s", worker->io == NULL ? "no I/O" : fault.text);
+    bc_egress_free(egress);
+    return;
+  }
+  bc_lua_io_set_egress(worker->io, egress);
+}
+
 static void host_on_message(void *arg, const struct bc_msg *message) {
   struct host_worker *worker = arg;
   switch (message->type) {
@@ -54,6 +66,9 @@ static void host_on_message(void *arg, const struct bc_msg *message) {
   }
   case BC_MSG_LUA_SET:
     host_check_set(worker, &message->lua_set);
+    break;
+  case BC_MSG_LUA_EGRESS:
+    host_set_egress(worker, message->lua_egress.rules);
     break;
   case BC_MSG_CHECK_STATE:
     host_check_set_state(worker, &message->check_state);

@@ -358,9 +358,42 @@ static void prefixes_contain_by_bits_and_never_across_families(void **state) {
   }
 }
 
+static void an_endpoint_leads_to_its_host_and_port(void **state) {
+  (void)state;
+  static const struct {
+    const char *url, *host;
+    uint16_t port;
+  } cases[] = {
+      {"http://127.0.0.1:2379", "127.0.0.1", 2379},
+      {"http://etcd.example", "etcd.example", 80},
+      {"https://etcd.example/", "etcd.example", 443},
+      {"https://[2001:db8::1]:2379/v3", "2001:db8::1", 2379},
+      {"http://[::1]", "::1", 80},
+      {"http://user:pass@10.0.0.1:4001", "10.0.0.1", 4001},
+      {"http://a@b@c:1?x:2", "c", 1},
+      {"http://host:", "host", 80},
+  };
+  static const char *const others[] = {
+      "file:///etc", "http://",   "http://:80", "http://[::1", "http://a:0", "http://a:65536",
+      "http://a:x",  "etcd:2379", "",           "http://user@"};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct bc_str host;
+    uint16_t port;
+    assert_true(bc_egress_read_endpoint(bc_str_of(cases[i].url), &host, &port));
+    assert_true(bc_str_is(host, cases[i].host));
+    assert_int_equal(port, cases[i].port);
+  }
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    struct bc_str host;
+    uint16_t port;
+    assert_false(bc_egress_read_endpoint(bc_str_of(others[i]), &host, &port));
+  }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
   static const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_endpoint_leads_to_its_host_and_port),
       TEST(link_local_multicast_unspecified_and_broadcast_are_denied_by_default),
       TEST(all_else_is_allowed_by_default),
       TEST(an_etcd_endpoint_is_denied_with_its_port_only),
