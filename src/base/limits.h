@@ -78,6 +78,11 @@
   X(WEB_SENT_HEADERS, 64, "headers of an HTTP request of a Lua check")                                                 \
   X(WEB_SENT_HEAD_BYTES, 16384, "bytes of these headers")                                                              \
   X(WEB_KEPT, 256, "HTTP connections that a Lua script keeps for its next requests")                                   \
+  X(EXEC_WORDS, 64, "words of a command that a Lua check runs, and of a rule for them")                                \
+  X(EXEC_ARGV_BYTES, 8192, "bytes of the words of such a command")                                                     \
+  X(EXEC_INPUT_BYTES, 65536, "bytes that it gets as its input")                                                        \
+  X(EXEC_OUTPUT_BYTES, 65536, "bytes of its output that can be asked for, and as many of its error output")            \
+  X(EXEC_AT_ONCE, 64, "such commands at once on a node")                                                               \
   X(EGRESS_RULES, 256, "egress rules of the node file, and as many of the daemon's own")                               \
   X(RESOLVER_NAMES, 256, "names that a worker looks up at once")                                                       \
   X(DNS_QUERIES, 512, "DNS queries of checks that a worker has under way")                                             \

@@ -44,6 +44,7 @@ static void pool_stop_channel(struct core_pool *pool) {
   if (pool->kind == CORE_WORKER_EXEC) {
     core_address_on_worker_gone(pool->core);
   }
+  core_command_on_gone(pool);
 }
 
 static void pool_on_result(struct bc_core *core, const struct bc_msg_result *from) {
@@ -63,10 +64,13 @@ static bool pool_may_say(const struct core_pool *pool, unsigned type) {
   switch (type) {
   case BC_MSG_LUA_RESULT:
   case BC_MSG_LUA_RESULTS:
+  case BC_MSG_LUA_EXEC:
+  case BC_MSG_LUA_EXEC_CANCEL:
     return is_lua;
   case BC_MSG_RESULT:
   case BC_MSG_ADDRESS_ABLE:
   case BC_MSG_ADDRESS_RESULT:
+  case BC_MSG_COMMAND_RESULT:
     return !is_lua;
   default:
     return true;
@@ -82,6 +86,8 @@ static void pool_begin(struct core_pool *pool) {
   pool->is_running = true;
   if (is_lua) {
     core_egress_send(pool->core, pool->number);
+  } else {
+    core_command_on_running(pool->core);
   }
   core_check_send_all(pool->core, pool->number);
 }
@@ -133,6 +139,13 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_LUA_RESULTS:
     core_lua_on_message(pool, message);
     break;
+  case BC_MSG_LUA_EXEC:
+  case BC_MSG_LUA_EXEC_CANCEL:
+    core_command_on_lua(pool, message);
+    break;
+  case BC_MSG_COMMAND_RESULT:
+    core_command_on_result(core, &message->command_result);
+    break;
   case BC_MSG_ADDRESS_ABLE:
   case BC_MSG_ADDRESS_RESULT:
     core_address_on_message(core, message);
@@ -146,6 +159,9 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_STOP:
   case BC_MSG_LUA_SET:
   case BC_MSG_LUA_EGRESS:
+  case BC_MSG_LUA_EXEC_RESULT:
+  case BC_MSG_COMMAND_RUN:
+  case BC_MSG_COMMAND_CANCEL:
   case BC_MSG_LUA_MODULE:
   case BC_MSG_LUA_MODULE_REMOVE:
   case BC_MSG_LUA_DATA:
@@ -349,7 +365,7 @@ void core_pool_open(struct bc_core *core) {
     pool_init(core, CORE_WORKER_LUA);
   }
   core->strays = bc_child_strays_new(core->loop);
-  if (core->settings->shell) {
+  if (core->settings->shell || core->settings->exec_allow != NULL) {
     core_pool_need(core, CORE_WORKER_EXEC);
   }
 }

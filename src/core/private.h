@@ -254,6 +254,17 @@ struct core_egress {
   char *rules;      /* as told to the workers; NULL: the names of endpoints were not looked up yet */
 };
 
+/* ---- commands of Lua checks (command.c) ---- */
+
+struct core_command;
+TAILQ_HEAD(core_command_list, core_command);
+
+struct core_commands {
+  struct core_command_list all;
+  size_t count;
+  uint32_t last_id;
+};
+
 struct core_journal {
   struct bc_disk_log *log;
   bool is_busy;
@@ -298,6 +309,7 @@ struct bc_core {
   struct bc_child_strays *strays;
   struct core_lua lua;
   struct core_egress egress;
+  struct core_commands commands;
   struct core_journal journal;
   struct core_publish publish;
   struct core_addresses addresses;
@@ -416,6 +428,16 @@ bool core_pool_send(struct bc_core *core, unsigned worker, const struct bc_msg *
 void core_pool_kill(struct bc_core *core, unsigned worker);
 /* The egress rules are there, or others than before. */
 void core_pool_on_egress(struct bc_core *core);
+/* ---- command.c ---- */
+void core_command_open(struct bc_core *core);
+void core_command_close(struct bc_core *core);
+/* LUA_EXEC or LUA_EXEC_CANCEL. */
+void core_command_on_lua(struct core_pool *pool, const struct bc_msg *message);
+void core_command_on_result(struct bc_core *core, const struct bc_msg_command_result *result);
+/* The exec worker runs: it gets what waited for it. */
+void core_command_on_running(struct bc_core *core);
+/* A worker ended: what it ran is answered, what it asked for is cancelled. */
+void core_command_on_gone(struct core_pool *pool);
 /* ---- egress.c ---- */
 void core_egress_open(struct bc_core *core);
 void core_egress_close(struct bc_core *core);

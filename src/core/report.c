@@ -339,7 +339,7 @@ static bool report_sees_wire(const struct bc_core *core) {
 }
 
 static const char *report_worker_state(const struct bc_core *core, const struct core_pool *pool) {
-  bool is_always = pool->kind == CORE_WORKER_EXEC && core->settings->shell;
+  bool is_always = pool->kind == CORE_WORKER_EXEC && (core->settings->shell || core->settings->exec_allow != NULL);
   if (core->options->is_safe_mode || (!is_always && !bc_timer_is_armed(pool->restart_timer) && pool->child == NULL)) {
     return "off";
   }

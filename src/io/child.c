@@ -63,7 +63,14 @@ static int child_prepare_files(const struct bc_child_program *program, posix_spa
   } else {
     err = err != 0 ? err : posix_spawn_file_actions_addopen(files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   }
-  err = err != 0 ? err : posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  if (program->error_fd > 0) {
+    err = err != 0 ? err : posix_spawn_file_actions_adddup2(files, program->error_fd, STDERR_FILENO);
+  }
+  if (program->input_fd > 0) {
+    err = err != 0 ? err : posix_spawn_file_actions_adddup2(files, program->input_fd, STDIN_FILENO);
+  } else {
+    err = err != 0 ? err : posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
   if (program->directory != NULL) {
     err = err != 0 ? err : posix_spawn_file_actions_addchdir_np(files, program->directory);
   }

@@ -13,14 +13,16 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* A program to start with what is told here and nothing else: 0 = /dev/null, default signals, all other descriptors
+/* A program to start with what is told here and nothing else: default signals, all other descriptors
  * closed. Borrowed for the call. */
 struct bc_child_program {
   const char *path;
   char *const *argv;
   char *const *variables;
   const char *directory; /* to start in; NULL: ours */
+  int input_fd;          /* becomes 0; 0: /dev/null */
   int output_fd;         /* becomes 1 and 2; -1: 1 is /dev/null, 2 our own */
+  int error_fd;          /* becomes 2; 0: as above */
   int channel_fd;        /* becomes 3; -1: none */
   int page_fd;           /* becomes 4, must be greater; 0: none */
   bool is_session;       /* a session of its own, not only a process group */

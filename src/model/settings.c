@@ -36,7 +36,7 @@ const struct bc_settings_entry bc_settings_entries[BC_SETTINGS_ENTRIES] = {
 };
 
 static bool settings_is_list(const struct bc_settings_entry *entry) {
-  return entry->kind == BC_SETTINGS_LIST || entry->kind == BC_SETTINGS_RULES;
+  return entry->kind == BC_SETTINGS_LIST || entry->kind == BC_SETTINGS_RULES || entry->kind == BC_SETTINGS_COMMANDS;
 }
 
 static bool settings_is_text(const struct bc_settings_entry *entry) {
@@ -68,7 +68,7 @@ static void settings_store_text(struct bc_settings *settings, const struct bc_se
   }
   size_t old = strlen(*field);
   *field = bc_mem_resize(*field, old + value.len + 2, 1);
-  (*field)[old] = ',';
+  (*field)[old] = entry->kind == BC_SETTINGS_COMMANDS ? '\n' : ',';
   memcpy(*field + old + 1, value.at, value.len);
   (*field)[old + 1 + value.len] = '\0';
 }

@@ -44,8 +44,9 @@ struct bc_settings {
   bool shell;         /* node file only: shell on|off; default on */
   char *egress_allow; /* node file only: rules for bc_egress_add_list */
   char *egress_deny;
-  bool is_json; /* --json, for commands */
-  char *data;   /* --data, for run */
+  char *exec_allow; /* node file only: rules for bc_exec_rule_allows, a line each; NULL = none */
+  bool is_json;     /* --json, for commands */
+  char *data;       /* --data, for run */
   bool wants_help, wants_version;
   /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of
    * words is owned, the texts are argv's. */

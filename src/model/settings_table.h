@@ -11,8 +11,9 @@ enum bc_settings_kind {
   BC_SETTINGS_PATH,
   BC_SETTINGS_WORD, /* a file that a command reads: any text */
   BC_SETTINGS_PREFIX,
-  BC_SETTINGS_RULES, /* of egress; the node file may repeat the name */
-  BC_SETTINGS_COUNT, /* here and below: not a text */
+  BC_SETTINGS_RULES,    /* of egress; the node file may repeat the name */
+  BC_SETTINGS_COMMANDS, /* rules for exec.run, a line each; the node file may repeat the name */
+  BC_SETTINGS_COUNT,    /* here and below: not a text */
   BC_SETTINGS_LEVEL,
   BC_SETTINGS_FORMAT,
   BC_SETTINGS_API,

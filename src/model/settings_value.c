@@ -1,5 +1,6 @@
 #include "base/limits.h"
 #include "model/egress.h"
+#include "model/exec_rule.h"
 #include "model/settings_table.h"
 
 #include <string.h>
@@ -112,6 +113,8 @@ bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, uns
     return settings_is_prefix(value);
   case BC_SETTINGS_RULES:
     return bc_egress_check_list(value, NULL) == BC_ERR_OK;
+  case BC_SETTINGS_COMMANDS:
+    return bc_exec_rule_check(value, NULL) == BC_ERR_OK;
   case BC_SETTINGS_COUNT:
     return settings_read_count(value, number);
   case BC_SETTINGS_LEVEL:
@@ -143,6 +146,8 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
   case BC_SETTINGS_RULES:
     return "expected PREFIX, PREFIX:PORT or PREFIX:PORT-PORT such as 10.0.0.0/8:80-90 or [2001:db8::/32]:443, without "
            "host bits";
+  case BC_SETTINGS_COMMANDS:
+    return "expected a program's absolute path without * and ?, then patterns of its words, ... as the last at most";
   case BC_SETTINGS_COUNT:
     return "expected a number from 1 to 64";
   case BC_SETTINGS_LEVEL:

@@ -32,7 +32,7 @@ static void worker_reap(void *arg) {
     struct exec_run *run = exec_run_find(worker, info.si_pid);
     if (run != NULL) {
       exec_run_end(run);
-    } else {
+    } else if (!exec_command_end(worker, info.si_pid)) {
       (void)waitpid(info.si_pid, NULL, WNOHANG);
       any_stray = true;
     }
@@ -76,6 +76,12 @@ static void worker_on_message(void *arg, const struct bc_msg *message) {
     break;
   case BC_MSG_CHECK_REMOVE:
     exec_check_remove(worker, message->check_remove.id);
+    break;
+  case BC_MSG_COMMAND_RUN:
+    exec_command_run(worker, &message->command_run);
+    break;
+  case BC_MSG_COMMAND_CANCEL:
+    exec_command_cancel(worker, message->command_cancel.id);
     break;
   case BC_MSG_STOP:
     bc_loop_stop(worker->loop);
@@ -122,6 +128,7 @@ static void worker_start(struct exec_worker *worker, const char *script_dir, con
   TAILQ_INIT(&worker->queue);
   worker->scripts = bc_intern_new();
   LIST_INIT(&worker->runs);
+  LIST_INIT(&worker->commands);
   exec_dir_init(&worker->dir, script_dir);
   bc_schedule_init(&worker->schedule, worker->loop, exec_check_on_due, worker);
   worker->reap_timer = bc_timer_new(worker->loop, worker_reap, worker);
@@ -138,11 +145,13 @@ static void worker_start(struct exec_worker *worker, const char *script_dir, con
 static void worker_finish(struct exec_worker *worker) {
   /* Results of what we kill now would be taken for the checks' own. */
   exec_check_remove_all(worker);
+  exec_command_cancel_all(worker);
   bool is_clean = exec_sweep_all(EXEC_SHUTDOWN_MS);
   struct exec_run *run;
   while ((run = LIST_FIRST(&worker->runs)) != NULL) {
     exec_run_free(run);
   }
+  exec_command_free_all(worker);
   if (!is_clean) {
     bc_log(BC_LOG_WARNING, "a process of a check could not be killed");
   }

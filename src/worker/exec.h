@@ -1,4 +1,4 @@
-/* The exec worker: runs shell checks on their schedule.
+/* The exec worker: runs shell checks on their schedule, and commands of Lua checks when they ask (exec.run).
  *
  * Role `exec`: fd 3 is the channel to core. Child subreaper, not dumpable; as root it drops from the
  * bounding set what would let a check look into our processes (HELLO tells: `bounding set` or `none`).
@@ -22,6 +22,11 @@
  * not be started: 127 or 126 for an interpreter that is missing or unfit (NOT_FOUND), else 0 (NOT_STARTED:
  * also when our own file of the script is to blame); the output says why. Equal scripts are held once in
  * memory, but each check has its file.
+ *
+ * A command gets: its words, taken literally; `/` as working directory; its own session and group; fd 0 its input
+ * (/dev/null when there is none), fds 1 and 2 a pipe each of which the first bytes are kept and the rest is dropped;
+ * default signals; the environment PATH, LANG=C.UTF-8 and BGPCOMMANDER_JOB. At its timeout, and when nobody waits for
+ * it any more, its group is killed at once; what it left behind as above. Core has judged whether it may be run.
  *
  * When core's end of the channel closes, on STOP and on TERM, everything is killed without results, the
  * directory is removed, and the worker exits. */

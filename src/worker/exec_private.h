@@ -1,6 +1,7 @@
 /* What the files of the exec worker share: checks and their schedule (exec_check.c), runs
- * (exec_run.c, exec_spawn.c), service addresses (exec_address.c), the private directory (exec_dir.c), environments
- * (exec_env.c), what runs leave behind (exec_sweep.c), and the process itself (exec.c). */
+ * (exec_run.c, exec_spawn.c), commands of Lua checks (exec_command.c), service addresses (exec_address.c), the private
+ * directory (exec_dir.c), environments (exec_env.c), what runs leave behind (exec_sweep.c), and the process itself
+ * (exec.c). */
 #ifndef BC_WORKER_EXEC_PRIVATE_H
 #define BC_WORKER_EXEC_PRIVATE_H
 
@@ -83,6 +84,9 @@ struct exec_run {
 
 LIST_HEAD(exec_run_list, exec_run);
 
+struct exec_command;
+LIST_HEAD(exec_command_list, exec_command);
+
 struct exec_dir {
   char *base;     /* the folder in which we make ours, absolute */
   char *path;     /* NULL: could not be made yet */
@@ -109,6 +113,7 @@ struct exec_worker {
   struct bc_intern *scripts; /* most checks share theirs */
   struct exec_queue queue;
   struct exec_run_list runs;
+  struct exec_command_list commands;
   unsigned running;
   uint64_t run_number;
   struct exec_suspect suspects[EXEC_SUSPECTS];
@@ -180,6 +185,22 @@ void exec_address_stop(struct exec_worker *worker);
 char **exec_env_new(const struct exec_check *check, const char *job);
 void exec_env_free(char **variables);
 void exec_env_job(uint64_t run_number, char job[static EXEC_JOB_BYTES]);
+
+/* ---- exec_command.c: programs that Lua checks run ---- */
+
+void exec_command_run(struct exec_worker *worker, const struct bc_msg_command_run *message);
+/* Kills it; its result will not be sent. It stays in the list until it was reaped. */
+void exec_command_cancel(struct exec_worker *worker, uint32_t id);
+void exec_command_cancel_all(struct exec_worker *worker);
+/* A process has ended but is not reaped yet: false when it is none of these, else it is dealt with. */
+bool exec_command_end(struct exec_worker *worker, pid_t pid);
+/* Frees what is left, after exec_sweep_all. */
+void exec_command_free_all(struct exec_worker *worker);
+/* What sweeps ask: whether any lives, whether this is the process of one or in its session, whether this job is one's.
+ */
+bool exec_command_is_any(const struct exec_worker *worker);
+bool exec_command_has_process(const struct exec_worker *worker, pid_t pid, pid_t session);
+bool exec_command_has_job(const struct exec_worker *worker, const char *job);
 
 /* ---- exec_sweep.c: what runs leave behind ---- */
 

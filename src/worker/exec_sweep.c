@@ -37,6 +37,10 @@ static enum sweep_owner sweep_find_owner(struct exec_worker *worker, const struc
     }
     any_live = any_live || !run->is_discarded;
   }
+  if (exec_command_has_process(worker, child->pid, child->session)) {
+    return SWEEP_LIVE;
+  }
+  any_live = any_live || exec_command_is_any(worker);
   char found[EXEC_JOB_BYTES];
   if (!any_live) {
     return SWEEP_ENDED;
@@ -51,7 +55,7 @@ static enum sweep_owner sweep_find_owner(struct exec_worker *worker, const struc
       return SWEEP_LIVE;
     }
   }
-  return SWEEP_ENDED;
+  return exec_command_has_job(worker, found) ? SWEEP_LIVE : SWEEP_ENDED;
 }
 
 /* True when it has been suspect for long enough; else it is noted for the next round in `kept`. */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "worker/confine.h"
 #include "worker/host_private.h"
+#include "worker/lua_exec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,6 +43,11 @@ static void host_send(struct host_worker *worker, const struct bc_msg *message) 
   }
 }
 
+static bool host_send_exec(void *arg, const struct bc_msg *message) {
+  const struct host_worker *worker = arg;
+  return bc_channel_send(worker->channel, message) == BC_ERR_OK;
+}
+
 /* Half of the rules would allow what the rest denies. */
 static void host_set_egress(struct host_worker *worker, struct bc_str rules) {
   struct bc_fault fault;
@@ -69,6 +75,9 @@ static void host_on_message(void *arg, const struct bc_msg *message) {
     break;
   case BC_MSG_LUA_EGRESS:
     host_set_egress(worker, message->lua_egress.rules);
+    break;
+  case BC_MSG_LUA_EXEC_RESULT:
+    bc_lua_exec_on_result(worker->exec, &message->lua_exec_result);
     break;
   case BC_MSG_CHECK_STATE:
     host_check_set_state(worker, &message->check_state);
@@ -154,13 +163,17 @@ int bc_host_worker_run(void) {
   }
   worker.loop = bc_loop_new();
   worker.io = bc_lua_io_new(worker.loop, &fault);
-  if (worker.io == NULL) {
+  worker.exec = bc_lua_exec_new(host_send_exec, &worker);
+  if (worker.io != NULL) {
+    worker.io->exec = worker.exec;
+  } else {
     /* Scripts that call nothing outside work all the same. */
     bc_log(BC_LOG_ERROR, "Lua checks cannot call outside: %s", fault.text);
   }
   host_start(&worker, confinement);
   bc_loop_run(worker.loop);
   host_finish(&worker);
+  bc_lua_exec_free(worker.exec);
   bc_lua_io_free(worker.io);
   bc_loop_free(worker.loop);
   return HOST_EXIT_OK;

@@ -74,6 +74,7 @@ struct host_check {
 };
 
 struct host_worker {
+  struct bc_lua_exec *exec;
   struct bc_loop *loop;
   struct bc_channel *channel;
   struct bc_schedule schedule;

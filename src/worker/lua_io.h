@@ -12,6 +12,8 @@
 #include "io/web.h"
 #include "model/egress.h"
 
+struct bc_lua_exec;
+
 struct bc_lua_io {
   struct bc_loop *loop;
   struct bc_resolver *resolver;
@@ -20,6 +22,7 @@ struct bc_lua_io {
   struct bc_tls *tls;       /* with the system's trusted certificates, read when this is made */
   struct bc_web *web;       /* for HTTP requests that keep no connection */
   struct bc_egress *egress; /* NULL: not known yet, nothing may be connected to */
+  struct bc_lua_exec *exec; /* NULL: programs cannot be run from here; stays its maker's */
   unsigned calls;           /* that wait or hold something, of all runs: lua_call.h */
 };
 

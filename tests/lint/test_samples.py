@@ -241,6 +241,22 @@ def test_what_the_grammar_says_is_refused_is_refused():
 
 
 @needs_program
+def test_the_commands_are_taken_from_a_node_file(tmp_path):
+    file = tmp_path / "bgpcommander.conf"
+    rules = samples.block("exec-rules")
+
+    def complaints(text):
+        file.write_text(text)
+        file.chmod(0o644)
+        done = subprocess.run([PROGRAM, "status", "--config", file, "--socket", tmp_path / "none", "-n", "n"], text=True,
+                              stderr=subprocess.PIPE, timeout=30)
+        return [line for line in done.stderr.splitlines() if line.startswith(f"{file}:")]
+
+    assert rules.count("exec_allow") == 3 and complaints(rules) == []
+    assert complaints(rules + "exec_allow birdc show\n") != []
+
+
+@needs_program
 def test_the_egress_rules_are_taken_from_a_node_file(tmp_path):
     file = tmp_path / "bgpcommander.conf"
     rules = samples.block("egress-rules")

@@ -197,6 +197,22 @@ static void egress_rules_are_repeated_in_the_node_file_only(void **state) {
                  "[2001:db8::/32]:443, without host bits, found \"10.0.0.1/8\"");
 }
 
+static void commands_are_repeated_in_the_node_file_only(void **state) {
+  (void)state;
+  struct fixture result = parse("", "", "exec_allow /bin/a x,y ?  # one\nexec_allow /bin/b ...\n");
+  assert_int_equal(result.err, BC_ERR_OK);
+  assert_string_equal(result.settings.exec_allow, "/bin/a x,y ?\n/bin/b ...");
+  bc_settings_release(&result.settings);
+  result = parse("", "BGPCOMMANDER_EXEC_ALLOW=/bin/a", "");
+  assert_null(result.settings.exec_allow);
+  bc_settings_release(&result.settings);
+  assert_refused("--exec_allow=/bin/a", "", NULL, "--exec_allow=/bin/a: there is no such option");
+  assert_refused(
+      "--config /c", "", "exec_allow birdc show",
+      "/c:1: exec_allow: expected a program's absolute path without * and ?, then patterns of its words, ... as "
+      "the last at most, found \"birdc show\"");
+}
+
 static void egress_rules_above_their_limit_are_refused(void **state) {
   (void)state;
   struct bc_buf file;
@@ -384,6 +400,7 @@ int main(void) {
       cmocka_unit_test(node_file_endpoints_give_way_to_the_flag_whole),
       cmocka_unit_test(a_fault_in_the_node_file_names_file_line_and_expectation),
       cmocka_unit_test(egress_rules_are_repeated_in_the_node_file_only),
+      cmocka_unit_test(commands_are_repeated_in_the_node_file_only),
       cmocka_unit_test(egress_rules_above_their_limit_are_refused),
       cmocka_unit_test(the_api_of_etcd_is_one_of_three_words),
       cmocka_unit_test(a_value_is_refused_where_it_stands),
