@@ -324,7 +324,7 @@ int main(int argc, char **argv) {
     main_end(bc_host_worker_run());
   }
   if (argc > 1 && strcmp(argv[1], "@run") == 0) {
-    main_end(bc_run_worker_run(argv + 2));
+    main_end(bc_run_worker_run());
   }
   if (argc > 1 && strcmp(argv[1], "@core") == 0) {
     main_end(main_run_core(argc, argv));

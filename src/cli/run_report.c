@@ -93,11 +93,31 @@ static size_t report_find_column(struct bc_str line, const char *message, size_t
   return column;
 }
 
+/* "lua/NAME:3: ..." of a module; else the line of the script. */
+static struct bc_str report_find_line(const struct bc_run_report *report, const json_t *answer, long long *number) {
+  struct bc_str rest = bc_str_of(bc_client_text(answer, "error"));
+  struct bc_str name;
+  struct bc_str digits;
+  uint64_t told;
+  *number = bc_client_number(answer, "line");
+  if (bc_str_starts(rest, "lua/") && bc_str_next_field(&rest, ':', &name) && bc_str_next_field(&rest, ':', &digits) &&
+      bc_str_to_u64(digits, BC_LIMIT_SCRIPT_BYTES, &told) == BC_ERR_OK) {
+    char key[BC_LIMIT_NAME_BYTES + 1];
+    (void)snprintf(key, sizeof key, "%.*s", (int)(name.len - 4), name.at + 4);
+    const json_t *module = json_object_get(report->modules, key);
+    if (module != NULL) {
+      *number = (long long)told;
+      return report_line((struct bc_str){json_string_value(module), json_string_length(module)}, *number);
+    }
+  }
+  return report_line(report->script, *number);
+}
+
 static void report_show_line(const struct bc_run_report *report, const json_t *answer) {
   char text[REPORT_LINE_BYTES];
   char shown[REPORT_LINE_BYTES];
-  long long number = bc_client_number(answer, "line");
-  struct bc_str line = report_line(report->script, number);
+  long long number;
+  struct bc_str line = report_find_line(report, answer, &number);
   size_t width;
   size_t column = report_find_column(line, bc_client_text(answer, "error"), &width);
   if (number <= 0 || line.len == 0) {
@@ -128,7 +148,7 @@ static void report_show_error(const struct bc_run_report *report, const json_t *
   }
   bc_screen_clean(error, clean, sizeof clean);
   /* Where the message does not begin with the script's name it does not tell the place. */
-  if (strncmp(error, report->name, strlen(report->name)) != 0) {
+  if (strncmp(error, report->name, strlen(report->name)) != 0 && strncmp(error, "lua/", 4) != 0) {
     (void)fprintf(stderr, "%s: ", report->name);
   }
   (void)fprintf(stderr, "%s\n", clean);
@@ -142,6 +162,50 @@ static void report_show_json(const char *name, const json_t *value) {
     bc_screen_clean(text, clean, sizeof clean);
     (void)printf("  %-6s %s\n", name, clean);
     free(text);
+  }
+}
+
+static void report_show_metrics(const json_t *metrics) {
+  char clean[REPORT_TEXT_BYTES];
+  size_t index;
+  const json_t *one;
+  json_array_foreach(metrics, index, one) {
+    char *labels = json_dumps(json_object_get(one, "labels"), JSON_ENSURE_ASCII);
+    bc_screen_clean(labels == NULL ? "" : labels, clean, sizeof clean);
+    (void)printf("  %-6s %s %s = %.10g%s%s\n", "metric", bc_client_text(one, "type"), bc_client_text(one, "name"),
+                 json_number_value(json_object_get(one, "value")), labels == NULL ? "" : " ", clean);
+    free(labels);
+  }
+}
+
+static void report_show_call(const json_t *call) {
+  char clean[REPORT_TEXT_BYTES];
+  char result[REPORT_TEXT_BYTES];
+  const char *end = bc_client_text(call, "end");
+  bool is_back = strcmp(end, "returned") == 0;
+  bc_screen_clean(bc_client_text(call, "arguments"), clean, sizeof clean);
+  bc_screen_clean(is_back ? bc_client_text(call, "result") : end, result, sizeof result);
+  (void)printf("  %-6s at %.1f ms, %.1f ms", "trace", json_number_value(json_object_get(call, "at_ms")),
+               json_number_value(json_object_get(call, "took_ms")));
+  double waited_ms = json_number_value(json_object_get(call, "waited_ms"));
+  if (waited_ms > 0) {
+    (void)printf(" (waited %.1f ms)", waited_ms);
+  }
+  (void)printf(": %s(%s)%s%s\n", bc_client_text(call, "call"), clean,
+               result[0] == '\0' ? ""
+               : is_back         ? " = "
+                                 : ": ",
+               result);
+}
+
+static void report_show_trace(const json_t *answer) {
+  size_t index;
+  const json_t *call;
+  json_array_foreach(json_object_get(answer, "trace"), index, call) {
+    report_show_call(call);
+  }
+  if (bc_client_number(answer, "trace_dropped") > 0) {
+    (void)printf("  %-6s and %lld calls more\n", "trace", bc_client_number(answer, "trace_dropped"));
   }
 }
 
@@ -159,6 +223,8 @@ static void report_show(const struct bc_run_report *report, const json_t *answer
   if (bc_client_is_true(answer, "data_dropped")) {
     (void)printf("  %-6s dropped: too long, too deep, or no JSON\n", "data");
   }
+  report_show_json("state", json_object_get(answer, "state"));
+  report_show_metrics(json_object_get(answer, "metrics"));
   size_t index;
   const json_t *line;
   json_array_foreach(json_object_get(answer, "log"), index, line) {
@@ -168,6 +234,7 @@ static void report_show(const struct bc_run_report *report, const json_t *answer
   if (bc_client_number(answer, "log_dropped") > 0) {
     (void)printf("  %-6s and %lld lines more\n", "log", bc_client_number(answer, "log_dropped"));
   }
+  report_show_trace(answer);
   if (json_object_get(answer, "cpu_ms") != NULL) {
     (void)printf("  %-6s %.1f ms, CPU %.1f ms, memory %lld KiB\n", "took",
                  json_number_value(json_object_get(answer, "took_ms")),

@@ -33,6 +33,11 @@ static json_t *api_checks(struct bc_core *core, const json_t *request, struct bc
   return api_list(core, CORE_LIST_CHECKS, request, answer);
 }
 
+static json_t *api_script(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  const char *problem = core_trial_begin(core, request, answer);
+  return problem == NULL ? NULL : api_error(problem);
+}
+
 static json_t *api_neighbors(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   (void)request;
   (void)answer;
@@ -85,7 +90,7 @@ static const struct {
 } api_commands[] = {
     {"ping", api_ping, false},      {"status", api_status, false},       {"routes", api_routes, false},
     {"checks", api_checks, false},  {"neighbors", api_neighbors, false}, {"approve", api_approve, true},
-    {"upgrade", api_upgrade, true},
+    {"upgrade", api_upgrade, true}, {"script", api_script, false},
 };
 
 static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request,
@@ -105,7 +110,7 @@ static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer,
     }
     return api_commands[i].fn(core, request, answer);
   }
-  return api_error("unknown command: expected ping, status, routes, checks, neighbors, approve or upgrade");
+  return api_error("unknown command: expected ping, status, routes, checks, neighbors, script, approve or upgrade");
 }
 
 static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line,

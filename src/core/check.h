@@ -239,6 +239,9 @@ void core_state_save(struct bc_core *core);
 /* ---- check_send.c: to the worker ---- */
 /* Something may be unsent that there is room for later. */
 void core_check_send_soon(struct bc_core *core);
+/* What a Lua check with this name finds as globals: "NAME=JSON", each ended by a NUL. */
+void core_check_print_globals(struct bc_core *core, const char *name, const struct core_wish *wish, struct bc_buf *to);
+unsigned core_lua_timeout_ms(const struct bc_options *options);
 /* The number of the worker that it is at home in. */
 unsigned core_version_worker(const struct bc_core *core, const struct core_version *version);
 /* It is not held back by our own will. */
@@ -272,6 +275,8 @@ void core_named_apply_changes(struct bc_core *core);
 void core_named_moved(struct bc_core *core, struct core_check *check);
 /* The first whose name is greater; NULL gives the first of all. */
 struct core_named *core_named_after(struct bc_core *core, const char *name);
+/* The state that it keeps, JSON; NULL = none. */
+const char *core_named_kept(struct bc_core *core, const char *name);
 
 /* ---- check_report.c ---- */
 enum { CORE_CHECK_KEY_BYTES = BC_LIMIT_NAME_BYTES + 32, CORE_REASON_BYTES = 384 + BC_LIMIT_LUA_REASON_BYTES };

@@ -18,6 +18,11 @@ static struct core_named *named_find(struct bc_core *core, const char *name) {
   return RB_FIND(core_named_tree, &core->checks.named, &wanted);
 }
 
+const char *core_named_kept(struct bc_core *core, const char *name) {
+  const struct core_named *named = named_find(core, name);
+  return named == NULL ? NULL : named->check.kept;
+}
+
 struct core_named *core_named_after(struct bc_core *core, const char *name) {
   struct core_named wanted = {.check = {.name = name}};
   struct core_named *named = name == NULL ? RB_MIN(core_named_tree, &core->checks.named)

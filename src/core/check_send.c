@@ -85,7 +85,7 @@ static json_t *send_variables(const struct bc_options *options) {
   return variables;
 }
 
-static unsigned send_lua_timeout(const struct bc_options *options) {
+unsigned core_lua_timeout_ms(const struct bc_options *options) {
   return options->has_timeout ? options->timeout_ms : BC_OPTIONS_LUA_TIMEOUT_MS;
 }
 
@@ -97,24 +97,20 @@ static json_t *send_options(const struct bc_options *options) {
     json_object_set_new(made, "check", parameters);
   }
   json_object_set_new(made, "interval", json_real(options->interval_ms / 1000.0));
-  json_object_set_new(made, "timeout", json_real(send_lua_timeout(options) / 1000.0));
+  json_object_set_new(made, "timeout", json_real(core_lua_timeout_ms(options) / 1000.0));
   json_object_set_new(made, "threshold", json_integer(options->threshold));
   return made;
 }
 
-/* What a Lua check finds as globals. */
-static void send_globals(struct bc_core *core, const struct core_check *check, const struct core_wish *wish,
-                         struct bc_buf *to) {
-  if (check->route != NULL) {
+void core_check_print_globals(struct bc_core *core, const char *name, const struct core_wish *wish, struct bc_buf *to) {
+  if (wish->route != NULL) {
     struct bc_buf prefix;
     bc_buf_init(&prefix, BC_LIMIT_COMMAND_BYTES);
-    if (wish->route != NULL) {
-      bc_nlri_print_prefix(&wish->route->nlri, &prefix);
-    }
-    send_add_global(to, "route", json_pack("{s:s, s:s}", "name", check->name, "prefix", prefix.data));
+    bc_nlri_print_prefix(&wish->route->nlri, &prefix);
+    send_add_global(to, "route", json_pack("{s:s, s:s}", "name", name, "prefix", prefix.data));
     bc_buf_free(&prefix);
   }
-  send_add_global(to, "check", json_pack("{s:s}", "name", check->name));
+  send_add_global(to, "check", json_pack("{s:s}", "name", name));
   send_add_global(to, "node", json_pack("{s:s}", "name", core->settings->node));
   send_add_global(to, "options", send_options(wish->options));
 }
@@ -149,7 +145,7 @@ static void send_lua(struct bc_core *core, struct core_version *version, const s
                                        .globals = globals,
                                        .interval_ms = options->interval_ms,
                                        .fast_interval_ms = options->fast_interval_ms,
-                                       .timeout_ms = send_lua_timeout(options),
+                                       .timeout_ms = core_lua_timeout_ms(options),
                                        .first_delay_ms = first_delay_ms,
                                        .jitter_percent = options->jitter_percent,
                                        .threshold = options->threshold,
@@ -228,7 +224,7 @@ void core_version_tell(struct bc_core *core, struct core_version *version, const
   /* In JSON a byte may become six. */
   bc_buf_init(&found, BC_LIMIT_OPTIONS_BYTES * 14);
   if (is_lua) {
-    send_globals(core, version->check, wish, &found);
+    core_check_print_globals(core, version->check->name, wish, &found);
   } else {
     send_environment(core, version->check, wish, &found);
   }

@@ -165,6 +165,7 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_LUA_MODULE:
   case BC_MSG_LUA_MODULE_REMOVE:
   case BC_MSG_LUA_DATA:
+  case BC_MSG_LUA_RUN:
     break;
   }
 }

@@ -481,6 +481,9 @@ enum core_list_of { CORE_LIST_ROUTES, CORE_LIST_CHECKS };
  * what is foreign. A route's own check has the route's name. False when `names` is something else: nothing was done. */
 BC_MUST_CHECK bool core_list_begin(struct bc_core *core, enum core_list_of of, const json_t *names,
                                    struct bc_sock_answer *answer);
+/* ---- trial.c ---- */
+/* Begins the answer to `script`; NULL, or what is wrong with the request. */
+const char *core_trial_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
 /* ---- api.c ---- */
 bool core_api_open(struct bc_core *core, struct bc_fault *fault);
 void core_api_close(struct bc_core *core);

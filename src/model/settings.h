@@ -46,7 +46,9 @@ struct bc_settings {
   char *egress_deny;
   char *exec_allow; /* node file only: rules for bc_exec_rule_allows, a line each; NULL = none */
   bool is_json;     /* --json, for commands */
-  char *data;       /* --data, for run */
+  char *data;       /* --data, for run; as are these: */
+  char *modules, *route, *check, *timeout;
+  bool is_traced; /* --trace */
   bool wants_help, wants_version;
   /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of
    * words is owned, the texts are argv's. */

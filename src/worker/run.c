@@ -4,8 +4,12 @@
 #include "base/file.h"
 #include "base/harden.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/mono.h"
+#include "proto/frame.h"
+#include "proto/msg.h"
 #include "worker/confine.h"
+#include "worker/lua_data.h"
 #include "worker/lua_io.h"
 #include "worker/lua_value.h"
 #include "worker/sandbox.h"
@@ -14,22 +18,33 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 enum {
   RUN_EXIT_FINE = 0,
   RUN_EXIT_BAD_REQUEST = 2,
-  RUN_THRESHOLD = 50, /* the default of a check's options */
-  RUN_TIMEOUT_MOST_MS = 3600000,
-  RUN_ANSWER_BYTES = 65536
+  RUN_INPUT_BYTES = 64 * 1024 * 1024, /* modules and data, as much as there may be */
+  RUN_ANSWER_BYTES = 1048576
+};
+
+struct run_module {
+  SLIST_ENTRY(run_module) link;
+  uint32_t number;
+  struct bc_str text;
 };
 
 struct run_request {
-  const char *name;
-  struct bc_str script;
-  struct bc_str data; /* empty: none */
-  int64_t timeout_ms;
+  struct bc_buf input; /* holds all texts below, but the name */
+  char *name;
+  struct bc_msg_lua_set set;
+  struct bc_egress *egress;
+  bool is_traced;
+  bool is_whole;
+  SLIST_HEAD(, run_module) modules;
+  struct bc_lua_data *data;
 };
 
 /* ---- the request ---- */
@@ -44,19 +59,72 @@ static bool run_read_all(int fd, struct bc_buf *to) {
   return got == 0 && bc_buf_status(to) == BC_ERR_OK;
 }
 
-static bool run_understand(char *const *words, struct bc_str input, struct run_request *out) {
-  uint64_t timeout_ms;
-  uint64_t len;
-  if (words[0] == NULL || words[1] == NULL || words[2] == NULL ||
-      bc_str_to_u64(bc_str_of(words[1]), RUN_TIMEOUT_MOST_MS, &timeout_ms) != BC_ERR_OK ||
-      bc_str_to_u64(bc_str_of(words[2]), input.len, &len) != BC_ERR_OK) {
+static bool run_take_message(struct run_request *request, const struct bc_msg *message) {
+  struct bc_fault fault;
+  switch ((int)message->type) {
+  case BC_MSG_LUA_MODULE: {
+    struct run_module *module = bc_mem_new(1, sizeof *module);
+    module->number = message->lua_module.number;
+    module->text = message->lua_module.text;
+    SLIST_INSERT_HEAD(&request->modules, module, link);
+    return true;
+  }
+  case BC_MSG_LUA_DATA:
+    bc_lua_data_set(request->data, message->lua_data.name, message->lua_data.json);
+    return true;
+  case BC_MSG_LUA_SET:
+    request->set = message->lua_set;
+    free(request->name);
+    request->name = bc_mem_copy_text(message->lua_set.name.at, message->lua_set.name.len);
+    return true;
+  case BC_MSG_LUA_RUN:
+    request->is_traced = message->lua_run.is_traced != 0;
+    request->is_whole = request->name != NULL;
+    return bc_egress_read(request->egress, message->lua_run.egress, &fault) == BC_ERR_OK;
+  default:
     return false;
   }
-  out->name = words[0];
-  out->timeout_ms = (int64_t)timeout_ms;
-  out->script = (struct bc_str){.at = input.at, .len = (size_t)len};
-  out->data = (struct bc_str){.at = input.at + len, .len = input.len - (size_t)len};
-  return true;
+}
+
+/* Frames one behind the other; a reader of streams would hold one at a time only. */
+static bool run_understand(struct run_request *request) {
+  struct bc_str rest = bc_buf_str(&request->input);
+  while (rest.len > 0) {
+    const unsigned char *at = (const unsigned char *)rest.at;
+    struct bc_msg message;
+    if (rest.len < BC_FRAME_HEADER_BYTES) {
+      return false;
+    }
+    size_t len = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+    unsigned type = (unsigned)at[4] << 8 | at[5];
+    rest.at += BC_FRAME_HEADER_BYTES;
+    rest.len -= BC_FRAME_HEADER_BYTES;
+    struct bc_str payload = {rest.at, len};
+    if (len > rest.len || bc_msg_decode(type, payload, &message) != BC_ERR_OK || !run_take_message(request, &message)) {
+      return false;
+    }
+    rest.at += len;
+    rest.len -= len;
+  }
+  return request->is_whole;
+}
+
+static void run_request_open(struct run_request *request) {
+  *request = (struct run_request){.egress = bc_egress_new(), .data = bc_lua_data_new()};
+  SLIST_INIT(&request->modules);
+  bc_buf_init(&request->input, RUN_INPUT_BYTES);
+}
+
+static void run_request_close(struct run_request *request) {
+  struct run_module *module;
+  while ((module = SLIST_FIRST(&request->modules)) != NULL) {
+    SLIST_REMOVE_HEAD(&request->modules, link);
+    free(module);
+  }
+  bc_lua_data_free(request->data);
+  bc_egress_free(request->egress);
+  bc_buf_free(&request->input);
+  free(request->name);
 }
 
 /* ---- the run ---- */
@@ -111,24 +179,33 @@ static bool run_execute(struct bc_loop *loop, struct bc_sandbox_run *run, int64_
 
 /* ---- the answer ---- */
 
+struct run_times {
+  int64_t took_us;
+  size_t memory_bytes;
+  bool is_traced;
+};
+
 struct run_report {
   const char *status;
   const char *verdict;
   char error[BC_LIMIT_LUA_REASON_BYTES];
 };
 
-static void run_judge_done(const struct bc_sandbox_outcome *outcome, struct run_report *report) {
-  bool is_up = outcome->word == BC_SANDBOX_UP || (outcome->word == BC_SANDBOX_SCORE && outcome->score >= RUN_THRESHOLD);
+static void run_judge_done(const struct run_request *request, const struct bc_sandbox_outcome *outcome,
+                           struct run_report *report) {
+  bool is_up = outcome->word == BC_SANDBOX_UP ||
+               (outcome->word == BC_SANDBOX_SCORE && outcome->score >= (double)request->set.threshold);
   report->status = is_up ? "passed" : "failed";
   report->verdict = is_up ? "up" : "down";
 }
 
-static void run_judge(const struct bc_sandbox_outcome *outcome, struct run_report *report) {
+static void run_judge(const struct run_request *request, const struct bc_sandbox_outcome *outcome,
+                      struct run_report *report) {
   report->verdict = "neutral";
   (void)snprintf(report->error, sizeof report->error, "%s", outcome->error);
   switch (outcome->end) {
   case BC_SANDBOX_DONE:
-    run_judge_done(outcome, report);
+    run_judge_done(request, outcome, report);
     break;
   case BC_SANDBOX_YIELDED:
     report->status = "timeout";
@@ -160,8 +237,30 @@ static void run_print_json(struct bc_buf *to, const char *name, const char *json
   bc_buf_add_format(to, ",\"%s\":%s", name, json == NULL ? "null" : json);
 }
 
-static void run_answer(const struct run_report *report, const struct bc_sandbox_outcome *outcome, struct bc_str log,
-                       size_t dropped, size_t memory_bytes, int64_t took_us) {
+/* What the run itself has to tell; NULL: there was none. */
+static void run_print_run(const struct bc_sandbox_run *run, bool is_traced, struct bc_buf *to) {
+  struct bc_buf metrics;
+  struct bc_str log = bc_str_of("");
+  size_t dropped = 0;
+  bc_buf_init(&metrics, RUN_ANSWER_BYTES);
+  if (run != NULL) {
+    bc_sandbox_run_print_metrics(run, &metrics);
+    log = bc_sandbox_run_log(run);
+    dropped = bc_sandbox_run_log_dropped(run);
+  }
+  bc_buf_add_format(to, ",\"metrics\":%s,\"log\":", metrics.len == 0 ? "[]" : metrics.data);
+  bc_lua_value_print_text(log, to);
+  bc_buf_add_format(to, ",\"log_dropped\":%zu", dropped);
+  if (run != NULL && is_traced) {
+    bc_buf_add_text(to, ",\"trace\":");
+    bc_sandbox_run_print_trace(run, to);
+    bc_buf_add_format(to, ",\"trace_dropped\":%zu", bc_sandbox_run_trace_dropped(run));
+  }
+  bc_buf_free(&metrics);
+}
+
+static void run_answer(const struct run_report *report, const struct bc_sandbox_outcome *outcome,
+                       const struct bc_sandbox_run *run, const struct run_times *times) {
   struct bc_buf text;
   char score[32] = "null";
   bc_buf_init(&text, RUN_ANSWER_BYTES);
@@ -174,11 +273,12 @@ static void run_answer(const struct run_report *report, const struct bc_sandbox_
   run_print_text(&text, "reason", outcome->reason);
   run_print_json(&text, "data", outcome->data);
   bc_buf_add_format(&text, ",\"data_dropped\":%s", outcome->is_data_bad ? "true" : "false");
+  run_print_json(&text, "state", outcome->state);
   run_print_text(&text, "error", report->error);
-  bc_buf_add_format(&text, ",\"line\":%zu,\"log\":", outcome->line);
-  bc_lua_value_print_text(log, &text);
-  bc_buf_add_format(&text, ",\"log_dropped\":%zu,\"took_ms\":%.3f,\"cpu_ms\":%.3f,\"memory_bytes\":%zu}\n", dropped,
-                    (double)took_us / 1000, (double)outcome->cpu_us / 1000, memory_bytes);
+  bc_buf_add_format(&text, ",\"line\":%zu", outcome->line);
+  run_print_run(run, times->is_traced, &text);
+  bc_buf_add_format(&text, ",\"took_ms\":%.3f,\"cpu_ms\":%.3f,\"memory_bytes\":%zu}\n", (double)times->took_us / 1000,
+                    (double)outcome->cpu_us / 1000, times->memory_bytes);
   (void)!bc_file_write_all(STDOUT_FILENO, text.data, text.len);
   bc_buf_free(&text);
 }
@@ -207,7 +307,7 @@ static void run_answer_fault(const struct run_request *request, const struct bc_
   if (strcmp(fault->text, "not enough memory") == 0) {
     report.status = "memory";
   }
-  run_answer(&report, &outcome, bc_str_of(""), 0, 0, 0);
+  run_answer(&report, &outcome, NULL, &(struct run_times){0});
 }
 
 static void run_once(const struct run_request *request, struct bc_loop *loop, struct bc_sandbox *sandbox,
@@ -215,55 +315,98 @@ static void run_once(const struct run_request *request, struct bc_loop *loop, st
   struct bc_sandbox_run *run = bc_sandbox_run_new(check);
   struct bc_mono started = bc_mono_now();
   struct run_report report = {0};
-  bool is_in_time = run_execute(loop, run, request->timeout_ms);
+  bool is_in_time = run_execute(loop, run, request->set.timeout_ms);
   const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(run);
-  run_judge(outcome, &report);
+  run_judge(request, outcome, &report);
   if (!is_in_time) {
-    (void)snprintf(report.error, sizeof report.error, "still waiting after %" PRId64 " ms", request->timeout_ms);
+    (void)snprintf(report.error, sizeof report.error, "still waiting after %" PRIu32 " ms", request->set.timeout_ms);
   }
-  run_answer(&report, outcome, bc_sandbox_run_log(run), bc_sandbox_run_log_dropped(run), bc_sandbox_peak_bytes(sandbox),
-             bc_mono_now().us - started.us);
+  const struct run_times times = {.took_us = bc_mono_now().us - started.us,
+                                  .memory_bytes = bc_sandbox_peak_bytes(sandbox),
+                                  .is_traced = request->is_traced};
+  run_answer(&report, outcome, run, &times);
   bc_sandbox_run_free(run);
 }
 
+static struct run_module *run_find_module(const struct run_request *request, struct bc_str number) {
+  uint64_t wanted;
+  struct run_module *module = NULL;
+  if (bc_str_to_u64(number, UINT32_MAX, &wanted) == BC_ERR_OK) {
+    SLIST_FOREACH(module, &request->modules, link) {
+      if (module->number == wanted) {
+        break;
+      }
+    }
+  }
+  return module;
+}
+
+/* "NAME=VALUE", each ended by a NUL: modules by their numbers, globals as JSON. */
+static enum bc_err run_provide(const struct run_request *request, struct bc_sandbox *sandbox,
+                               struct bc_sandbox_check *check, struct bc_fault *fault) {
+  struct bc_str rest = sandbox != NULL ? request->set.modules : request->set.globals;
+  struct bc_str one;
+  enum bc_err err = BC_ERR_OK;
+  while (err == BC_ERR_OK && bc_str_next_field(&rest, '\0', &one)) {
+    struct bc_str name;
+    if (one.len == 0 || !bc_str_next_field(&one, '=', &name)) {
+      continue;
+    }
+    char *text = bc_mem_copy_text(name.at, name.len);
+    const struct run_module *module = sandbox != NULL ? run_find_module(request, one) : NULL;
+    if (module != NULL) {
+      err = bc_sandbox_add_module(sandbox, text, module->text, fault);
+    } else if (check != NULL) {
+      err = bc_sandbox_check_set_global(check, text, one, fault);
+    }
+    free(text);
+  }
+  return err;
+}
+
 static void run_in_sandbox(const struct run_request *request, struct bc_loop *loop, struct bc_lua_io *io) {
-  struct bc_fault fault;
-  const struct bc_sandbox_options options = {.io = io};
-  struct bc_sandbox *sandbox = bc_sandbox_new(&options, request->name, request->script, &fault);
-  struct bc_sandbox_check *check = sandbox == NULL ? NULL : bc_sandbox_check_new(sandbox);
-  if (check == NULL ||
-      (request->data.len > 0 && bc_sandbox_check_set_global(check, "data", request->data, &fault) != BC_ERR_OK)) {
+  struct bc_fault fault = {0};
+  const struct bc_sandbox_options options = {.io = io, .data = request->data, .is_traced = request->is_traced};
+  struct bc_sandbox *sandbox = bc_sandbox_new(&options, request->name, request->set.script, &fault);
+  bool is_fine = sandbox != NULL && run_provide(request, sandbox, NULL, &fault) == BC_ERR_OK;
+  struct bc_sandbox_check *check = is_fine ? bc_sandbox_check_new(sandbox) : NULL;
+  if (check == NULL || run_provide(request, NULL, check, &fault) != BC_ERR_OK) {
     run_answer_fault(request, &fault);
   } else {
+    bc_sandbox_check_set_state(check, request->set.state);
     run_once(request, loop, sandbox, check);
   }
   bc_sandbox_check_free(check);
   bc_sandbox_free(sandbox);
 }
 
-int bc_run_worker_run(char *const *words) {
+static void run_answer_request(struct run_request *request) {
+  struct bc_fault fault;
+  run_tell_work();
+  struct bc_loop *loop = bc_loop_new();
+  struct bc_lua_io *io = bc_lua_io_new(loop, &fault);
+  if (io != NULL) {
+    bc_lua_io_set_egress(io, request->egress);
+    request->egress = NULL;
+  }
+  run_in_sandbox(request, loop, io);
+  bc_lua_io_free(io);
+  bc_loop_free(loop);
+}
+
+int bc_run_worker_run(void) {
   char confinement[BC_CONFINE_TEXT_BYTES];
   struct bc_fault fault;
-  struct bc_buf input;
   struct run_request request;
   if (bc_harden_tie_to_parent(getppid(), SIGKILL, &fault) != BC_ERR_OK ||
       bc_confine_process(confinement, &fault) != BC_ERR_OK) {
     return RUN_EXIT_BAD_REQUEST;
   }
-  bc_buf_init(&input, BC_LIMIT_SCRIPT_BYTES + BC_LIMIT_LUA_JSON_BYTES + 2);
-  if (!run_read_all(STDIN_FILENO, &input) || !run_understand(words, bc_buf_str(&input), &request)) {
-    bc_buf_free(&input);
-    return RUN_EXIT_BAD_REQUEST;
+  run_request_open(&request);
+  bool is_understood = run_read_all(STDIN_FILENO, &request.input) && run_understand(&request);
+  if (is_understood) {
+    run_answer_request(&request);
   }
-  run_tell_work();
-  struct bc_loop *loop = bc_loop_new();
-  struct bc_lua_io *io = bc_lua_io_new(loop, &fault);
-  if (io != NULL) {
-    bc_lua_io_set_egress(io, bc_egress_new());
-  }
-  run_in_sandbox(&request, loop, io);
-  bc_lua_io_free(io);
-  bc_loop_free(loop);
-  bc_buf_free(&input);
-  return RUN_EXIT_FINE;
+  run_request_close(&request);
+  return is_understood ? RUN_EXIT_FINE : RUN_EXIT_BAD_REQUEST;
 }

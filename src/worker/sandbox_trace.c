@@ -362,7 +362,19 @@ struct sandbox_trace *sandbox_trace_new(void) {
 
 /* ---- telling ---- */
 
-static void trace_print_call(const struct sandbox_trace *trace, const struct trace_call *call, struct bc_buf *to) {
+/* Of a call that has not ended, with the wait that it is in. */
+static int64_t trace_waited_us(const struct bc_sandbox_run *run, const struct trace_call *call) {
+  int64_t waited_us = call->waited_us;
+  const struct bc_sandbox_task *task;
+  TAILQ_FOREACH(task, &run->tasks, link) {
+    if (task->co == call->co && bc_mono_is_set(task->yielded)) {
+      waited_us += bc_mono_now().us - task->yielded.us;
+    }
+  }
+  return waited_us;
+}
+
+static void trace_print_call(const struct bc_sandbox_run *run, const struct trace_call *call, struct bc_buf *to) {
   bool is_open = call->co != NULL;
   int64_t took_us = is_open ? bc_mono_now().us - call->begun.us : call->took_us;
   bc_buf_add_format(to, "{\"call\":\"%s\",\"arguments\":", call->name);
@@ -370,15 +382,15 @@ static void trace_print_call(const struct sandbox_trace *trace, const struct tra
   bc_buf_add_format(to, ",\"end\":\"%s\",\"result\":", is_open ? "given up" : call->end);
   bc_lua_value_print_text(bc_str_of(call->result), to);
   bc_buf_add_format(to, ",\"at_ms\":%.3f,\"took_ms\":%.3f,\"waited_ms\":%.3f}",
-                    (double)(call->begun.us - trace->begun.us) / 1000, (double)took_us / 1000,
-                    (double)call->waited_us / 1000);
+                    (double)(call->begun.us - run->trace->begun.us) / 1000, (double)took_us / 1000,
+                    (double)(is_open ? trace_waited_us(run, call) : call->waited_us) / 1000);
 }
 
 void bc_sandbox_run_print_trace(const struct bc_sandbox_run *run, struct bc_buf *to) {
   bc_buf_add_char(to, '[');
   for (size_t i = 0; run->trace != NULL && i < run->trace->count; i++) {
     bc_buf_add_text(to, i == 0 ? "" : ",");
-    trace_print_call(run->trace, &run->trace->calls[i], to);
+    trace_print_call(run, &run->trace->calls[i], to);
   }
   bc_buf_add_char(to, ']');
 }

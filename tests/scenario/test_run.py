@@ -79,29 +79,38 @@ def test_verdict_status_and_exit_code(folder, body, code, verdict, status, retur
 
 
 def test_the_object_holds_what_the_script_said(folder):
-    code, answer = run_json("#!lua\nlog.warn('a', 1) log.info('b')\nreturn {ok = false, score = 12.5, reason = 'slow', "
-                            "data = {rtt = 0.1, list = {1, 2}}}\n")
+    code, answer = run_json("#!lua\nlog.warn('a', 1) log.info('b') state.n = 1 metric.gauge('g', 2)\nreturn {ok = false, score = 12.5, reason = 'slow', "
+                            "data = {rtt = 0.1, list = {1, 2}}}\n", "--trace")
     assert code == DOWN
+    assert answer["state"] == {"n": 1} and answer["metrics"] == [{"name": "g", "type": "gauge", "value": 2}]
+    (call,) = answer["trace"]
+    assert call["call"] == "metric.gauge" and call["arguments"] == '"g", 2' and call["end"] == "returned", call
+    assert call["result"] == "" and call["took_ms"] >= call["waited_ms"] == 0 and answer["trace_dropped"] == 0
     assert {name: answer[name] for name in ("reason", "score", "data", "data_dropped", "error", "line", "log",
                                             "log_dropped")} == {
         "reason": "slow", "score": 12.5, "data": {"rtt": 0.1, "list": [1, 2]}, "data_dropped": False, "error": None,
         "line": 0, "log": ["warn: a 1", "info: b"], "log_dropped": 0}
     page = open(os.path.join(samples.ROOT, "docs/lua-sandbox.md")).read()
-    assert [name for name in answer if f"`{name}`" not in page] == []
+    assert [name for name in [*answer, *call] if f"`{name}`" not in page] == []
 
 
 def test_data_is_read_only_and_must_be_json(folder):
     (folder / "data.json").write_text('{"list": [1, {"a": 2}]}')
-    code, answer = run_json("#!lua\nreturn data.list[2].a == 2 and not pcall(function() data.list[1] = 5 end), data",
+    code, answer = run_json("#!lua\nreturn data.list[2].a == 2 and not pcall(function() data.list[1] = 5 end), data.list",
                             "--data", "data.json")
-    assert code == UP and answer["data"] == {"list": [1, {"a": 2}]}
+    assert code == UP and answer["data"] == [1, {"a": 2}]
+    (folder / "data.json").write_text("[1]")
+    done = run("--data", "data.json", script="#!lua\nreturn true\n")
+    assert done.returncode == USAGE and "expected an object" in done.stderr
     (folder / "data.json").write_text('{\n"list": [1,')
     done = run("--data", "data.json", script="#!lua\nreturn true\n")
     assert done.returncode == USAGE and done.stderr.startswith("data.json:2: ") and done.stdout == ""
 
 
 @pytest.mark.parametrize("words, text", [
-    ([], "usage: bgpcommander run SCRIPT|-"), (["a", "b"], "usage: bgpcommander run"),
+    ([], "usage: bgpcommander run SCRIPT|- (or --route NAME, or --check NAME)"),
+    (["a", "b"], "usage: bgpcommander run [SCRIPT|-]"), (["good", "--timeout", "soon"], "--timeout: expected seconds"),
+    (["--route", "a", "--check", "b"], "--route and --check exclude each other"),
     (["--no-such"], "--no-such: there is no such option"), (["absent.lua"], "absent.lua: No such file or directory"),
     (["shell"], 'begins with the line #!lua, found "#!/bin/sh"'), (["interpreter"], 'found "#!/usr/bin/lua5.4"'),
     (["long"], "longer than 262144 bytes"), (["good", "--data", "absent.json"], "absent.json: No such file"),
@@ -129,6 +138,46 @@ def test_a_long_path_is_shortened_so_that_the_line_is_found(folder):
     done = run(str(deep / "x.lua"))
     assert done.stderr == ("x.lua:4: attempt to call a nil value (global 'foo')\n"
                            "    4 |   foo()\n      |   ^^^\n"), done.stderr
+
+
+def test_modules_come_from_a_folder_and_their_errors_show_their_line(folder):
+    (folder / "lib").mkdir()
+    (folder / "lib/a.lua").write_text("return {one = require('b').one}\n")
+    (folder / "lib/b").write_text("return {one = 1}\n")
+    (folder / "lib/unused.lua").write_text("this is no Lua\n")
+    assert run("--modules", "lib", script="#!lua\nreturn require('a').one == 1\n").returncode == UP
+    (folder / "lib/b").write_text("\nlocal x = missing.y\n")
+    done = run("--modules", "lib", script="#!lua\nreturn require('a').one == 1\n")
+    assert done.returncode == ERROR
+    assert done.stderr == ("lua/b:2: attempt to index a nil value (global 'missing'); required at lua/a:1; required at "
+                           "check.lua:2\n    2 | local x = missing.y\n      |           ^^^^^^^\n"), done.stderr
+    done = run(script="#!lua\nreturn require('a')\n")
+    assert done.returncode == ERROR and "check.lua:2: module 'a' is not known" in done.stderr
+    (folder / "lib/b").unlink()
+    (folder / "lib/b").mkdir()
+    done = run("--modules", "lib", script="#!lua\nreturn require('a')\n")
+    assert done.returncode == USAGE and done.stderr == "lib/b: Is a directory\n"
+
+
+def test_a_trace_tells_what_was_called_and_how_it_ended(folder):
+    done = run("--trace", "--timeout", "300ms", script="#!lua\npcall(time.sleep, -1) time.sleep(0.01)\n"
+                                                      "parallel{function() time.sleep(60) end}\nreturn true\n")
+    assert done.returncode == DOWN and "still waiting after 300 ms" in done.stderr, done
+    calls = [re.sub(r"\d+\.\d ms", "N ms", line) for line in done.stdout.splitlines() if line.startswith("  trace")]
+    waited = "  trace  at N ms, N ms (waited N ms): "
+    assert calls == ["  trace  at N ms, N ms: time.sleep(-1): raised", waited + "time.sleep(0.01)",
+                     waited + "parallel({function}): given up", waited + "time.sleep(60): given up"], done.stdout
+
+
+def test_without_a_daemon_the_options_are_the_defaults(folder):
+    code, answer = run_json("#!lua\nreturn route == nil and check.name == 'check.lua' and node.name == 'n7' and "
+                            "options.threshold == 50 and next(options.env) == nil", "-n", "n7")
+    assert code == UP, answer
+
+
+def test_nobody_answers_is_an_exit_code_of_its_own(folder):
+    done = run("--route", "web", "--socket", str(folder / "none.sock"))
+    assert done.returncode == 5 and "no daemon answers" in done.stderr, done
 
 
 def test_nothing_of_a_script_reaches_the_terminal_raw(folder):

@@ -78,6 +78,7 @@ static const struct bc_msg samples[] = {
      .lua_module = {.number = 1, .name = {.at = "web", .len = 3}, .text = {.at = "return {}", .len = 9}}},
     {.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = 1}},
     {.type = BC_MSG_LUA_DATA, .lua_data = {.name = {.at = "sites", .len = 5}, .json = {.at = "[1]", .len = 3}}},
+    {.type = BC_MSG_LUA_RUN, .lua_run = {.egress = {.at = "", .len = 0}, .is_traced = 1}},
     {.type = BC_MSG_LUA_EGRESS, .lua_egress = {.rules = {.at = "etcd 10.0.0.1:2379\n", .len = 19}}},
     {.type = BC_MSG_LUA_EXEC,
      .lua_exec = {.number = 3,
