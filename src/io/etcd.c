@@ -298,7 +298,7 @@ static void etcd_note_revision(struct etcd *etcd) {
 
 static void etcd_on_applied(void *arg, uint64_t revision) {
   struct etcd *etcd = arg;
-  /* The two watches run apart: what is told must not seem to go back because one is slower. */
+  /* The watches run apart: what is told must not seem to go back because one is slower. */
   etcd->point.revision = revision > etcd->point.revision ? revision : etcd->point.revision;
   etcd->handler.changes_end(etcd->handler.arg, etcd->point);
   etcd_note_revision(etcd);

@@ -87,8 +87,10 @@ void bc_etcd_names_init(struct bc_etcd_names *names, const char *prefix, const c
   char *root = bc_mem_copy_text(base.at, base.len);
   names->prefix = common_join(root, "/", "", "");
   free(root);
-  /* Listed in this order: who knows the subscription can act on each route that the list has told. */
   names->ranges[BC_ETCD_RANGE_NODE] = common_join(names->prefix, "node/", node, "/");
+  names->ranges[BC_ETCD_RANGE_CHECKS] = common_join(names->prefix, "checks/", "", "");
+  names->ranges[BC_ETCD_RANGE_DATA] = common_join(names->prefix, "data/", "", "");
+  names->ranges[BC_ETCD_RANGE_LUA] = common_join(names->prefix, "lua/", "", "");
   names->ranges[BC_ETCD_RANGE_ROUTES] = common_join(names->prefix, "routes/", "", "");
   names->own_dirs[0] = common_join("node/", node, "/neighbors/", "");
   names->own_dirs[1] = common_join("node/", node, "/routes/", "");
@@ -98,6 +100,8 @@ void bc_etcd_names_init(struct bc_etcd_names *names, const char *prefix, const c
 void bc_etcd_names_fini(struct bc_etcd_names *names) {
   for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
     free(names->ranges[i]);
+  }
+  for (size_t i = 0; i < BC_ETCD_OWN_DIRS; i++) {
     free(names->own_dirs[i]);
   }
   free(names->prefix);

@@ -19,14 +19,22 @@ void bc_etcd_backoff_healthy(struct bc_etcd_backoff *backoff, struct bc_mono now
 /* A seed of 0 is one from the system. */
 void bc_etcd_random_seed(struct bc_etcd_random *random, uint64_t seed);
 
-/* Places in `ranges`. */
-enum { BC_ETCD_RANGE_NODE, BC_ETCD_RANGE_ROUTES };
+/* Places in `ranges`. Listed in this order: who knows the subscription, and what routes rest on, can act on each route
+ * that the list has told. */
+enum {
+  BC_ETCD_RANGE_NODE,
+  BC_ETCD_RANGE_CHECKS,
+  BC_ETCD_RANGE_DATA,
+  BC_ETCD_RANGE_LUA,
+  BC_ETCD_RANGE_ROUTES,
+  BC_ETCD_OWN_DIRS = 2
+};
 
 struct bc_etcd_names {
-  char *prefix;                 /* "/bgp/" */
-  char *ranges[BC_ETCD_RANGES]; /* "/bgp/node/NODE/", "/bgp/routes/" */
-  char *own_dirs[2];            /* "node/NODE/neighbors/", "node/NODE/routes/" */
-  char *own_status;             /* "node/NODE/status" */
+  char *prefix;                     /* "/bgp/" */
+  char *ranges[BC_ETCD_RANGES];     /* "/bgp/node/NODE/", … "/bgp/routes/" */
+  char *own_dirs[BC_ETCD_OWN_DIRS]; /* "node/NODE/neighbors/", "node/NODE/routes/" */
+  char *own_status;                 /* "node/NODE/status" */
 };
 /* `prefix` with or without a '/' at its end. */
 void bc_etcd_names_init(struct bc_etcd_names *names, const char *prefix, const char *node);

@@ -6,7 +6,7 @@
 #include "io/etcd_link.h"
 #include "proto/etcd_grpc.h"
 
-enum { BC_ETCD_RANGES = 2 };
+enum { BC_ETCD_RANGES = 5 };
 
 struct bc_etcd_list_handler {
   void *arg;

@@ -2,7 +2,8 @@
  * tells changes; it writes this node's own keys.
  *
  * Keys are relative to the prefix P, without leading slash: "routes/web/config", "node/NODE/status".
- * Read: routes/… and node/NODE/… (own neighbors/, routes/ and status below the node are not told). */
+ * Read: routes/…, checks/…, lua/…, data/… and node/NODE/… (own neighbors/, routes/ and status below the node are not
+ * told). */
 #ifndef BC_IO_STORE_H
 #define BC_IO_STORE_H
 
@@ -55,7 +56,7 @@ struct bc_store_handler {
   void *arg;
   /* A complete list at one revision follows: begin, entry…, end. A list that breaks off is told by
    * `list_abort`: nothing of it counts. Entries come in any order, those of etcd v3 in that of their keys,
-   * node/NODE/… before routes/…. */
+   * node/NODE/… first and routes/… last. */
   void (*list_begin)(void *arg, struct bc_store_point point);
   void (*list_entry)(void *arg, struct bc_str key, struct bc_str value, uint64_t mod_revision);
   /* In a list, instead of list_entry: the key is there, its value cannot be had now (a file that may not

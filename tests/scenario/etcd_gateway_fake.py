@@ -20,6 +20,7 @@ class Fake:
         self.keys = {"/bgp/routes/a/config": ("1", 5)}
         self.requests = []
         self.watches = queue.Queue()
+        self.others = []
         self.script = {"/kv/range": self.range, "/watch": self.watch}
         fake = self
 
@@ -91,11 +92,14 @@ class Fake:
         handler.close_connection = True
 
     def both(self):
-        """The two watches of a client that has just connected, unconfirmed: routes, node."""
-        two = [self.watches.get(timeout=30) for _ in range(2)]
-        two.sort(key=lambda watch: watch.prefix, reverse=True)
-        assert [watch.prefix for watch in two] == ["/bgp/routes/", "/bgp/node/n1/"]
-        return two
+        """Of the watches of a client that has just connected, unconfirmed: routes, node. The others stand by."""
+        all_of_them = sorted((self.watches.get(timeout=30) for _ in range(5)), key=lambda watch: watch.prefix, reverse=True)
+        routes, node, *others = all_of_them
+        assert [watch.prefix for watch in all_of_them] == [f"/bgp/{part}/" for part in ("routes", "node/n1", "lua", "data", "checks")]
+        self.others = others
+        for watch in others:
+            watch.created()
+        return [routes, node]
 
     def paths(self, path):
         return [body for one, body, _ in self.requests if one == self.api + path]

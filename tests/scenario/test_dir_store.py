@@ -35,10 +35,40 @@ def test_every_key_of_the_tree_is_told(lab, tree):
     tree.put("node/n2/subscribedRoutes", "other")
     tree.put("node/n1/labels", "{}")
     tree.put("checks/dns/script", "x")
+    tree.put("checks/dns/options", "{}")
+    tree.put("checks/dns/notes", "no key")
+    tree.put("checks/README", "a file beside the checks")
+    tree.put("lua/util", "return {}")
+    tree.put("lua/.util.swp", "an editor's")
+    tree.put("lua/more/deep", "a directory beside the modules")
+    tree.put("data/sites", "[1]")
+    tree.put("data/two words", "no name")
     tree.put("routes/README", "a file beside the routes")
     started(lab, {**FIRST, "routes/web/healthcheck": "#!/bin/sh\nexit 0\n", "routes/web/options": "{}",
                   "routes/web/policy": "return 1", "routes/A.b_c-9/prefix": "192.0.2.0/24",
-                  "routes/A.b_c-9/config": "next-hop self", "node/n1/adminState": "down"})
+                  "routes/A.b_c-9/config": "next-hop self", "node/n1/adminState": "down", "checks/dns/script": "x", "checks/dns/options": "{}",
+                  "lua/util": "return {}", "data/sites": "[1]"})
+
+
+SHARED = {"checks/dns/script": "x", "lua/util": "return {}", "data/sites": "[1]"}
+
+
+@pytest.mark.parametrize("key", SHARED)
+def test_what_routes_share_comes_changes_and_goes(lab, tree, key):
+    probe = started(lab)
+    tree.put(key, SHARED[key])
+    assert probe.list() == {**FIRST, key: SHARED[key]}
+    tree.put(key, "other")
+    assert probe.list() == {**FIRST, key: "other"}
+    tree.remove(key)
+    assert probe.list() == FIRST
+
+
+@pytest.mark.parametrize("key", SHARED)
+def test_what_routes_share_and_cannot_be_read_is_told_so(lab, tree, key):
+    os.makedirs(tree.path(key).parent)
+    os.symlink("nowhere", tree.path(key))
+    started(lab, {**FIRST, key: why("the link leads nowhere", tree, key)})
 
 
 def test_an_empty_directory_is_an_empty_list(lab):

@@ -96,7 +96,7 @@ class Fake:
                               "node": {"key": key, "modifiedIndex": self.index, "createdIndex": self.index}})
 
     def wait(self, key="/bgp/routes"):
-        """The next wait on this key; those on the other key are held."""
+        """The next wait on this key; those on other keys are held."""
         while True:
             wait = self.waits.get(timeout=30)
             if wait.key == key:
@@ -156,7 +156,7 @@ def connect(lab, fake, **tuning):
     """A connected probe and its wait on the routes."""
     probe = etcd2_lab.probe(lab, fake.url(), tuning=tuning)
     probe.wait_list()
-    waits = [fake.waits.get(timeout=30).head() for _ in range(2)]
+    waits = [fake.waits.get(timeout=30).head() for _ in range(5)]
     probe.wait_connected()
     return probe, next(wait for wait in waits if wait.key == "/bgp/routes")
 

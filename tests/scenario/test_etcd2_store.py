@@ -55,11 +55,14 @@ def test_lists_then_tells_changes_in_order(lab):
     client.put("/bgp/node/n1/neighbors/10.0.0.1/state", "own")
     client.put("/bgp/routes/_hidden/config", "never told")
     client.make_dir("/bgp/routes/nothing")
+    shared = {"checks/dns/script": "1", "data/sites": "2", "lua/util": "3"}
+    for key, value in shared.items():
+        client.put("/bgp/" + key, value)
     index = client.put("/bgp/routes/empty/options", "")
     probe = etcd2_lab.probe(lab, etcd.url())
     entries, cluster, listed = probe.wait_list()
     assert entries == {"routes/web/config": 'route 1.2.3.4/32 next-hop self & = % + "é"', "node/n1/adminState": "up",
-                       "routes/empty/options": ""}
+                       "routes/empty/options": "", **shared}
     assert listed == index and cluster != "0"
     assert probe.wait_connected()[2] == etcd.url()
     first = client.put("/bgp/routes/web/config", "é")
@@ -72,6 +75,9 @@ def test_lists_then_tells_changes_in_order(lab):
     assert [probe.wait("change")[1:3] for _ in range(2)] == [["routes/a/config", "1"], ["routes/web/config", None]]
     client.put("/bgp/node/n1/adminState", "drain")
     probe.wait_change("node/n1/adminState", "drain")
+    for key in shared:
+        client.put("/bgp/" + key, "other")
+        probe.wait_change(key, "other")
     assert not [line for line in probe.seen if line[0] in ("entry", "change") and "own" in str(line[2])]
     assert not [line for line in probe.seen if "hidden" in str(line)]
     probe.say("age")

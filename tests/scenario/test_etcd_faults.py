@@ -79,7 +79,7 @@ def slow(fake):
     routes."""
     for number in range(8):
         fake.keys[f"/bgp/routes/r{number}/config"] = ("x", 6)
-    fake.limits = {"/bgp/node/": [], "/bgp/routes/": []}
+    fake.limits = {f"/bgp/{part}/": [] for part in ("node", "checks", "data", "lua", "routes")}
     fake.hold = threading.Event()
     fake.is_slow = True
 
@@ -223,9 +223,9 @@ def test_a_page_of_the_gateway_may_end_with_a_key_of_any_length(lab, fake):
 def test_a_quiet_watch_begins_anew_where_it_heard_progress(lab, fake):
     probe, routes, node = connect(lab, fake, tuning={"life_least_ms": 500, "life_most_ms": 700})
     fake.revision = 50
-    for one in (routes, node):
+    for one in (routes, node, *fake.others):
         one.send({"header": fake.header()})
-    for _ in range(2):
+    for _ in range(5):
         again = fake.watches.get(timeout=30)
         assert again.start == 51, "it needs what may be compacted by now"
         again.created()

@@ -28,6 +28,10 @@ def test_lists_then_tells_changes_in_order(lab):
     gateway.put("/bgp/node/n1/adminState", "up")
     gateway.put("/bgp/node/n2/adminState", "of another node")
     gateway.put("/bgp/routes2/x", "of another prefix")
+    gateway.put("/bgp/policy", "not read")
+    shared = {"checks/dns/script": "1", "data/sites": "2", "lua/util": "3"}
+    for key, value in shared.items():
+        gateway.put("/bgp/" + key, value)
     gateway.put("/bgp/node/n1/status", "own")
     gateway.put("/bgp/node/n1/routes/web/state", "own")
     gateway.put("/bgp/node/n1/neighbors/10.0.0.1/state", "own")
@@ -35,7 +39,7 @@ def test_lists_then_tells_changes_in_order(lab):
     probe = lab.probe(etcd.url())
     entries, _, listed = probe.wait_list()
     assert entries == {"routes/web/config": "route 1.2.3.4/32 next-hop self", "node/n1/adminState": "up",
-                       "routes/empty/options": ""}
+                       "routes/empty/options": "", **shared}
     assert listed == revision
     assert probe.wait_connected()[2] == etcd.url()
     first = gateway.put("/bgp/routes/web/config", "é")
@@ -48,6 +52,9 @@ def test_lists_then_tells_changes_in_order(lab):
     assert both == {("routes/a/config", "1"), ("routes/web/config", None)}
     assert probe.next()[0] == "changes_end"
     assert not [line for line in probe.seen if line[0] in ("entry", "change") and "own" in str(line[2])]
+    for key in shared:
+        gateway.put("/bgp/" + key, "other")
+        probe.wait_change(key, "other")
     probe.say("age")
     age = probe.wait("age")
     assert age[1] < 10000 and age[2:] == ["etcd v3", etcd.url()]
