@@ -226,6 +226,30 @@ def test_a_bad_version_of_a_named_check_withdraws_nothing(scene):
         assert daemon.wait_state(f"r{number}", "withdrawn")["reason"] == "check dns failed: it is off"
 
 
+def test_a_score_is_judged_by_the_threshold_of_the_options(scene):
+    script = "#!lua\nreturn 60, {o = options.threshold, i = options.interval, t = options.timeout, e = options.env.OK}\n"
+    scene.put_check("load", script=script)
+    scene.put_user("web", 1, ["load"])
+    daemon = scene.start()
+    daemon.wait_state("web", "announced")
+    shown = wait_for(lambda: (c := scene.check("load")) and c["data"] and c, "it has run")
+    assert shown["score"] == 60 and shown["data"] == {"o": 50, "i": 0.1, "t": 2, "e": "1"}
+    scene.tree.put("checks/load/options", scene.options("1", threshold=80, timeout="500ms"))
+    daemon.wait_state("web", "withdrawn")
+    shown = scene.check("load")
+    assert shown["score"] == 60 and shown["data"] == {"o": 80, "i": 0.1, "t": 0.5, "e": "1"}
+
+
+def test_a_ready_made_check_finds_its_parameters(scene):
+    scene.tree.put("checks/port/options", json.dumps({"interval": "100ms", "fall": 1, "check": {
+        "use": "tcp", "host": "127.0.0.1", "port": 1}}))
+    scene.put_user("web", 1, ["port"])
+    scene.start()
+    shown = scene.wait_check("port", "down")
+    # It knows where to connect to.
+    assert shown["status"] == "failed" and "say host" not in shown["reason"] and shown["running"]["language"] == "lua"
+
+
 def test_named_checks_go_on_after_a_restart(scene):
     scene.put_check("dns")
     scene.put_user("a", 1, ["dns"])
