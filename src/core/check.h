@@ -35,13 +35,13 @@ struct core_module {
 };
 RB_HEAD(core_module_tree, core_module);
 
-/* What Lua checks need beside their scripts. */
-/* Of the values of data, the one that runs. */
+/* What a Lua worker was told of the data. */
 struct core_told {
   const char *up_to; /* interned: the last value that it was told; NULL = none yet */
   bool is_whole;     /* it has all of them */
 };
 
+/* What Lua checks need beside their scripts. */
 struct core_supply {
   struct core_module_tree modules;
   uint32_t last_number;

@@ -139,9 +139,6 @@ static struct core_named *named_provide(struct bc_core *core, const char *name) 
     named = bc_mem_new(1, sizeof *named);
     TAILQ_INIT(&named->users);
     core_check_init(core, &named->check, name, BC_HEALTH_UNKNOWN);
-    /* A core that starts goes on where the one before it ended. */
-    named->check.health.on_probation =
-        !bc_rib_is_started(core->rib) && core_lastgood_was_on_probation(core, &named->check);
     (void)RB_INSERT(core_named_tree, &core->checks.named, named);
   }
   return named;

@@ -74,6 +74,23 @@ def test_one_check_takes_all_its_routes(scene):
         daemon.wait_state(name, "announced")
 
 
+def test_each_of_many_routes_is_decided_again(scene):
+    """More than one turn of the loop decides."""
+    scene.put_check("dns")
+    for number in range(600):
+        scene.put_user(f"r{number}", number, ["dns"])
+    daemon = scene.start()
+
+    def count(state):
+        status = daemon.status()
+        return status and status["summary"][state]
+    wait_for(lambda: count("announced") == 600, "all stand", 60)
+    scene.tell("dns", "0")
+    wait_for(lambda: count("withdrawn") == 600, "all are gone", 60)
+    scene.tell("dns", "1")
+    wait_for(lambda: count("announced") == 600, "all are back", 60)
+
+
 def test_a_shell_check_may_be_shared_too(scene):
     told = scene.folder / "told"
     scene.put_check("dns", script=f"echo \"$CHECK/$ROUTE/$NODE\" >> {told}\n[ \"$OK\" = 1 ]\n")
@@ -335,6 +352,17 @@ def test_state_outlives_the_worker_and_core(scene):
     assert metrics["runs"]["type"] == "gauge" and metrics["runs"]["labels"] == {"of": "web"}
     assert metrics["runs_total"]["type"] == "counter" and metrics["runs_total"]["value"] >= 1
     wait_for(lambda: scene.check("web")["metrics"][0]["value"] > 3, "counters add up")
+
+
+def test_state_is_saved_at_the_end(scene):
+    """Sooner than it would be by itself."""
+    scene.put_route("web", 1, COUNT, FAST)
+    daemon = scene.start()
+    seen = wait_for(lambda: runs(scene) >= 3 and runs(scene), "it counts")
+    old = daemon.core()
+    assert daemon.ask("upgrade") == {"upgrading": True}
+    wait_for(lambda: (new := daemon.core()) and new != old, "the next core")
+    assert wait_for(lambda: runs(scene), "it runs") > seen
 
 
 def test_a_damaged_file_of_states_is_an_empty_one(scene):

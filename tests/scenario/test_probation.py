@@ -113,7 +113,7 @@ def test_the_version_before_a_quarantined_one_runs_instead(scene):
     assert error == ("the version of routes/web/healthcheck in the store is not run: quarantined: web: killed three times "
                      "within ten minutes: not run until the script is changed; the last one before it that passed runs instead")
     wait_for(lambda: daemon.route("web")["data"] == {"is": "old"}, "the old one runs")
-    assert scene.worker()["quarantined"] == 1 and daemon.route("web")["state"] == "announced"
+    assert daemon.status()["workers"]["quarantined"] == 1 and daemon.route("web")["state"] == "announced"
     shown = check(scene)
     assert shown["candidate"]["status"] == "quarantined" and shown["state"] == "up"
     scene.tree.put("routes/web/healthcheck", "#!lua\nreturn true, {is = 'third'}\n")
