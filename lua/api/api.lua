@@ -517,7 +517,8 @@ function icmp.ping(host, options) end
 
 --- # exec
 
---- Programs of the host, as far as the node file allows them by [exec_allow](settings.md).
+--- Programs of the host, as far as the node file allows them by [exec_allow](settings.md). Only in the daemon:
+--- `bgpcommander run` starts none.
 ---@class exec
 exec = {}
 
@@ -542,7 +543,7 @@ exec = {}
 ---   return false, err
 --- end
 --- return r.code == 0 and r.stdout:find("Established", 1, true) ~= nil
---- --> up
+--- --> down: programs can be run by the daemon only
 --- ```
 ---@param argv string[] the program with its whole path, then its arguments
 ---@param options? exec.Options

@@ -5,7 +5,7 @@
 
 --- Numbers for graphs. They do not change what the check decides. A run may tell 32 (`BC_LIMIT_CHECK_SERIES`) series;
 --- more are dropped, with a line in the log. A name is a letter or `_`, then letters, digits and `_`, 64 in all; labels
---- are at most 4, their texts at most 64 bytes. What is wrong raises.
+--- are at most 4, their texts at most 64 bytes. A wrong name or value raises.
 ---@class metric
 metric = {}
 
