@@ -33,8 +33,8 @@ class Web(http.server.BaseHTTPRequestHandler):
             self.answer(302, b"", Location="/health")
         elif self.path == "/slow":
             threading.Event().wait()
-        elif self.path == "/host":
-            self.answer(200, self.headers["Host"].encode())
+        elif self.path == "/probe":
+            self.answer(200 if self.headers["X-Probe"] == "1" else 403, b"")
         else:
             self.answer(*self.pages.get(self.path, (404, b"not found\n")))
 
@@ -135,13 +135,13 @@ class Busy(socketserver.BaseRequestHandler):
 
 
 class Ntp(socketserver.BaseRequestHandler):
-    """Stratum 2, and as late as its port says: 123 not at all, 124 by two seconds; 125 is not synchronised."""
+    """Stratum 2, and as late as its port says: 123 not at all, 124 by two seconds; 125 and 126 are not synchronised."""
     def handle(self):
         request, to = self.request
         port = self.server.server_address[1]
         now = time.time() + 2208988800 - (2 if port == 124 else 0)
         stamp = struct.pack(">II", int(now), int(now % 1 * 2**32))
-        leap, stratum = (3, 16) if port == 125 else (0, 2)
+        leap, stratum = {125: (0, 16), 126: (3, 2)}.get(port, (0, 2))
         to.sendto(bytes([leap << 6 | 4 << 3 | 4, stratum]) + bytes(14) + stamp + request[40:48] + stamp + stamp,
                   self.client_address)
 
@@ -177,7 +177,7 @@ serve(Threads(("192.0.2.33", 3307), Busy))
 serve(Threads(("192.0.2.33", 5433), Starting))
 serve(Threads(("192.0.2.25", 26), Full))
 serve(Threads(("192.0.2.25", 27), Plain))
-for number in (123, 124, 125):
+for number in (123, 124, 125, 126):
     serve(socketserver.UDPServer(("192.0.2.123", number), Ntp))
 serve(socketserver.UDPServer((WEB, 7), Echo))
 print("ready", flush=True)
