@@ -32,7 +32,8 @@ done
 # All else of 192.0.2.0/24 is somewhere, and never answers.
 ip addr add 192.0.2.254/24 dev beyond
 ip neigh add 192.0.2.99 lladdr 02:00:00:00:00:99 dev beyond
-echo '0 2147483647' >/proc/sys/net/ipv4/ping_group_range
+# In a user namespace there is only group 0.
+echo "$2" >/proc/sys/net/ipv4/ping_group_range
 for file in etc/resolv.conf etc/hosts {bundle}; do
   mount --bind "$1/root/$file" "/$file"
 done
@@ -105,11 +106,12 @@ class World:
         self.pid = holder.pid
         wait_for(lambda: pathlib.Path(f"/proc/{self.pid}/comm").read_text() == "sleep\n", "the namespaces are there")
         script = SETUP.format(addresses=" ".join(ADDRESSES), bundle=BUNDLE.lstrip("/"))
-        done = self.run(["sh", "-euc", script, "sh", self.dir])
+        done = self.run(["sh", "-euc", script, "sh", self.dir, "0 2147483647" if os.geteuid() == 0 else "0 0"])
         assert done.returncode == 0, done.stderr
-        self.start(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root", "--no-hosts",
+        self.start(["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--pid-file=", "--no-hosts",
                     "--no-resolv", "--bind-interfaces", "--listen-address=192.0.2.53", "--local=/example.net/",
-                    *(f"--host-record={name},{addresses}" for name, addresses in NAMES.items())])
+                    *(f"--host-record={name},{addresses}" for name, addresses in NAMES.items())],
+                   stderr=subprocess.DEVNULL)
         servers = self.start([sys.executable, pathlib.Path(__file__).with_name("lua_world_servers.py"), self.dir],
                              stdout=subprocess.PIPE, text=True)
         assert servers.stdout.readline() == "ready\n"

@@ -66,7 +66,7 @@ def test_the_route_is_one_and_the_node_announces_it(name):
 
 def test_the_command_that_tries_one(world, tmp_path):
     """In the directory of a check that needs a service which is not there: down, and no mistake of the script."""
-    if world.lacks("local options = 1\n" + script_of("redis")):
+    if world.lacks(script_of("redis")):
         pytest.skip("not in this build")
     words = samples.block("run-an-example").split()
     done = world.run(["env", "-C", EXAMPLES / "mysql", os.path.abspath(PROGRAM), *words[1:]])
