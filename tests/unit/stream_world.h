@@ -145,6 +145,14 @@ static inline void world_assert_end(const struct bc_stream_end *end, enum bc_str
   assert_string_equal(bc_stream_error_text(end->error), bc_stream_error_text(error));
 }
 
+/* One turn of the loop, whether there is something to do or not. */
+static inline void world_turn(void) {
+  struct bc_timer *timer = bc_timer_new(world.loop, world_on_news, NULL);
+  bc_timer_start(timer, 0);
+  bc_loop_run(world.loop);
+  bc_timer_free(timer);
+}
+
 #define WORLD_RULE(name) cmocka_unit_test_setup_teardown(name, world_start, world_stop)
 
 #endif

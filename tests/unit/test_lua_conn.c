@@ -112,6 +112,28 @@ static void on_pause(void *arg) {
   bc_loop_stop(world->loop);
 }
 
+static void a_connect_that_failed_holds_nothing(void **state) {
+  (void)state;
+  serve(before_echo);
+  tls_peer_stop(&peer);
+  up("for i = 1, 100 do\n"
+     "  local r, text, code = tcp.connect('127.0.0.1', port)\n"
+     "  if code ~= 'refused' then return false, text end\n"
+     "end\n"
+     "return true");
+}
+
+static void an_address_in_brackets_is_the_one_that_is_verified(void **state) {
+  (void)state;
+  tls_peer_stop(&peer);
+  peer = tls_peer_start(&(struct tls_peer_wish){.cert = &good, .is_ipv6 = true, .serve = tls_serve_echo});
+  if (peer.port == 0) {
+    skip(); /* no IPv6 here */
+  }
+  up("local r, text, code = tls.connect('[::1]', port, {ca = pem})\n"
+     "return r == nil and text == '::1 port ' .. port .. ': certificate is for 127.0.0.1, name.test, not ::1', text");
+}
+
 static void a_run_that_is_dropped_while_it_waits_leaves_nothing(void **state) {
   (void)state;
   static const char *const scripts[] = {
@@ -241,6 +263,9 @@ static void tls_may_begin_in_the_middle(void **state) {
   /* The name that was connected to is the one that is verified. */
   up("local c = assert(tcp.connect('name.test', port))\n"
      "c:line() c:send('STARTTLS\\r\\n') c:line() return c:starttls{ca = pem}");
+  up("local c = assert(tcp.connect('two.test', port))\n"
+     "c:line() c:send('STARTTLS\\r\\n') c:line() local r, text, code = c:starttls{ca = pem}\n"
+     "return r == nil and text:find('is for 127.0.0.1, name.test, not two.test', 1, true) ~= nil, text");
   fails("(function() c:line() c:send('STARTTLS\\r\\n') c:line() return c:starttls() end)()",
         "certificate: self-signed certificate", "tls");
   fails("(function() c:send('STARTTLS\\r\\n') c:expect('go') return c:starttls{ca = pem} end)()",
@@ -258,6 +283,8 @@ int main(void) {
       RULE(a_connect_that_fails_says_why),
       RULE(a_connect_without_an_answer_is_given_up_in_time),
       RULE(a_run_has_so_many_connections_and_leaves_none),
+      RULE(a_connect_that_failed_holds_nothing),
+      RULE(an_address_in_brackets_is_the_one_that_is_verified),
       RULE(a_run_that_is_dropped_while_it_waits_leaves_nothing),
       RULE(wrong_arguments_raise),
       RULE(a_connection_has_nothing_to_take_hold_of),

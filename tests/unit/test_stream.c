@@ -179,14 +179,6 @@ static void a_flood_comes_through_whole(void **state) {
   assert_int_equal(taken, FLOOD_BYTES);
 }
 
-/* One turn of the loop, whether there is something to do or not. */
-static void turn(void) {
-  struct bc_timer *timer = bc_timer_new(world.loop, world_on_news, NULL);
-  bc_timer_start(timer, 0);
-  bc_loop_run(world.loop);
-  bc_timer_free(timer);
-}
-
 static void what_a_slow_reader_leaves_waits_in_a_queue_with_a_limit(void **state) {
   (void)state;
   static char piece[65536];
@@ -195,7 +187,7 @@ static void what_a_slow_reader_leaves_waits_in_a_queue_with_a_limit(void **state
   size_t read = 0;
   world_open();
   /* Once the kernel has its fill nothing leaves the queue any more. */
-  for (memset(piece, 'a', sizeof piece); world_queue(piece, sizeof piece) == BC_ERR_OK; turn()) {
+  for (memset(piece, 'a', sizeof piece); world_queue(piece, sizeof piece) == BC_ERR_OK; world_turn()) {
     queued += sizeof piece;
   }
   assert_true(bc_stream_queued(world.stream) > BC_LIMIT_STREAM_QUEUE_BYTES - sizeof piece);
@@ -203,7 +195,7 @@ static void what_a_slow_reader_leaves_waits_in_a_queue_with_a_limit(void **state
     ssize_t some = recv(world.peer, got, sizeof got, bc_stream_queued(world.stream) > 0 ? MSG_DONTWAIT : 0);
     if (some < 0) {
       assert_int_equal(errno, EAGAIN);
-      turn();
+      world_turn();
       continue;
     }
     assert_memory_equal(got, piece, (size_t)some);
@@ -211,6 +203,19 @@ static void what_a_slow_reader_leaves_waits_in_a_queue_with_a_limit(void **state
   }
   assert_int_equal(bc_stream_queued(world.stream), 0);
   assert_int_equal(read, queued);
+}
+
+static void news_of_one_direction_do_not_hide_those_of_the_other(void **state) {
+  (void)state;
+  static char piece[BC_LIMIT_STREAM_QUEUE_BYTES];
+  world_open();
+  assert_int_equal(send(world.peer, "x", 1, 0), 1);
+  /* More than the kernel takes at once. */
+  assert_int_equal(world_queue(piece, sizeof piece), BC_ERR_OK);
+  world_want(1);
+  while (bc_stream_input(world.stream).len == 0) {
+    world_wait();
+  }
 }
 
 static void a_peer_that_closes_its_side_may_still_be_sent_to(void **state) {
@@ -302,6 +307,7 @@ int main(void) {
       WORLD_RULE(nothing_is_read_that_nobody_wants_and_never_more_than_fits),
       WORLD_RULE(a_flood_comes_through_whole),
       WORLD_RULE(what_a_slow_reader_leaves_waits_in_a_queue_with_a_limit),
+      WORLD_RULE(news_of_one_direction_do_not_hide_those_of_the_other),
       WORLD_RULE(a_peer_that_closes_its_side_may_still_be_sent_to),
       WORLD_RULE(a_reset_ends_both_directions),
       WORLD_RULE(it_may_be_closed_in_its_callback_and_while_it_connects),

@@ -304,6 +304,13 @@ static void clients_are_asked_for_their_certificate(void **state) {
   options.key = bc_str_of(client.key_pem);
   (void)shake_with(&wish);
   assert_echo("it is me\n");
+  /* With those between it and the one that the server trusts. */
+  char chain[2 * TLS_PEER_PEM_BYTES];
+  (void)snprintf(chain, sizeof chain, "%s%s", leaf.pem, middle.pem);
+  options.cert = bc_str_of(chain);
+  options.key = bc_str_of(leaf.key_pem);
+  (void)shake_with(&wish);
+  assert_echo("it is me\n");
 }
 
 /* ---- bytes ---- */
@@ -345,10 +352,12 @@ static void bytes_that_tls_holds_already_are_found(void **state) {
   for (int i = 0; i < 5; i++) {
     world_send(text);
   }
+  /* The buffer is full in the middle of the last record, and nothing comes behind that. */
   for (size_t taken = 0; taken < 5 * (sizeof text - 1);) {
     size_t wanted = 5 * (sizeof text - 1) - taken;
-    struct bc_str input = world_receive(wanted < 60000 ? wanted : 60000);
-    assert_true(input.len > 0);
+    wanted = wanted < BC_LIMIT_STREAM_INPUT_BYTES ? wanted : BC_LIMIT_STREAM_INPUT_BYTES;
+    struct bc_str input = world_receive(wanted);
+    assert_int_equal(input.len, wanted);
     taken += input.len;
     bc_stream_consume(world.stream, input.len);
   }
@@ -370,6 +379,62 @@ static void a_megabyte_is_echoed_while_it_is_sent(void **state) {
     bc_stream_consume(world.stream, input.len);
   }
   assert_int_equal(taken, 16 * sizeof text);
+}
+
+/* What was not taken is tried again, from wherever the queue lies by then. */
+static void a_server_that_stands_still_gets_all_when_it_goes_on(void **state) {
+  (void)state;
+  static char text[10000];
+  size_t sent = 0;
+  size_t taken = 0;
+  for (size_t i = 0; i < sizeof text; i++) {
+    text[i] = (char)('a' + i % 26);
+  }
+  (void)shake_with_cert(&good);
+  assert_int_equal(kill(peer.pid, SIGSTOP), 0);
+  for (; world_queue(text, sizeof text) == BC_ERR_OK; world_turn()) {
+    sent += sizeof text;
+  }
+  assert_int_equal(kill(peer.pid, SIGCONT), 0);
+  while (taken < sent) {
+    struct bc_str input = world_receive(1);
+    assert_string_equal(bc_stream_output_end(world.stream)->fault.text, "");
+    for (size_t i = 0; i < input.len; i++, taken++) {
+      if (input.at[i] != text[taken % sizeof text]) {
+        fail_msg("byte %zu is wrong", taken);
+      }
+    }
+    assert_true(input.len > 0);
+    bc_stream_consume(world.stream, input.len);
+  }
+  assert_int_equal(taken, sent);
+}
+
+static void sending_to_a_server_that_is_gone_fails(void **state) {
+  (void)state;
+  (void)shake_with_cert(&good);
+  tls_peer_stop(&peer);
+  while (bc_stream_output_end(world.stream)->error == BC_STREAM_FINE) {
+    assert_int_equal(world_queue("x", 1), BC_ERR_OK);
+    world_wait();
+  }
+  world_assert_end(bc_stream_output_end(world.stream), BC_STREAM_RESET, "connection reset");
+  /* A session that was cut is over in both directions. */
+  (void)shake_with(&(struct tls_peer_wish){.cert = &good, .serve = tls_serve_cut});
+  (void)world_receive(100);
+  assert_int_equal(world_queue("x", 1), BC_ERR_OK);
+  world_wait();
+  world_assert_end(bc_stream_output_end(world.stream), BC_STREAM_CLOSED, "closed without the end of TLS");
+}
+
+static void tls_cannot_begin_on_what_has_ended(void **state) {
+  (void)state;
+  open_to(&(struct tls_peer_wish){.before = tls_before_close});
+  world_send("x");
+  (void)world_receive(1);
+  shake();
+  world_assert_end(bc_stream_input_end(world.stream), BC_STREAM_CLOSED, "closed");
+  world_assert_end(bc_stream_output_end(world.stream), BC_STREAM_CLOSED, "closed before the TLS handshake");
 }
 
 static void tls_may_begin_in_the_middle(void **state) {
@@ -522,6 +587,9 @@ int main(void) {
       RULE(a_flood_comes_through_whole),
       RULE(bytes_that_tls_holds_already_are_found),
       RULE(a_megabyte_is_echoed_while_it_is_sent),
+      RULE(a_server_that_stands_still_gets_all_when_it_goes_on),
+      RULE(sending_to_a_server_that_is_gone_fails),
+      RULE(tls_cannot_begin_on_what_has_ended),
       RULE(tls_may_begin_in_the_middle),
       RULE(bytes_in_front_of_tls_end_it),
       RULE(options_that_cannot_be_used_are_named),

@@ -13,6 +13,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -103,6 +104,7 @@ struct tls_peer_wish {
   const struct tls_cert *client_ca; /* clients must have a certificate of this one; NULL: none is asked for */
   int most_version;                 /* 0: any */
   int least_version;
+  bool is_ipv6;
   const char *alpn;                /* the one that it speaks; NULL: none */
   void (*before)(int fd);          /* in front of the handshake; NULL: nothing */
   void (*serve)(SSL *ssl, int fd); /* after the handshake; NULL: there is no handshake, all is done by `before` */
@@ -166,15 +168,32 @@ static inline void tls_peer_serve(const struct tls_peer_wish *wish, SSL_CTX *con
   (void)close(fd);
 }
 
-/* Serves one connection after the other. */
-static inline struct tls_peer tls_peer_start(const struct tls_peer_wish *wish) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-  socklen_t len = sizeof address;
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+/* At loopback, a port that the kernel picks; -1: not in this family. */
+static inline int tls_peer_listen(bool is_ipv6, uint16_t *port) {
+  struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+  struct sockaddr *address = is_ipv6 ? (struct sockaddr *)&ipv6 : (struct sockaddr *)&ipv4;
+  socklen_t len = is_ipv6 ? sizeof ipv6 : sizeof ipv4;
+  int listener = socket(is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener < 0 || bind(listener, address, len) != 0) {
+    assert_true(is_ipv6);
+    (void)close(listener);
+    return -1;
+  }
   assert_int_equal(listen(listener, 128), 0);
-  assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
-  struct tls_peer peer = {.pid = fork(), .port = ntohs(address.sin_port)};
+  assert_int_equal(getsockname(listener, address, &len), 0);
+  *port = ntohs(is_ipv6 ? ipv6.sin6_port : ipv4.sin_port);
+  return listener;
+}
+
+/* Serves one connection after the other. Port 0: there is no IPv6. */
+static inline struct tls_peer tls_peer_start(const struct tls_peer_wish *wish) {
+  uint16_t port = 0;
+  int listener = tls_peer_listen(wish->is_ipv6, &port);
+  if (listener < 0) {
+    return (struct tls_peer){0};
+  }
+  struct tls_peer peer = {.pid = fork(), .port = port};
   assert_true(peer.pid >= 0);
   if (peer.pid == 0) {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
