@@ -298,7 +298,7 @@ tls = {}
 ---@field ca? string certificates in PEM that are trusted in place of the system's
 ---@field cert? string our certificate in PEM
 ---@field key? string its key in PEM
----@field name? string the name to ask for (SNI) and to verify (default: the host, of `starttls` the address)
+---@field name? string the name to ask for (SNI) and to verify (default: the host that was connected to)
 ---@field min? "1.2"|"1.3" the oldest version of TLS (default: "1.2")
 ---@field alpn? string[] protocols to offer, such as `{ "h2", "http/1.1" }`
 
@@ -395,7 +395,7 @@ function Connection:line(options) end
 
 ---@class ExpectOptions
 ---@field plain? boolean a text is looked for, no pattern (default: false)
----@field max? integer bytes that may come before (default: 65536)
+---@field max? integer of the first so many bytes (default: 65536)
 ---@field timeout? duration ends the call (default: that of the check)
 
 --- Reads until the pattern is found in what came, and takes it up to the end of the match. Returns the captures, or all
@@ -415,8 +415,9 @@ function Connection:line(options) end
 ---@return string? ...
 function Connection:expect(pattern, options) end
 
---- Begins TLS on a connection that has talked in the clear so far. Then `cert` and the like are there. Say the `name`
---- that the certificate must have: without it that is the address.
+--- Begins TLS on a connection that has talked in the clear so far. Then `cert` and the like are there. The
+--- certificate must be for the host that was connected to, unless you say a `name`. Nothing may have come that was not
+--- read yet.
 ---
 --- ```lua
 --- local conn = assert(tcp.connect("mail.example.net", 25))
@@ -425,7 +426,7 @@ function Connection:expect(pattern, options) end
 --- assert(conn:expect("250 STARTTLS\r\n", { plain = true }))
 --- assert(conn:send("STARTTLS\r\n"))
 --- assert(conn:expect("220 [^\n]*\n"))
---- assert(conn:starttls({ name = "mail.example.net" }))
+--- assert(conn:starttls({ timeout = 1 }))
 --- return conn.cert.days_left > 14, { names = conn.cert.names }
 --- --> up {"names": ["www.example.net", "mail.example.net"]}
 --- ```
