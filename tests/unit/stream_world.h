@@ -145,6 +145,21 @@ static inline void world_assert_end(const struct bc_stream_end *end, enum bc_str
   assert_string_equal(bc_stream_error_text(end->error), bc_stream_error_text(error));
 }
 
+/* So that the kernel takes little at once of what the stream sends. */
+static inline void world_shrink_send_buffer(uint16_t port) {
+  enum { FDS = 256 };
+  int least = 1;
+  for (int fd = 0; fd < FDS; fd++) {
+    struct sockaddr_in to = {0};
+    socklen_t len = sizeof to;
+    if (getpeername(fd, (struct sockaddr *)&to, &len) == 0 && to.sin_family == AF_INET && to.sin_port == htons(port)) {
+      assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least), 0);
+      return;
+    }
+  }
+  fail_msg("no such socket");
+}
+
 /* One turn of the loop, whether there is something to do or not. */
 static inline void world_turn(void) {
   struct bc_timer *timer = bc_timer_new(world.loop, world_on_news, NULL);

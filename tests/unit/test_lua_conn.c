@@ -211,6 +211,14 @@ static void what_is_closed_cannot_be_used(void **state) {
   }
 }
 
+static void each_connection_is_one_of_its_own(void **state) {
+  (void)state;
+  serve(before_echo);
+  up("local a, b = assert(tcp.connect('127.0.0.1', port)), assert(tcp.connect('127.0.0.1', port))\n"
+     "a:close()\n"
+     "return not pcall(a.send, a, 'x') and b:line() == '220 mx.example ready'");
+}
+
 static void without_io_there_are_no_connections(void **state) {
   (void)state;
   load("local r, text, code = tls.connect('127.0.0.1', 443) return r == nil and code == 'unsupported', text", false);
@@ -289,6 +297,7 @@ int main(void) {
       RULE(wrong_arguments_raise),
       RULE(a_connection_has_nothing_to_take_hold_of),
       RULE(what_is_closed_cannot_be_used),
+      RULE(each_connection_is_one_of_its_own),
       RULE(without_io_there_are_no_connections),
       RULE(a_tls_connection_tells_what_was_agreed_on),
       RULE(a_certificate_that_is_not_good_is_an_error_of_tls),
