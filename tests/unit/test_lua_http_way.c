@@ -126,14 +126,24 @@ static void connect_to_stays_with_its_host(void **state) {
   http_expect(
       "return http.get('http://nosuch.test/same', {connect_to = '127.0.0.1:' .. port, redirects = 1}).status == 200");
   /* Another port of the same host, by the address alone. */
-  (void)snprintf(location, sizeof location, REDIRECT("307", "http://nosuch.test:%u/end"), http.server->port);
+  struct web_server *second = web_server_new("127.0.0.1", 0, ok_replies, NULL);
+  (void)snprintf(location, sizeof location, REDIRECT("307", "http://nosuch.test:%u/end"), second->port);
   http_expect("return http.get('http://nosuch.test:' .. port .. '/away',\n"
               "  {connect_to = '127.0.0.1', redirects = 1}).status == 200");
+  assert_int_equal(atomic_load(&second->requests), 1);
+  /* By address and port it is for this port only. */
+  http_expect(
+      "local r, _, code = http.get('http://nosuch.test/away', {connect_to = '127.0.0.1:' .. port, redirects = 1})\n"
+      "return code == 'resolve'");
+  web_server_free(second);
   /* Another host is looked up. */
   (void)snprintf(location, sizeof location, REDIRECT("307", "http://other.test:%u/end"), http.other->port);
   http_expect(
       "local r = assert(http.get('http://nosuch.test/away', {connect_to = '127.0.0.1:' .. port, redirects = 1}))\n"
       "return r.address == '127.0.0.2'");
+  http_expect("local r = assert(http.get('http://nosuch.test:' .. port .. '/away',\n"
+              "  {connect_to = '127.0.0.1', redirects = 1}))\n"
+              "return r.address == '127.0.0.2'");
 }
 
 static void a_redirect_to_nowhere_is_an_error(void **state) {

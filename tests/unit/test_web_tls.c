@@ -164,7 +164,13 @@ static void a_client_certificate_is_shown(void **state) {
 static void options_that_cannot_be_used_end_before_a_connect(void **state) {
   (void)state;
   struct bc_tls_options options = {.ca = bc_str_of("no certificate")};
+  struct bc_web_url url;
   serve_tls(&authority.leaf, NULL);
+  parse("https://www.test/", &url);
+  struct bc_web_request request = request_of(&url);
+  request.tls = &options;
+  bc_web_cancel(bc_web_start(world.web, &request)); /* its end is there, but nobody was told */
+  bc_web_url_free(&url);
   assert_int_equal(get_tls("https://www.test/", &options)->error, BC_STREAM_TLS);
   options = trusting();
   options.cert = bc_str_of(authority.client.pem);
