@@ -56,7 +56,8 @@
 --- # http
 
 --- Requests by HTTP and HTTPS. No proxy, no cookies; names are looked up as everywhere here. An answer is a result
---- whatever its status: judge `status`.
+--- whatever its status: judge `status`. Where a redirect leads to another server, it gets none of the headers but such
+--- as Accept, no client certificate and no `connect_to`; from https no redirect leads to http.
 ---@class http
 http = {}
 
@@ -70,7 +71,7 @@ http = {}
 ---@field connect_to? string `"ADDRESS"`, `"ADDRESS:PORT"` or `"NAME:PORT"`: connect there; Host and TLS name stay
 ---@field redirects? integer how many redirects are followed, 0 to 10; without, a 301 is the result (default: 0)
 ---@field keep? boolean the connection may serve the next request to this place (default: false)
----@field version? "1.1"|"2" the version of HTTP to ask for (default: "1.1")
+---@field version? "1.1"|"2" the version of HTTP to ask for; "2" goes without a body (default: "1.1")
 ---@field tls? http.Tls for https
 
 ---@class http.Tls

@@ -217,6 +217,10 @@ void http_args_read(lua_State *L, const char *method, struct http_args *args) {
   args->redirects = (unsigned)bc_lua_args_integer(L, 2, "redirects", 0, HTTP_REDIRECTS, 0);
   args->keep = bc_lua_args_bool(L, 2, "keep", false);
   args->is_http2 = bc_lua_args_choice(L, 2, "version", versions, 0) == 1;
+  if (args->is_http2 && args->body.len > 0) {
+    /* libcurl, as released until 8.0 at least, spins as long as a server does not take what it is sent. */
+    (void)luaL_error(L, "option 'body': is sent by version \"1.1\" only");
+  }
   http_read_place(L, args);
   http_read_headers(L, args);
   http_read_tls(L, args);

@@ -25,7 +25,8 @@ static void a_result_says_what_came(void **state) {
 
 static void functions_are_methods(void **state) {
   (void)state;
-  http_serve(ok_replies);
+  static const struct web_reply replies[] = {{"*", NULL, WEB_CLOSE}, {NULL, OK_ANSWER, WEB_KEEP}};
+  http_serve(replies);
   http_expect("local r = assert(http.head(url('/')))\n return r.status == 200 and r.body == ''");
   assert_true(web_server_saw(http.server, "HEAD / HTTP/1.1\r\n"));
   http_expect("return http.post(url('/'), {body = 'a=b', headers = {['Content-Type'] = 'text/plain', ['X-E'] = ''}})"
@@ -43,6 +44,7 @@ static void functions_are_methods(void **state) {
   http_expect("return http.request(url('/')).status == 200");
   assert_true(web_server_saw(http.server, "GET / HTTP/1.1\r\n"));
   assert_false(web_server_saw(http.server, "Content-"));
+  http_expect("local r = assert(http.post(url('/'), {version = '2'}))\n return r.version == '2' and r.body == 'two'");
   http_expect("return http.request(url('/'), {method = 'PUT'}).status == 200");
   assert_true(web_server_saw(http.server, "Content-Length: 0\r\n"));
 }
@@ -83,6 +85,7 @@ static void wrong_arguments_raise(void **state) {
       {"http.get(url('/'), {max_body = 262145})", "option 'max_body'"},
       {"http.get(url('/'), {redirects = 11})", "option 'redirects'"},
       {"http.get(url('/'), {version = '3'})", "option 'version'"},
+      {"http.post(url('/'), {version = '2', body = 'x'})", "option 'body': is sent by version \"1.1\" only"},
       {"http.get(url('/'), {connect_to = ''})", "option 'connect_to'"},
       {"http.get(url('/'), {connect_to = 'a:b'})", "option 'connect_to'"},
       {"http.get(url('/'), {connect_to = 'a:0'})", "option 'connect_to'"},
