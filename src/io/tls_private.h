@@ -2,6 +2,7 @@
 #ifndef BC_IO_TLS_PRIVATE_H
 #define BC_IO_TLS_PRIVATE_H
 
+#include "base/buf.h"
 #include "base/mono.h"
 #include "io/stream.h"
 #include "io/tls.h"
@@ -64,6 +65,8 @@ size_t tls_options_load(X509_STORE *store, BIO *bio);
 
 /* ---- tls_verify.c: why a certificate is refused ---- */
 
+/* Why OpenSSL refuses a certificate (`error`, at `depth` of the chain), in a line; `name` is whom it must name. */
+void tls_verify_print(const char *name, const struct bc_tls_cert *cert, int error, int depth, struct bc_buf *to);
 /* A verify callback of OpenSSL: writes session->refusal at the first error. */
 int tls_verify_on_result(int is_fine, X509_STORE_CTX *context);
 

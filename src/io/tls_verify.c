@@ -39,8 +39,7 @@ static void verify_print_names(const struct bc_tls_cert *cert, struct bc_buf *to
   }
 }
 
-static void verify_print(const struct bc_tls_session *session, const struct bc_tls_cert *cert, int error, int depth,
-                         struct bc_buf *to) {
+void tls_verify_print(const char *name, const struct bc_tls_cert *cert, int error, int depth, struct bc_buf *to) {
   int64_t now = (int64_t)time(NULL);
   bc_buf_add_text(to, "certificate");
   if (depth > 0) {
@@ -60,7 +59,7 @@ static void verify_print(const struct bc_tls_session *session, const struct bc_t
   case X509_V_ERR_IP_ADDRESS_MISMATCH:
     bc_buf_add_text(to, " is for ");
     verify_print_names(cert, to);
-    bc_buf_add_format(to, ", not %s", session->name);
+    bc_buf_add_format(to, ", not %s", name);
     break;
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     bc_buf_add_text(to, ": self-signed certificate");
@@ -92,7 +91,8 @@ int tls_verify_on_result(int is_fine, X509_STORE_CTX *context) {
   if (x509 != NULL) {
     bc_tls_cert_read_x509(x509, cert);
   }
-  verify_print(session, cert, X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context), &text);
+  tls_verify_print(session->name, cert, X509_STORE_CTX_get_error(context), X509_STORE_CTX_get_error_depth(context),
+                   &text);
   memcpy(session->refusal, text.data, text.len + 1);
   free(cert);
   bc_buf_free(&text);

@@ -21,6 +21,7 @@ static void web_release(struct bc_curl_call *base) {
   curl_slist_free_all(call->connect_to);
   bc_buf_free(&call->body);
   free(call->cert);
+  free(call->tls_name);
   free(call);
 }
 

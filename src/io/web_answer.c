@@ -45,7 +45,7 @@ static const struct {
 } web_codes[] = {
     {CURLE_COULDNT_CONNECT, BC_STREAM_IO, NULL},
     {CURLE_SEND_ERROR, BC_STREAM_CLOSED, "closed while the request was sent"},
-    /* Without an errno: what came cannot be decoded (chunks); of TLS see below. */
+    /* Without an errno: what came cannot be decoded (chunks). */
     {CURLE_RECV_ERROR, BC_STREAM_PROTOCOL, NULL},
     {CURLE_GOT_NOTHING, BC_STREAM_CLOSED, "closed before an answer came"},
     {CURLE_PARTIAL_FILE, BC_STREAM_CLOSED, "closed before the end of the answer"},
@@ -54,7 +54,6 @@ static const struct {
     {CURLE_BAD_CONTENT_ENCODING, BC_STREAM_PROTOCOL, NULL},
     {CURLE_HTTP2, BC_STREAM_PROTOCOL, NULL},
     {CURLE_HTTP2_STREAM, BC_STREAM_PROTOCOL, NULL},
-    {CURLE_SSL_CONNECT_ERROR, BC_STREAM_TLS, NULL},
     {CURLE_PEER_FAILED_VERIFICATION, BC_STREAM_TLS, NULL},
     {CURLE_SSL_CERTPROBLEM, BC_STREAM_TLS, NULL},
     {CURLE_SSL_CIPHER, BC_STREAM_TLS, NULL},
@@ -67,17 +66,31 @@ static const struct {
     {CURLE_OUT_OF_MEMORY, BC_STREAM_LIMIT, "the head of the answer is too large"},
 };
 
-/* "SSL certificate problem: certificate has expired" says it in its second half. */
-static const char *web_plain_text(const struct bc_web_call *call) {
-  static const char prefix[] = "SSL certificate problem: ";
-  const char *text = call->call.error[0] != '\0' ? call->call.error : curl_easy_strerror(call->call.code);
-  return strncmp(text, prefix, sizeof prefix - 1) == 0 ? text + sizeof prefix - 1 : text;
-}
-
 static void web_set_errno(const struct bc_web_call *call, int number, struct bc_web_answer *answer) {
   const char *text;
   answer->error = stream_error_of(number, &text);
   bc_fault_set(&answer->fault, 0, "%s: %s", call->place, text);
+}
+
+/* libcurl tells it by OpenSSL's texts: "OpenSSL/3.0.15: error:0A00010B:SSL routines::wrong version number", with
+ * ", errno 0" behind it. In TLS 1.3 the server refuses our certificate when the handshake is over for us. */
+static void web_set_tls_error(const struct bc_web_call *call, bool is_early, struct bc_web_answer *answer) {
+  const char *text = call->call.error;
+  const char *colons = strstr(text, "::");
+  const char *reason = colons == NULL ? text : colons + 2;
+  answer->error = BC_STREAM_TLS;
+  if (strstr(text, "SSL_ERROR_SYSCALL") != NULL || strstr(text, "unexpected eof") != NULL) {
+    answer->error = BC_STREAM_CLOSED;
+    bc_fault_set(&answer->fault, 0, "%s: %s", call->place,
+                 is_early ? "closed in the TLS handshake" : "closed before the end of the answer");
+  } else if (strstr(text, "Connection reset") != NULL) {
+    answer->error = BC_STREAM_RESET;
+    bc_fault_set(&answer->fault, 0, "%s: connection reset%s", call->place, is_early ? " in the TLS handshake" : "");
+  } else if (strstr(text, "wrong version number") != NULL) {
+    bc_fault_set(&answer->fault, 0, "%s: TLS: what came is not TLS", call->place);
+  } else {
+    bc_fault_set(&answer->fault, 0, "%s: TLS: %.*s", call->place, (int)strcspn(reason, ","), reason);
+  }
 }
 
 static void web_set_libcurl_error(const struct bc_web_call *call, struct bc_web_answer *answer) {
@@ -93,11 +106,13 @@ static void web_set_libcurl_error(const struct bc_web_call *call, struct bc_web_
     web_set_errno(call, (int)number, answer);
     return;
   }
-  const char *text = web_plain_text(call);
-  answer->error = BC_STREAM_IO;
-  if (code == CURLE_RECV_ERROR && strstr(text, "SSL_read") != NULL) {
-    code = CURLE_PARTIAL_FILE;
+  const char *text = call->call.error[0] != '\0' ? call->call.error : curl_easy_strerror(code);
+  bool is_of_tls = strstr(text, "SSL_read") != NULL || strstr(text, "SSL_write") != NULL;
+  if (code == CURLE_SSL_CONNECT_ERROR || is_of_tls) {
+    web_set_tls_error(call, code == CURLE_SSL_CONNECT_ERROR, answer);
+    return;
   }
+  answer->error = BC_STREAM_IO;
   for (size_t i = 0; i < sizeof web_codes / sizeof web_codes[0]; i++) {
     if (web_codes[i].code == code) {
       answer->error = web_codes[i].error;
@@ -108,7 +123,11 @@ static void web_set_libcurl_error(const struct bc_web_call *call, struct bc_web_
   bc_fault_set(&answer->fault, 0, "%s: %s", call->place, text);
 }
 
-static void web_set_error(const struct bc_web_call *call, struct bc_web_answer *answer) {
+static void web_set_error(struct bc_web_call *call, struct bc_web_answer *answer) {
+  if (call->call.code == CURLE_PEER_FAILED_VERIFICATION && call->refusal.text[0] == '\0') {
+    /* OpenSSL was content: libcurl compares the names itself. */
+    web_tls_refuse_name(call);
+  }
   if (call->refusal.text[0] != '\0') {
     answer->error = BC_STREAM_TLS;
     bc_fault_set(&answer->fault, 0, "%s: %s", call->place, call->refusal.text);

@@ -38,8 +38,10 @@ struct bc_web_call {
   size_t head_lines;
   size_t max_body;
   struct bc_buf body;
+  bool has_own_ca;
+  char *tls_name; /* whom the certificate must name */
   struct bc_tls_cert *cert;
-  struct bc_fault refusal; /* what cannot even be started */
+  struct bc_fault refusal; /* of TLS: options that cannot be used, a certificate that is not accepted */
   bc_web_done_fn *fn;
   void *arg;
 };
@@ -56,6 +58,8 @@ struct bc_web_answer *web_answer_new(struct bc_web_call *call);
 
 /* The options of TLS. False, with call->refusal, when they cannot be used. */
 bool web_tls_set_up(struct bc_web_call *call, const struct bc_tls_options *options, const char *host);
+/* The server's certificate names somebody else: into call->refusal. */
+void web_tls_refuse_name(struct bc_web_call *call);
 /* Keeps the server's certificate, if there is one; within libcurl's callbacks, while the connection is there. */
 void web_tls_take_cert(struct bc_web_call *call);
 

@@ -89,7 +89,8 @@ static void the_system_authorities_are_those_of_the_process(void **state) {
   struct tls_cert other;
   tls_cert_make(&other, &(struct tls_cert_wish){.name = "Other Root", .is_ca = true});
   struct bc_tls_options options = {.ca = bc_str_of(other.pem)};
-  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS, "unable to get local issuer certificate");
+  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS,
+                "certificate: its issuer is not known or not trusted: CN=Test Root,O=Test");
   tls_cert_free(&other);
 }
 
@@ -104,15 +105,16 @@ static void certificates_that_are_wrong_are_refused(void **state) {
           .name = "www.test", .names = "DNS:www.test", .issuer = &authority.root, .from_days = -9, .to_days = -3});
   tls_cert_make(&alone, &(struct tls_cert_wish){.name = "www.test", .names = "DNS:www.test"});
   serve_tls(&authority.leaf, NULL);
-  assert_failed(get_tls("https://www.test/", NULL), BC_STREAM_TLS, "unable to get local issuer certificate");
+  assert_failed(get_tls("https://www.test/", NULL), BC_STREAM_TLS,
+                "certificate: its issuer is not known or not trusted: CN=Test Root,O=Test");
   assert_failed(get_tls("https://other.test/", &options), BC_STREAM_TLS,
-                "SSL: no alternative certificate subject name matches target host name 'other.test'");
+                "certificate is for www.test, *.wild.test, 127.0.0.1, not other.test");
   web_server_free(world.server);
   serve_tls(&expired, NULL);
-  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS, "certificate has expired");
+  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS, "certificate: expired 3 days ago");
   web_server_free(world.server);
   serve_tls(&alone, NULL);
-  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS, "self-signed certificate");
+  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS, "certificate: self-signed certificate");
   assert_int_equal(atomic_load(&world.server->requests), 0);
   /* Unless nobody looks. */
   options = (struct bc_tls_options){.is_unverified = true};
@@ -190,12 +192,38 @@ static void an_old_version_of_tls_is_refused(void **state) {
   assert_int_equal(get_tls("https://www.test/", &options)->error, BC_STREAM_TLS);
 }
 
-static void what_speaks_no_tls_is_said(void **state) {
+static void a_handshake_that_fails_says_how(void **state) {
   (void)state;
+  static const struct web_reply silent[] = {{"", "", WEB_CLOSE}};
+  static const struct web_reply rude[] = {{"", "", WEB_RESET}};
   struct bc_tls_options options = trusting();
   serve_greeting();
-  const struct bc_web_answer *answer = get_tls("https://www.test/", &options);
-  assert_int_equal(answer->error, BC_STREAM_TLS);
+  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS, "TLS: what came is not TLS");
+  web_server_free(world.server);
+  serve(silent);
+  world.server->is_first = true;
+  enum bc_stream_error error = get_tls("https://www.test/", &options)->error;
+  assert_true(error == BC_STREAM_CLOSED || error == BC_STREAM_RESET); /* whether our hello was there already */
+  web_server_free(world.server);
+  serve(rude);
+  world.server->is_first = true;
+  error = get_tls("https://www.test/", &options)->error;
+  assert_true(error == BC_STREAM_CLOSED || error == BC_STREAM_RESET);
+  web_server_free(world.server);
+  SSL_CTX *context = web_server_context(&authority.leaf, NULL);
+  (void)SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+  (void)SSL_CTX_set_cipher_list(context, "ECDHE-RSA-AES128-SHA"); /* for no key of ours */
+  world.server = web_server_new("127.0.0.1", 0, tls_replies, context);
+  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS, "TLS: sslv3 alert handshake failure");
+  web_server_free(world.server);
+  context = web_server_context(&authority.leaf, &authority.root);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+  world.server = web_server_new("127.0.0.1", 0, tls_replies, context);
+  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_TLS, "TLS: tlsv13 alert certificate required");
+  web_server_free(world.server);
+  static const struct web_reply half[] = {{NULL, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", WEB_CLOSE}};
+  world.server = web_server_new("127.0.0.1", 0, half, web_server_context(&authority.leaf, NULL));
+  assert_failed(get_tls("https://www.test/", &options), BC_STREAM_CLOSED, "closed before the end of the answer");
 }
 
 static void a_kept_connection_serves_its_tls_options_only(void **state) {
@@ -240,7 +268,7 @@ int main(void) {
       WEB_TLS_TEST(a_client_certificate_is_shown),
       WEB_TLS_TEST(options_that_cannot_be_used_end_before_a_connect),
       WEB_TLS_TEST(an_old_version_of_tls_is_refused),
-      WEB_TLS_TEST(what_speaks_no_tls_is_said),
+      WEB_TLS_TEST(a_handshake_that_fails_says_how),
       WEB_TLS_TEST(a_kept_connection_serves_its_tls_options_only),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -188,6 +188,11 @@ static inline bool web_peer_shake_hands(struct web_peer *peer) {
   peer->ssl = SSL_new(server->tls);
   (void)SSL_set_fd(peer->ssl, peer->fd);
   if (SSL_accept(peer->ssl) != 1) {
+    /* Bytes that nobody read would make a reset of the close, and the alert were lost. */
+    char bytes[4096];
+    (void)shutdown(peer->fd, SHUT_WR);
+    while (web_peer_wait(peer, POLLIN) && recv(peer->fd, bytes, sizeof bytes, 0) > 0) {
+    }
     return false;
   }
   X509 *client = SSL_get1_peer_certificate(peer->ssl);
