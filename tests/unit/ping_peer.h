@@ -26,7 +26,7 @@ static struct peer {
   unsigned requests;         /* how many came */
   uint8_t bytes[PEER_BYTES]; /* the last one, from its IPv4 head or, of IPv6, from its ICMP head */
   size_t len;
-  void (*reply)(unsigned index, uint8_t *icmp, size_t len);
+  void (*reply)(unsigned index, const uint8_t *icmp, size_t len);
 } peer;
 
 static inline void peer_send_from(const char *address, const void *icmp, size_t len) {
@@ -63,9 +63,11 @@ static inline void peer_send(const void *icmp, size_t len) {
   }
 }
 
-static inline void peer_answer(uint8_t *icmp, size_t len) {
-  icmp[0] = peer.is_ipv6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY;
-  peer_send(icmp, len);
+static inline void peer_answer(const uint8_t *icmp, size_t len) {
+  uint8_t copy[PEER_BYTES];
+  memcpy(copy, icmp, len);
+  copy[0] = peer.is_ipv6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY;
+  peer_send(copy, len);
 }
 
 /* "Host unreachable" or "no route" about the request under work, said by 127.0.0.9 or ::1; `quoted` bytes of its ICMP
@@ -100,14 +102,12 @@ static inline void peer_on_ready(void *arg, int fd, int events) {
   peer.len = (size_t)got;
   if (peer.bytes[head] == (peer.is_ipv6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO)) {
     unsigned index = peer.requests++;
-    uint8_t icmp[PEER_BYTES];
-    memcpy(icmp, peer.bytes + head, peer.len - head);
-    peer.reply(index, icmp, peer.len - head);
+    peer.reply(index, peer.bytes + head, peer.len - head);
   }
 }
 
 static inline void peer_start(struct bc_loop *loop, bool is_ipv6,
-                              void (*reply)(unsigned index, uint8_t *icmp, size_t len)) {
+                              void (*reply)(unsigned index, const uint8_t *icmp, size_t len)) {
   peer = (struct peer){.is_ipv6 = is_ipv6, .reply = reply};
   assert_true(own_network_answer_ping(false));
   peer.fd =

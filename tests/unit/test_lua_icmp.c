@@ -74,7 +74,7 @@ static void without_options_three_are_sent(void **state) {
   expect_up("local r = assert(icmp.ping('127.0.0.1')) return r.sent == 3 and r.loss == 0");
 }
 
-static void answer_the_first(unsigned index, uint8_t *icmp, size_t len) {
+static void answer_the_first(unsigned index, const uint8_t *icmp, size_t len) {
   assert_int_equal(len, 8 + 100);
   if (index == 0) {
     peer_answer(icmp, len);
@@ -90,7 +90,7 @@ static void what_is_lost_is_told_in_percent(void **state) {
   assert_false(bc_sandbox_run_outcome(lua.run)->had_io_failure);
 }
 
-static void answer_nothing(unsigned index, uint8_t *icmp, size_t len) {
+static void answer_nothing(unsigned index, const uint8_t *icmp, size_t len) {
   (void)index;
   (void)icmp;
   (void)len;
@@ -105,7 +105,7 @@ static void all_lost_is_a_result_but_counts_as_a_failed_call(void **state) {
   assert_true(bc_sandbox_run_outcome(lua.run)->had_io_failure);
 }
 
-static void refuse(unsigned index, uint8_t *icmp, size_t len) {
+static void refuse(unsigned index, const uint8_t *icmp, size_t len) {
   (void)index;
   (void)icmp;
   peer_refuse(len);
@@ -204,7 +204,7 @@ static void hard_collections_harm_nothing(void **state) {
 
 static int write_hosts(void **state) {
   (void)state;
-  static const char text[] = "127.0.0.1 both.example far.example\n::1 both.example\n2001:db8::1 far.example\n"
+  static const char text[] = "127.0.0.1 both.example\n::1 both.example\n192.0.2.1 far.example\n127.0.0.1 far.example\n"
                              "169.254.9.9 denied.example\n";
   int fd = mkstemp(hosts);
   assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);

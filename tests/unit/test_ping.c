@@ -135,7 +135,7 @@ static void the_sizes_from_least_to_most_go_through(void **state) {
   }
 }
 
-static void answer_all_but_the_second(unsigned index, uint8_t *icmp, size_t len) {
+static void answer_all_but_the_second(unsigned index, const uint8_t *icmp, size_t len) {
   assert_int_equal(len, 8 + 56);
   assert_int_equal(icmp[6] << 8 | icmp[7], index);
   if (index != 1) {
@@ -157,12 +157,12 @@ static void what_is_lost_is_counted(void **state) {
   }
 }
 
-static void answer(unsigned index, uint8_t *icmp, size_t len) {
+static void answer(unsigned index, const uint8_t *icmp, size_t len) {
   (void)index;
   peer_answer(icmp, len);
 }
 
-static void answer_nothing(unsigned index, uint8_t *icmp, size_t len) {
+static void answer_nothing(unsigned index, const uint8_t *icmp, size_t len) {
   (void)index;
   (void)icmp;
   (void)len;
@@ -179,8 +179,9 @@ static void all_lost_is_a_result(void **state) {
   assert_int_equal(peer.requests, 3);
 }
 
-static void answer_falsely(unsigned index, uint8_t *icmp, size_t len) {
-  (void)index;
+static void answer_falsely(unsigned index, const uint8_t *request, size_t len) {
+  uint8_t icmp[PEER_BYTES] = {0};
+  memcpy(icmp, request, len);
   icmp[0] = ICMP_ECHOREPLY;
   icmp[8] ^= 1; /* another token */
   peer_send(icmp, len);
@@ -217,7 +218,7 @@ static void only_the_answer_to_what_was_sent_counts(void **state) {
   assert_int_equal(peer.requests, 3);
 }
 
-static void answer_the_first_three_times(unsigned index, uint8_t *icmp, size_t len) {
+static void answer_the_first_three_times(unsigned index, const uint8_t *icmp, size_t len) {
   if (index == 0) {
     peer_answer(icmp, len);
     peer_answer(icmp, len);
@@ -237,7 +238,7 @@ static void a_doubled_answer_counts_once(void **state) {
 
 static uint8_t first_request[64];
 
-static void answer_the_first_with_the_second(unsigned index, uint8_t *icmp, size_t len) {
+static void answer_the_first_with_the_second(unsigned index, const uint8_t *icmp, size_t len) {
   if (index == 0) {
     memcpy(first_request, icmp, len);
   } else {
@@ -289,27 +290,27 @@ static void what_comes_late_is_lost_when_the_loop_is_late_too(void **state) {
   assert_received(1, 0);
 }
 
-static void refuse_wholly(unsigned index, uint8_t *icmp, size_t len) {
+static void refuse_wholly(unsigned index, const uint8_t *icmp, size_t len) {
   (void)index;
   (void)icmp;
   peer_refuse(len);
 }
 
-static void refuse_by_the_head(unsigned index, uint8_t *icmp, size_t len) {
+static void refuse_by_the_head(unsigned index, const uint8_t *icmp, size_t len) {
   (void)index;
   (void)icmp;
   (void)len;
   peer_refuse(8);
 }
 
-static void refuse_with_another_token(unsigned index, uint8_t *icmp, size_t len) {
+static void refuse_with_another_token(unsigned index, const uint8_t *icmp, size_t len) {
   (void)index;
   (void)icmp;
   peer.bytes[(peer.is_ipv6 ? 0 : PEER_IPV4_HEAD) + 8] ^= 1;
   peer_refuse(len);
 }
 
-static void refuse_the_first(unsigned index, uint8_t *icmp, size_t len) {
+static void refuse_the_first(unsigned index, const uint8_t *icmp, size_t len) {
   if (index == 0) {
     peer_refuse(len);
   } else {
