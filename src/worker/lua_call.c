@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { CALL_GRACE_ROUNDS = 3 };
+
 BC_ENUM_TEXT_FUNCTION(bc_lua_code_text, enum bc_lua_code, BC_LUA_CODE_LIST, "?")
 
 enum bc_lua_code bc_lua_code_of_errno(int error) {
@@ -191,8 +193,15 @@ void bc_lua_call_fail(struct bc_lua_call *call, enum bc_lua_code code, const cha
   call_end(call);
 }
 
+/* A loop that is late finds the timeout before what waits in the sockets: that is read first, and told in the round
+ * after. */
 static void call_on_timeout(void *arg) {
   struct bc_lua_call *call = arg;
+  if (call->grace > 0) {
+    call->grace--;
+    bc_timer_start(call->timer, 0);
+    return;
+  }
   if (call->kind->stop != NULL) {
     call->kind->stop(call);
   }
@@ -228,6 +237,7 @@ static int call_yield(lua_State *L, struct bc_lua_call *call) {
 
 int bc_lua_call_wait(lua_State *L, struct bc_lua_call *call, int64_t timeout_ms) {
   call->timeout_ms = timeout_ms;
+  call->grace = CALL_GRACE_ROUNDS; /* once: who keeps on sending must not prolong it */
   if (timeout_ms != BC_LUA_NO_TIMEOUT) {
     call->deadline = bc_mono_add_ms(bc_loop_now(call->held.io->loop), timeout_ms);
   }

@@ -96,6 +96,7 @@ struct bc_lua_call {
   struct bc_timer *timer;       /* NULL: it has no timeout of its own */
   int64_t timeout_ms;
   struct bc_mono deadline; /* not set: none of its own */
+  unsigned grace;          /* rounds of the loop that a timeout still waits for what came in time */
   bool is_done;
   enum bc_lua_code code;
   struct bc_fault fault;

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <time.h>
 
 static bool has_network;
 static struct lua_world lua;
@@ -103,6 +104,24 @@ static void the_reply_and_its_time_are_given(void **state) {
             "assert(udp.exchange('127.0.0.1', port, '') == '')"
             "assert(#udp.exchange('127.0.0.1', port, 'echo' .. ('x'):rep(60000), {timeout = '19s'}) == 60004)"
             "return true");
+  assert_false(bc_sandbox_run_outcome(lua.run)->had_io_failure);
+}
+
+/* The reply waits in the socket while this process sleeps over the timeout. */
+static void a_loop_that_is_late_makes_no_reply_late(void **state) {
+  (void)state;
+  struct timespec pause = {.tv_nsec = 300000000};
+  lua_world_load(&lua, (struct bc_sandbox_options){0},
+                 "return udp.exchange('127.0.0.1', port, 'echo', {timeout = '200ms'})", globals());
+  lua.run = bc_sandbox_run_new(lua.check);
+  bc_sandbox_run_on_ready(lua.run, lua_world_on_ready, &lua);
+  assert_int_equal(bc_sandbox_run_resume(lua.run), BC_SANDBOX_YIELDED);
+  server_on_read(NULL, server.fd, BC_WATCH_READ);
+  (void)nanosleep(&pause, NULL);
+  bc_timer_start(lua.hang, LUA_WORLD_HANG_MS);
+  bc_loop_run(lua.loop);
+  bc_timer_stop(lua.hang);
+  (void)bc_sandbox_run_resume(lua.run);
   assert_false(bc_sandbox_run_outcome(lua.run)->had_io_failure);
 }
 
@@ -232,6 +251,7 @@ int main(void) {
 #define UDP_TEST(name) cmocka_unit_test_setup_teardown(name, lua_start, lua_stop)
   const struct CMUnitTest tests[] = {
       UDP_TEST(the_reply_and_its_time_are_given),
+      UDP_TEST(a_loop_that_is_late_makes_no_reply_late),
       UDP_TEST(what_is_not_answered_is_sent_again),
       UDP_TEST(a_reply_longer_than_allowed_is_told),
       UDP_TEST(who_is_not_there_is_told_by_the_code),
