@@ -128,7 +128,9 @@ static void what_stands_in_the_way_is_told_by_the_code(void **state) {
 static void a_kernel_that_allows_no_ping_is_told_with_what_to_set(void **state) {
   (void)state;
   NEEDS_NETWORK();
-  assert_true(own_network_allow_ping("1 0"));
+  if (!own_network_allow_ping("1 0")) {
+    skip(); /* group 1 does not exist in a user namespace */
+  }
   expect_up("local r, text, code = icmp.ping('127.0.0.1') assert(r == nil and code == 'permission')"
             "return text:find('sysctl -w net.ipv4.ping_group_range=\"0 2147483647\"', 1, true) ~= nil, text");
 }

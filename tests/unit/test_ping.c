@@ -361,7 +361,9 @@ static void a_kernel_that_allows_no_ping_is_told_with_what_to_set(void **state) 
   (void)state;
   NEEDS_NETWORK();
   char text[BC_FAULT_TEXT_BYTES];
-  assert_true(own_network_allow_ping("1 0"));
+  if (!own_network_allow_ping("1 0")) {
+    skip(); /* group 1 does not exist in a user namespace */
+  }
   static const char *const addresses[] = {"127.0.0.1", "::1"};
   for (size_t i = 0; i < 2; i++) {
     struct bc_ping_wanted wanted = wanted_of(addresses[i]);
