@@ -9,9 +9,10 @@
  *   dns.resolve(NAME, {family = 4 or 6, timeout})
  *     {"192.0.2.1", …}, by /etc/hosts and DNS, in the order in which to try them
  *
- * TYPE may be left out. TYPE and class: names in any case, "TYPE65", "CLASS3", numbers. PTR of an address asks for its
- * reverse name. `rtt` runs from the first query to the end of the answer that is given. Names have no dot at the end,
- * but in `data`. */
+ * `server` is an address or a name; of its addresses the next one is asked when nobody listens at one or there is no
+ * way to it. TYPE may be left out. TYPE and class: names in any case, "TYPE65", "CLASS3", numbers. PTR of an address
+ * asks for its reverse name. `rtt` runs from the first query to the end of the answer that is given. Names have no dot
+ * at the end, but in `data`. */
 #include "base/mem.h"
 #include "io/endpoint.h"
 #include "model/address.h"
@@ -198,6 +199,7 @@ static enum bc_lua_code dns_code_of(const struct bc_resolver_answer *answer) {
 }
 
 static void dns_ask(struct dns_query *query);
+static bool dns_go_on(struct dns_query *query);
 
 static bool dns_is_truncated(struct dns_query *query) {
   struct bc_fault fault;
@@ -211,6 +213,9 @@ static void dns_on_answer(void *arg, const struct bc_resolver_answer *answer) {
   if (answer->err == BC_ERR_SYNTAX) {
     query->is_no_name = true;
     bc_lua_call_done(&query->base);
+    return;
+  }
+  if (answer->err == BC_ERR_IO && query->bytes == NULL && dns_go_on(query)) {
     return;
   }
   if (answer->err != BC_ERR_OK) {
@@ -246,11 +251,18 @@ static void dns_go_to(struct dns_query *query) {
   dns_ask(query);
 }
 
+/* The server's next address, if there is one that may be asked. */
+static bool dns_go_on(struct dns_query *query) {
+  if (!bc_lua_host_next(&query->host, query->wanted.port, &query->wanted.server)) {
+    return false;
+  }
+  dns_go_to(query);
+  return true;
+}
+
 static void dns_on_host(void *arg) {
   struct dns_query *query = arg;
-  if (bc_lua_host_next(&query->host, query->wanted.port, &query->wanted.server)) {
-    dns_go_to(query);
-  } else {
+  if (!dns_go_on(query)) {
     bc_lua_call_fail(&query->base, query->host.code, "%s", query->host.fault.text);
   }
 }

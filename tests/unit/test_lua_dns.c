@@ -132,6 +132,11 @@ static void a_server_may_be_named(void **state) {
   (void)state;
   expect_up("local r = assert(dns.query('mail.test', 'MX', {server = 'hosted4.example', port = dnsmasq}))"
             "return r.server == '127.0.0.1' and #r.answer == 1");
+  expect_up("local r = assert(dns.query('mail.test', 'MX', {server = 'loop.test', port = dnsmasq}))"
+            "assert(r.server == '127.0.0.1') r = assert(dns.query('loop.test', {server = 'loop.test', port = dnsmasq, "
+            "tcp = true})) return r.server == '127.0.0.1' and r.tcp");
+  expect_up("local r, text, code = dns.query('a.test', {server = 'loop.test', port = closed})"
+            "return code == 'refused' and text:find(' port ' .. closed .. ': connection refused', 1, true) ~= nil");
   expect_up("local r, text, code = dns.query('a.test', 'A', {server = 'nosuch.test'})"
             "return code == 'resolve' and text == 'nosuch.test: there is no such name', text");
   expect_up("local r, text, code = dns.query('a.test', 'A', {server = '[::1]', port = closed})"
@@ -356,6 +361,14 @@ static void too_many_at_once_are_refused(void **state) {
   lua.io->calls = BC_LIMIT_LUA_CALLS_ALL;
   assert_int_equal(lua_world_run(&lua)->word, BC_SANDBOX_UP);
   lua.io->calls = 0;
+  /* Two connections and 63 calls, as many as there may be threads of parallel: one too many. */
+  expect_up(ASK
+            "local one, two = assert(tcp.connect('127.0.0.1', script)), assert(tcp.connect('127.0.0.1', script)) "
+            "local functions, limits = {}, 0 "
+            "for i = 1, 63 do functions[i] = function() return ask('a' .. i .. '.test', 'A', {timeout = 19}) end end "
+            "for i, r in ipairs(parallel(functions)) do "
+            "if r[3] == 'limit' then limits = limits + 1 else assert(r[1], r[2]) end end "
+            "one:close() two:close() return limits == 1, 'there are ' .. limits");
   /* The resolver's own limit. */
   struct bc_resolver_call *calls[BC_LIMIT_DNS_QUERIES];
   struct bc_resolver_query query = world_query("silent.test", scripted.port);
