@@ -135,14 +135,12 @@ static uint64_t module_mix(uint64_t hash, const void *bytes, size_t len) {
   return hash;
 }
 
-/* A module that is not there counts as such: its coming is a change. */
+/* A module that is not there has the hash 0, which no text has: its coming is a change. */
 static uint64_t script_whole_hash(const struct bc_config_script *script) {
   uint64_t hash = script->text_hash;
   for (size_t i = 0; i < script->link_count; i++) {
     const struct bc_config_module_node *module = script->links[i].module;
-    bool is_found = module->text != NULL;
     hash = module_mix(hash, module->name, strlen(module->name) + 1);
-    hash = module_mix(hash, &is_found, sizeof is_found);
     hash = module_mix(hash, &module->hash, sizeof module->hash);
   }
   return hash == 0 ? 1 : hash;

@@ -117,11 +117,7 @@ static bool lua_is_colon(char c) {
   return c == ':';
 }
 
-static bool lua_is_equals(char c) {
-  return c == '=';
-}
-
-/* A bracket, or the "=" of what only looks like one (looked at once). */
+/* A long bracket, or another one. */
 static enum lua_token lua_next_bracket(struct bc_str *rest, struct bc_str *text) {
   long level = lua_bracket_level(*rest);
   if (level >= 0) {
@@ -130,7 +126,6 @@ static enum lua_token lua_next_bracket(struct bc_str *rest, struct bc_str *text)
   }
   *text = (struct bc_str){rest->at, 1};
   lua_skip(rest, 1);
-  (void)lua_take_run(rest, lua_is_equals);
   return LUA_OTHER;
 }
 
