@@ -103,7 +103,8 @@ struct bc_config_route {
  * until the next call). False when none is left. */
 BC_MUST_CHECK bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *view, bool *found);
 /* In a list whose keys come in their order (bytes of the whole key): the next route that it has told
- * completely, settled like those of a first list. False when it must go on first. */
+ * completely, settled like those of a first list; so are the named checks that it has told when the first route is
+ * given. False when it must go on first. */
 BC_MUST_CHECK bool bc_config_next_passed(struct bc_config *config, struct bc_config_route *view);
 bool bc_config_find(const struct bc_config *config, const char *name, struct bc_config_route *view);
 /* In the order of their keys: *cursor NULL at first, then the last view's name. False after the last. */

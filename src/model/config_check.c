@@ -337,9 +337,6 @@ void bc_config_check_list_begin(struct bc_config *config) {
 
 void bc_config_check_list_told(struct bc_config *config) {
   struct bc_config_check_node *at;
-  if (config->checks.is_list_settled) {
-    return;
-  }
   config->checks.is_list_settled = true;
   RB_FOREACH(at, bc_config_check_tree, &config->checks.tree) {
     if (at->seen != 0 && check_has_version(at)) {

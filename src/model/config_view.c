@@ -120,8 +120,10 @@ bool bc_config_next_passed(struct bc_config *config, struct bc_config_route *vie
   if (entry == NULL || bc_config_name_compare(entry->name, config->listing->name) >= 0) {
     return false;
   }
-  /* Their keys come before those of routes. */
-  bc_config_check_list_told(config);
+  if (!config->checks.is_list_settled) {
+    /* Their keys come before those of routes. */
+    bc_config_check_list_told(config);
+  }
   config->passed = entry;
   if (bc_config_entry_has_version(entry)) {
     bc_config_settle_end(config, entry);

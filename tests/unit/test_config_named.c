@@ -87,6 +87,10 @@ static void routes_are_passed_with_settled_checks(void **state) {
   assert_true(bc_config_next_passed(helper->config, &passed));
   assert_null(passed.fault);
   assert_true(check_view("dns").is_settled && !check_view("old").is_settled);
+  /* One that comes late all the same is of the first list too. */
+  put("checks/late/script", "true");
+  bc_config_list_end(helper->config, helper->now);
+  assert_true(check_view("late").is_settled && !check_exists("old"));
 }
 
 static void a_faulty_value_keeps_the_good_one(void **state) {
