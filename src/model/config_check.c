@@ -404,7 +404,7 @@ static bool check_show(const struct bc_config_check_node *check, struct bc_confi
   *view = (struct bc_config_check){
       .name = check->name,
       .has_version = has_version,
-      .is_settled = check->is_settled,
+      .is_settled = check->is_settled && has_version,
       .options = has_version ? &check->options : NULL,
       .script = bc_config_script_show(has_version ? use->script : NULL, check->options.use),
       .users = check->user_count,
