@@ -279,7 +279,12 @@ def test_the_worker_has_nothing(scene):
     targets = {int(link.name): os.readlink(link) for link in proc.joinpath("fd").iterdir()}
     assert targets[0] == targets[1] == "/dev/null" and targets[3].startswith("socket:")
     own = {"anon_inode:[eventpoll]", "anon_inode:[eventfd]"}
-    assert all(fd < 4 or target in own or target.startswith(("pipe:", "/dev/null")) for fd, target in targets.items()), targets
+    # libcurl wakes itself by a pair of sockets without a name.
+    pair = {f"socket:[{fields[6]}]" for line in pathlib.Path("/proc/net/unix").read_text().splitlines()[1:]
+            if len(fields := line.split()) == 7 and fields[4] == "0001" and fields[5] == "03"}
+    others = {target for fd, target in targets.items()
+              if fd > 3 and target not in own and not target.startswith(("pipe:", "/dev/null"))}
+    assert others <= pair and len(others) in (0, 2), others
 
 
 def test_a_check_goes_from_shell_to_lua_and_back(scene):
