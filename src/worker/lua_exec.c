@@ -7,6 +7,7 @@
 #include "worker/lua_call.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct exec_call {
   struct bc_lua_exec *exec;
   uint32_t number;
   bool is_asked;
+  char why[BC_FAULT_TEXT_BYTES]; /* our own trouble; "" = none */
   uint8_t outcome;
   uint8_t code;
   bool is_truncated;
@@ -56,15 +58,24 @@ static void exec_drop(struct exec_call *call) {
   }
 }
 
+/* That the worker of programs ended says as little of a service as a limit does. */
+static void exec_fail_here(struct exec_call *call, struct bc_str why) {
+  (void)snprintf(call->why, sizeof call->why, "%s: " BC_STR_FMT, call->base.place, BC_STR_ARG(why));
+  bc_lua_call_done(&call->base);
+}
+
 static void exec_fail(struct exec_call *call, const struct bc_msg_lua_exec_result *result) {
-  static const enum bc_lua_code codes[BC_COMMAND_OUTCOMES] = {
+  static const enum bc_lua_code codes[BC_COMMAND_FAILED] = {
       [BC_COMMAND_TIMED_OUT] = BC_LUA_TIMEOUT,     [BC_COMMAND_DENIED] = BC_LUA_DENIED,
       [BC_COMMAND_LIMIT] = BC_LUA_LIMIT,           [BC_COMMAND_NOT_FOUND] = BC_LUA_NOT_FOUND,
-      [BC_COMMAND_PERMISSION] = BC_LUA_PERMISSION, [BC_COMMAND_FAILED] = BC_LUA_IO,
+      [BC_COMMAND_PERMISSION] = BC_LUA_PERMISSION,
   };
-  enum bc_lua_code code = result->outcome < BC_COMMAND_OUTCOMES ? codes[result->outcome] : BC_LUA_IO;
   bool is_timeout = result->outcome == BC_COMMAND_TIMED_OUT;
-  bc_lua_call_fail(&call->base, code == BC_LUA_OK ? BC_LUA_IO : code, "%s: " BC_STR_FMT, call->base.place,
+  if (result->outcome >= BC_COMMAND_FAILED) {
+    exec_fail_here(call, result->why);
+    return;
+  }
+  bc_lua_call_fail(&call->base, codes[result->outcome], "%s: " BC_STR_FMT, call->base.place,
                    BC_STR_ARG(is_timeout ? bc_str_of("timeout: it was killed") : result->why));
 }
 
@@ -97,6 +108,10 @@ void bc_lua_exec_on_result(struct bc_lua_exec *exec, const struct bc_msg_lua_exe
 static int exec_finish(lua_State *L, struct bc_lua_call *base) {
   const struct exec_call *call = (struct exec_call *)base;
   luaL_checkstack(L, 3, NULL);
+  if (call->why[0] != '\0') {
+    bc_sandbox_note_refusal(L, call->why);
+    return bc_lua_call_push_failure(L, BC_LUA_IO, call->why);
+  }
   lua_createtable(L, 0, 5);
   lua_pushinteger(L, call->code);
   lua_setfield(L, -2, call->outcome == BC_COMMAND_EXITED ? "code" : "signal");
@@ -194,7 +209,7 @@ static int exec_run(lua_State *L) {
     call->is_asked = true;
     LIST_INSERT_HEAD(&call->exec->asked, call, link);
   } else {
-    bc_lua_call_fail(&call->base, BC_LUA_IO, "%s: core cannot be asked", call->base.place);
+    exec_fail_here(call, bc_str_of("core cannot be asked"));
   }
   return bc_lua_call_wait(L, &call->base, timeout_ms);
 }
