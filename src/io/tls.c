@@ -93,12 +93,19 @@ static void tls_on_info(const SSL *ssl, int where, int value) {
   }
 }
 
+/* Without DH in finite fields: it is the server that picks the size of its numbers, and with 10,000 bits, which OpenSSL
+ * takes, a handshake would hold up the loop for a quarter of a second. */
+static bool tls_bound_cost(SSL_CTX *context) {
+  return SSL_CTX_set_cipher_list(context, "DEFAULT:!kDHE") == 1 &&
+         SSL_CTX_set1_groups_list(context, "X25519:P-256:X448:P-384:P-521") == 1;
+}
+
 struct bc_tls *bc_tls_new(const char *ca_file) {
   struct bc_tls *tls = bc_mem_new(1, sizeof *tls);
   tls->socket = tls_make_socket();
   tls->context = SSL_CTX_new(TLS_client_method());
   tls->store = X509_STORE_new();
-  if (tls->socket == NULL || tls->context == NULL || tls->store == NULL) {
+  if (tls->socket == NULL || tls->context == NULL || tls->store == NULL || !tls_bound_cost(tls->context)) {
     abort(); /* only for want of memory */
   }
   tls->trusted = tls_load_system(tls->store, ca_file);

@@ -4,7 +4,8 @@
  * configuration and the system's trusted certificates. A session is one connection's part; io/stream.h moves its bytes.
  *
  * TLS 1.2 or newer. No session is resumed and none renegotiated: a check wants to see the whole handshake. Nothing here
- * blocks; a handshake costs about a millisecond of CPU time. */
+ * blocks; a handshake costs about a millisecond of CPU time, and no server can make it many: DH in finite fields, where
+ * it picks the size of the numbers, is not spoken. */
 #ifndef BC_IO_TLS_H
 #define BC_IO_TLS_H
 

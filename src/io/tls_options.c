@@ -8,7 +8,10 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-enum { OPTIONS_ALPN_WIRE_BYTES = BC_TLS_ALPN_MOST * BC_TLS_ALPN_BYTES };
+enum {
+  OPTIONS_ALPN_WIRE_BYTES = BC_TLS_ALPN_MOST * BC_TLS_ALPN_BYTES,
+  OPTIONS_KEY_BITS = 8192 /* to sign with twice as many takes a second */
+};
 
 /* OpenSSL would ask at the terminal. */
 static int options_have_no_password(char *to, int room, int is_writing, void *arg) {
@@ -125,6 +128,8 @@ static bool options_set_own(struct bc_tls_session *session, const struct bc_tls_
     bc_fault_set(fault, 0, "cert: no certificate that can be used in it (PEM expected)");
   } else if ((pkey = PEM_read_bio_PrivateKey(key, NULL, options_have_no_password, NULL)) == NULL) {
     bc_fault_set(fault, 0, "key: no private key in it (PEM without a password expected)");
+  } else if (EVP_PKEY_get_bits(pkey) > OPTIONS_KEY_BITS) {
+    bc_fault_set(fault, 0, "key: expected at most %d bits, found %d", (int)OPTIONS_KEY_BITS, EVP_PKEY_get_bits(pkey));
   } else if (SSL_use_PrivateKey(session->ssl, pkey) != 1 || SSL_check_private_key(session->ssl) != 1) {
     bc_fault_set(fault, 0, "key: does not belong to cert");
   } else {

@@ -258,6 +258,20 @@ static void versions_that_do_not_meet_are_told(void **state) {
       BC_STREAM_TLS, "TLS: the server says: protocol version");
 }
 
+static void a_server_that_picks_its_own_numbers_is_not_spoken_with(void **state) {
+  (void)state;
+  assert_fails(&(struct tls_peer_wish){.cert = &good, .groups = "ffdhe8192", .serve = tls_serve_echo}, BC_STREAM_TLS,
+               "TLS: the server says: handshake failure");
+  struct tls_cert rsa;
+  struct tls_peer_wish wish = {
+      .cert = &rsa, .most_version = TLS1_2_VERSION, .ciphers = "ECDHE:AES", .serve = tls_serve_echo};
+  tls_cert_make(&rsa, &(struct tls_cert_wish){.name = "rsa", .issuer = &ca, .names = "DNS:a.example", .is_rsa = true});
+  (void)shake_with(&wish);
+  wish.ciphers = "DHE";
+  assert_fails(&wish, BC_STREAM_TLS, "TLS: the server says: handshake failure");
+  tls_cert_free(&rsa);
+}
+
 static void a_server_without_a_certificate_is_told(void **state) {
   (void)state;
   assert_fails(&(struct tls_peer_wish){.serve = tls_serve_echo}, BC_STREAM_TLS,
@@ -458,60 +472,7 @@ static void bytes_in_front_of_tls_end_it(void **state) {
   world_assert_end(bc_stream_input_end(world.stream), BC_STREAM_PROTOCOL, "bytes came before the TLS handshake");
 }
 
-/* ---- what cannot be ---- */
-
-static void assert_unusable(const char *text) {
-  struct bc_fault fault;
-  assert_null(bc_tls_session_new(shared, &options, &fault));
-  assert_string_equal(fault.text, text);
-  options = (struct bc_tls_options){.name = bc_str_of("a.example")};
-}
-
-static void options_that_cannot_be_used_are_named(void **state) {
-  (void)state;
-  char text[2 * TLS_PEER_PEM_BYTES];
-  options.ca = bc_str_of("no PEM");
-  assert_unusable("ca: no certificate in it (PEM expected)");
-  (void)snprintf(text, sizeof text, "%s-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ca.pem);
-  options.ca = bc_str_of(text);
-  assert_unusable("ca: one of its certificates cannot be read");
-  char *large = bc_mem_new(1, BC_LIMIT_TLS_PEM_BYTES + 2);
-  memset(large, '\n', BC_LIMIT_TLS_PEM_BYTES + 1);
-  options.ca = bc_str_of(large);
-  assert_unusable("ca: expected at most 65536 bytes of PEM");
-  free(large);
-  options.cert = bc_str_of(client.pem);
-  assert_unusable("cert and key: expected both or none");
-  options.cert = bc_str_of(client.pem);
-  options.key = bc_str_of(good.key_pem);
-  assert_unusable("key: does not belong to cert");
-  options.cert = bc_str_of(client.key_pem);
-  options.key = bc_str_of(client.key_pem);
-  assert_unusable("cert: no certificate that can be used in it (PEM expected)");
-  options.cert = bc_str_of(client.pem);
-  options.key = bc_str_of(client.pem);
-  assert_unusable("key: no private key in it (PEM without a password expected)");
-  options.name = bc_str_of("");
-  assert_unusable("name: expected a host name or an address");
-  options.name = bc_str_of("a\nb");
-  assert_unusable("name: expected a host name or an address");
-  options.alpn[0] = bc_str_of("");
-  options.alpn_count = 1;
-  assert_unusable("alpn: expected at most 8 names of 1 to 31 bytes");
-}
-
-/* OpenSSL would ask for it at the terminal. */
-static void a_key_with_a_password_is_refused(void **state) {
-  (void)state;
-  char pem[TLS_PEER_PEM_BYTES] = "";
-  BIO *bio = BIO_new(BIO_s_mem());
-  assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, client.key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL), 1);
-  assert_true(BIO_read(bio, pem, sizeof pem - 1) > 0);
-  (void)BIO_free(bio);
-  options.cert = bc_str_of(client.pem);
-  options.key = bc_str_of(pem);
-  assert_unusable("key: no private key in it (PEM without a password expected)");
-}
+/* ---- no trust ---- */
 
 static void without_trusted_certificates_none_is_accepted(void **state) {
   (void)state;
@@ -554,8 +515,7 @@ int main(void) {
       RULE(tls_cannot_begin_on_what_has_ended),
       RULE(tls_may_begin_in_the_middle),
       RULE(bytes_in_front_of_tls_end_it),
-      RULE(options_that_cannot_be_used_are_named),
-      RULE(a_key_with_a_password_is_refused),
+      RULE(a_server_that_picks_its_own_numbers_is_not_spoken_with),
       RULE(without_trusted_certificates_none_is_accepted),
   };
   return cmocka_run_group_tests(tests, make_certs, free_certs);

@@ -42,6 +42,7 @@ struct tls_cert_wish {
   const char *names;             /* subjectAltName: "DNS:a.example,IP:127.0.0.1"; NULL: none */
   const struct tls_cert *issuer; /* NULL: itself */
   bool is_ca;
+  bool is_rsa;   /* its key; else on a curve */
   int from_days; /* from now */
   int to_days;   /* 0: 10 */
 };
@@ -67,7 +68,7 @@ static inline void tls_cert_write_pem(struct tls_cert *cert) {
 static inline void tls_cert_make(struct tls_cert *cert, const struct tls_cert_wish *wish) {
   static long serial = 0x1000;
   memset(cert, 0, sizeof *cert);
-  cert->key = EVP_EC_gen("P-256");
+  cert->key = wish->is_rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
   cert->x509 = X509_new();
   assert_non_null(cert->key);
   X509 *issuer = wish->issuer == NULL ? cert->x509 : wish->issuer->x509;
@@ -104,6 +105,8 @@ struct tls_peer_wish {
   const struct tls_cert *client_ca; /* clients must have a certificate of this one; NULL: none is asked for */
   int most_version;                 /* 0: any */
   int least_version;
+  const char *groups; /* for the exchange of keys, and ciphers of TLS 1.2; NULL: any */
+  const char *ciphers;
   bool is_ipv6;
   const char *alpn;                /* the one that it speaks; NULL: none */
   void (*before)(int fd);          /* in front of the handshake; NULL: nothing */
@@ -146,6 +149,13 @@ static inline SSL_CTX *tls_peer_context(const struct tls_peer_wish *wish) {
   (void)SSL_CTX_set_min_proto_version(context, wish->least_version);
   if (wish->least_version != 0 && wish->least_version < TLS1_2_VERSION) {
     SSL_CTX_set_security_level(context, 0);
+  }
+  if (wish->groups != NULL) {
+    (void)SSL_CTX_set1_groups_list(context, wish->groups);
+  }
+  if (wish->ciphers != NULL) {
+    (void)SSL_CTX_set_cipher_list(context, wish->ciphers);
+    (void)SSL_CTX_set_dh_auto(context, 1);
   }
   if (wish->alpn != NULL) {
     SSL_CTX_set_alpn_select_cb(context, tls_peer_pick_alpn, (void *)(uintptr_t)wish->alpn);
