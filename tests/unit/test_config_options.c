@@ -45,6 +45,7 @@ static void it_wins_over_a_healthcheck_in_any_order(void **state) {
     put(round == 0 ? "routes/web/healthcheck" : "routes/web/options", round == 0 ? "true" : USE);
     wait_ms(1000);
     assert_string_equal(view("web").script.ready_made, "tcp");
+    assert_true(bc_str_starts(bc_str_of(view("web").script.text), "#!lua\n"));
     assert_string_equal(view("web").fault, IDLE);
     (void)changes();
     put("routes/web/healthcheck", "true");
