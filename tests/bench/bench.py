@@ -4,6 +4,9 @@
   tests/bench/run single [--count 100]      key written -> UPDATE at BIRD, beside a bare process that prints the line
   tests/bench/run start [--routes 10000] [--repeat 3]
                                             start with many routes, beside etcdctl and a bare feeder under ExaBGP
+  tests/bench/run checks [--count 1000]     what a run of a Lua check costs, beside HAProxy's checks and a shell's
+  tests/bench/run crowd [--count 1000] [--busy] [--kills 50]
+                                            how late good checks are beside bad ones, and while workers are killed
 """
 import argparse
 import json
@@ -15,6 +18,7 @@ import time
 
 tests = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(tests / "e2e"), str(tests)]
+import checks  # noqa: E402
 from lab import Lab, NODE  # noqa: E402
 
 # A process that prints each line that arrives in a fifo, and drains its stdin: the floor for one command.
@@ -213,13 +217,19 @@ def start_with(routes, repeat):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["single", "start"])
-    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("what", choices=["single", "start", "checks", "crowd"])
+    parser.add_argument("--count", type=int)
     parser.add_argument("--routes", type=int, default=10000)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--kills", type=int, default=0)
     options = parser.parse_args()
     if options.what == "single":
-        single(options.count)
+        single(options.count or 100)
+    elif options.what == "checks":
+        checks.cost(options.count or 1000)
+    elif options.what == "crowd":
+        checks.crowd_of(options.count or 1000, options.busy, options.kills)
     else:
         start_with(options.routes, options.repeat)
 
