@@ -26,14 +26,19 @@ http {{
 
 
 def program(name):
-    """Where Debian has it; None when it is not installed."""
-    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    """Where Debian has it, or tests/deps has unpacked it; None when it is not there."""
+    unpacked = pathlib.Path(__file__).resolve().parents[2] / "build-tests" / "unpacked" / "usr" / "sbin"
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin:{unpacked}")
     return found or next((str(path) for path in sorted(pathlib.Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None)
 
 
 class Service:
     """One server. `address` and `port` are where it answers; port 0: it does not listen for connections."""
     address, port = "127.0.0.1", 0
+
+    @staticmethod
+    def why_not():
+        """Why it cannot run here; None when it can."""
 
     def __init__(self, lab):
         self.lab = lab
@@ -100,6 +105,10 @@ class Redis(Service):
 
 class Postgres(Service):
     port = 5432
+
+    @staticmethod
+    def why_not():
+        return "PostgreSQL does not run as the root of a user namespace" if os.environ.get("BC_E2E_USERNS") else None
 
     def prepare(self):
         shutil.chown(self.dir, "postgres")
