@@ -21,7 +21,8 @@ _EQUAL = [(re.compile(pattern, re.M), text) for pattern, text in [
     (r"bgpcommander-quickstart\.\w{6}", "bgpcommander-quickstart.XXXXXX"), (r" {2,}", "  "), (r" +$", ""),
 ]]
 # Members of JSON answers that are other ones each time.
-_OTHER = {"pid", "cpu", "running", "started", "since", "revision", "clusterId", "ageMs", "age", "linesWritten", "ttl", "id"}
+_OTHER = {"pid", "cpu", "running", "started", "since", "revision", "clusterId", "ageMs", "age", "linesWritten", "ttl",
+          "id"}
 
 
 class Block:

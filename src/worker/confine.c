@@ -252,6 +252,7 @@ static const int seccomp_allowed[] = {
     SCMP_SYS(getpid),
     SCMP_SYS(getppid),
     SCMP_SYS(getrandom),
+    SCMP_SYS(getrlimit),
     SCMP_SYS(getrusage),
     SCMP_SYS(gettid),
     SCMP_SYS(gettimeofday),
@@ -323,25 +324,27 @@ static bool seccomp_add_list(scmp_filter_ctx filter, uint32_t action, const int 
 static bool seccomp_add_conditions(scmp_filter_ctx filter) {
   const scmp_datum_t writes = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_PATH;
   const struct seccomp_condition conditions[] = {
-      {SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-      {SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
-      {SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, writes, O_RDONLY)},
-      {SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, writes, O_RDONLY)},
-      {SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET)},
-      {SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6)},
+      {SCMP_SYS(mmap), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC}},
+      {SCMP_SYS(mprotect), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC}},
+      {SCMP_SYS(open), {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = writes, .datum_b = O_RDONLY}},
+      {SCMP_SYS(openat), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = writes, .datum_b = O_RDONLY}},
+      {SCMP_SYS(socket), {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_INET}},
+      {SCMP_SYS(socket), {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_INET6}},
       /* A connected pair reaches nobody; one of datagrams could be connected anew. libcurl wakes itself by one. */
       {SCMP_SYS(socketpair),
-       SCMP_A1(SCMP_CMP_MASKED_EQ, (scmp_datum_t) ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), SOCK_STREAM)},
+       {.arg = 1,
+        .op = SCMP_CMP_MASKED_EQ,
+        .datum_a = (scmp_datum_t) ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK),
+        .datum_b = SOCK_STREAM}},
       /* Not those by which a descriptor sends signals. */
-      {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_LE, F_SETFL)},
-      {SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC)},
-      {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONBIO)},
-      {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONREAD)},
-      {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIOCLEX)},
+      {SCMP_SYS(fcntl), {.arg = 1, .op = SCMP_CMP_LE, .datum_a = F_SETFL}},
+      {SCMP_SYS(fcntl), {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_DUPFD_CLOEXEC}},
+      {SCMP_SYS(ioctl), {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIONBIO}},
+      {SCMP_SYS(ioctl), {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIONREAD}},
+      {SCMP_SYS(ioctl), {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIOCLEX}},
       /* abort() */
-      {SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())},
-      {SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)},
-      {SCMP_SYS(getrlimit), SCMP_A1(SCMP_CMP_NE, 0)},
+      {SCMP_SYS(tgkill), {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()}},
+      {SCMP_SYS(prlimit64), {.arg = 2, .op = SCMP_CMP_EQ, .datum_a = 0}},
   };
   bool is_fine = true;
   for (size_t i = 0; is_fine && i < sizeof conditions / sizeof conditions[0]; i++) {

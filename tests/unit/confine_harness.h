@@ -43,10 +43,11 @@ struct way {
 };
 
 static void refuse(int what) {
+  const struct scmp_arg_cmp set_seccomp = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = PR_SET_SECCOMP};
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
   if ((what & REFUSE_SECCOMP) != 0) {
     (void)seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(seccomp), 0);
-    (void)seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
+    (void)seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1, set_seccomp);
   }
   if ((what & REFUSE_LANDLOCK) != 0) {
     (void)seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), 444, 0);

@@ -21,7 +21,7 @@ static char folder[] = "/tmp/bc-confine-XXXXXX";
 static char pem[16384];
 static size_t pem_len;
 
-static size_t drop(char *bytes, size_t size, size_t count, void *arg) {
+static size_t drop(const char *bytes, size_t size, size_t count, void *arg) {
   (void)bytes;
   (void)arg;
   return size * count;
