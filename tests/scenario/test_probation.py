@@ -108,11 +108,15 @@ def test_the_version_before_a_quarantined_one_runs_instead(scene):
     daemon = stand(scene)
     scene.tree.put("routes/web/healthcheck", "#!lua\nwhile options.env.LOOP do end\nreturn true, {is = 'new'}\n")
     wait_for(lambda: daemon.route("web")["data"] == {"is": "new"}, "the new one decides")
-    scene.tree.put("routes/web/options", json.dumps({"interval": "100ms", "env": {"LOOP": "1"}}))
+    scene.tree.put("routes/web/options", json.dumps({"interval": "100ms", "fall": 1, "env": {"LOOP": "1", "OK": "0"}}))
     error = scene.wait_error("web", "quarantined")["error"]
     assert error == ("the version of routes/web/healthcheck in the store is not run: quarantined: web: killed three times "
                      "within ten minutes: not run until the script is changed; the last one before it that passed runs instead")
-    wait_for(lambda: daemon.route("web")["data"] == {"is": "old"}, "the old one runs")
+    # It has to pass again before its failures count.
+    wait_for(lambda: check(scene)["reason"] == "the old one says so", "the old one runs")
+    assert check(scene)["probation"] and daemon.route("web")["state"] == "announced"
+    scene.tree.put("routes/web/options", json.dumps({"interval": "100ms", "fall": 1, "env": {"LOOP": "1", "OK": "1"}}))
+    wait_for(lambda: daemon.route("web")["data"] == {"is": "old"}, "it passes")
     assert daemon.status()["workers"]["quarantined"] == 1 and daemon.route("web")["state"] == "announced"
     shown = check(scene)
     assert shown["candidate"]["status"] == "quarantined" and shown["state"] == "up"
