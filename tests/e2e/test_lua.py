@@ -57,3 +57,21 @@ def test_a_bad_script_and_a_dead_worker_move_no_route(lab):
         now = time.time()
         lab.wait_for(lambda: all(lab.route(f"g{n}")["data"]["now"] > now for n in range(3, 10)), 10, "all run again")
     assert lab.bird.counters() == before
+
+
+def test_routes_follow_a_check_that_they_share(lab):
+    shared = "#!lua\nlocal until_when = require 'until'\nreturn until_when(options.env.UNTIL, data.slack), 'its time is over'\n"
+    lab.put_all({"lua/until": "return function(at, slack) return time.now() < tonumber(at) + slack end\n", "data/slack": "1",
+                 "checks/site/options": options(time.time() + 1000), "checks/site/script": shared})
+    for number in range(5):
+        lab.put_all({f"routes/s{number}/options": json.dumps({"checks": ["site"]}),
+                     f"routes/s{number}/config": f"route 10.9.2.{number}/32 next-hop self"})
+    lab.wait_for(lambda: all(lab.bird.has(f"10.9.2.{n}/32") for n in range(5)), 10, "the check passes")
+    before = lab.bird.counters()
+    lab.put("lua/until", "return nothing.here\n")
+    told = "new version of checks/site/script has not passed yet: script error: "
+    lab.wait_for(lambda: any(text.startswith(told) for text in lab.status()["warnings"]), 10, "the module's error is told")
+    assert lab.bird.counters() == before
+    lab.put("checks/site/options", options(time.time() - 1000))
+    lab.wait_for(lambda: not any(lab.bird.has(f"10.9.2.{n}/32") for n in range(5)), 10, "all leave")
+    assert lab.route("s3")["reason"] == "check site failed: its time is over"
