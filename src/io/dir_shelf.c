@@ -139,10 +139,6 @@ static bool shelf_scan_check(struct bc_dir_shelves *shelves, size_t kind, int sh
 }
 
 static bool shelf_scan_file(struct bc_dir_shelves *shelves, size_t kind, int shelf_fd, const char *name) {
-  struct stat status;
-  if (fstatat(shelf_fd, name, &status, 0) == 0 && S_ISDIR(status.st_mode)) {
-    return true;
-  }
   struct shelf_entry *entry = shelf_entry_for(shelves, kind, name);
   if (entry == NULL) {
     return true;

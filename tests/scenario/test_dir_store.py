@@ -40,14 +40,14 @@ def test_every_key_of_the_tree_is_told(lab, tree):
     tree.put("checks/README", "a file beside the checks")
     tree.put("lua/util", "return {}")
     tree.put("lua/.util.swp", "an editor's")
-    tree.put("lua/more/deep", "a directory beside the modules")
+    os.makedirs(tree.path("lua/more/deep"))
     tree.put("data/sites", "[1]")
     tree.put("data/two words", "no name")
     tree.put("routes/README", "a file beside the routes")
     started(lab, {**FIRST, "routes/web/healthcheck": "#!/bin/sh\nexit 0\n", "routes/web/options": "{}",
                   "routes/web/policy": "return 1", "routes/A.b_c-9/prefix": "192.0.2.0/24",
                   "routes/A.b_c-9/config": "next-hop self", "node/n1/adminState": "down", "checks/dns/script": "x", "checks/dns/options": "{}",
-                  "lua/util": "return {}", "data/sites": "[1]"})
+                  "lua/util": "return {}", "data/sites": "[1]", "lua/more": why("a directory: expected a file", tree, "lua/more")})
 
 
 SHARED = {"checks/dns/script": "x", "lua/util": "return {}", "data/sites": "[1]"}
