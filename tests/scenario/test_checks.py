@@ -377,9 +377,19 @@ def test_state_is_saved_at_the_end(scene):
 
 
 def test_a_damaged_file_of_states_is_an_empty_one(scene):
-    scene.put_route("web", 1, COUNT, FAST)
-    (scene.folder / "state").mkdir(mode=0o700, exist_ok=True)
-    (scene.folder / "state" / "checkstate").write_bytes(b"\x00garbage")
+    """Also what was good in it does not count."""
+    scene.put_route("web", 1, "#!lua\nstate.first = state.first or time.monotonic()\nreturn true, {first = state.first}\n")
     daemon = scene.start()
     daemon.wait_state("web", "announced")
-    assert runs(scene) >= 1 and daemon.log().count("states of checks: the file is damaged: all of them begin anew") == 1
+    file = scene.folder / "state" / "checkstate"
+    wait_for(lambda: b'{"first":' in file.read_bytes(), "it is saved", errors=(OSError,))
+    daemon.close()
+    whole, begun = file.read_bytes(), time.monotonic()
+    file.write_bytes(whole[:-3])
+    daemon = scene.start()
+    assert wait_for(lambda: (r := daemon.route("web")) and r["data"], "it runs")["first"] > begun
+    assert daemon.log().count("states of checks: the file is damaged: all of them begin anew") == 1
+    daemon.close()
+    file.write_bytes(whole)
+    daemon = scene.start()
+    assert wait_for(lambda: (r := daemon.route("web")) and r["data"], "it runs")["first"] < begun
