@@ -1,0 +1,2 @@
+leaked = true
+string.upper = nil

@@ -1,0 +1,3 @@
+while true do
+  pcall(error)
+end

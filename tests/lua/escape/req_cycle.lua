@@ -1,0 +1,3 @@
+#!lua
+-- expect: must-error
+return require("cycle_a")

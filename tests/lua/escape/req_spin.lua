@@ -1,0 +1,5 @@
+#!lua
+-- expect: must-be-killed
+while true do
+  pcall(require, "spin")
+end
