@@ -1,4 +1,5 @@
 /* Where a script may connect to that is run without a daemon: what the daemon would make of the same settings. */
+#include "base/mem.h"
 #include "cli/run_request.h"
 #include "model/address.h"
 #include "model/egress.h"
@@ -9,41 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-enum { EGRESS_HOST_BYTES = 256, EGRESS_HTTP_PORT = 80, EGRESS_HTTPS_PORT = 443 };
-
-/* http://HOST:PORT/…; false: it leads nowhere on the network. */
-static bool egress_split(struct bc_str url, char host[static EGRESS_HOST_BYTES], unsigned *port) {
-  bool is_plain = bc_str_starts(url, "http://");
-  if (!is_plain && !bc_str_starts(url, "https://")) {
-    return false;
-  }
-  size_t skip = is_plain ? strlen("http://") : strlen("https://");
-  struct bc_str rest = {url.at + skip, url.len - skip};
-  struct bc_str authority;
-  (void)bc_str_next_field(&rest, '/', &authority);
-  const char *at = authority.len == 0 ? NULL : memrchr(authority.at, '@', authority.len);
-  if (at != NULL) {
-    authority.len -= (size_t)(at + 1 - authority.at);
-    authority.at = at + 1;
-  }
-  const char *end = authority.len > 0 && authority.at[0] == '[' ? memchr(authority.at, ']', authority.len) : NULL;
-  size_t host_from = end == NULL ? 0 : 1;
-  size_t host_to = end == NULL ? authority.len : (size_t)(end - authority.at);
-  size_t tail = end == NULL ? 0 : host_to + 1;
-  const char *colon = memchr(authority.at + tail, ':', authority.len - tail);
-  uint64_t number = is_plain ? EGRESS_HTTP_PORT : EGRESS_HTTPS_PORT;
-  if (colon != NULL) {
-    size_t from = (size_t)(colon - authority.at);
-    host_to = end == NULL ? from : host_to;
-    if (bc_str_to_u64((struct bc_str){colon + 1, authority.len - from - 1}, UINT16_MAX, &number) != BC_ERR_OK) {
-      return false;
-    }
-  }
-  *port = (unsigned)number;
-  return host_to > host_from && (size_t)snprintf(host, EGRESS_HOST_BYTES, "%.*s", (int)(host_to - host_from),
-                                                 authority.at + host_from) < EGRESS_HOST_BYTES;
-}
 
 static bool egress_add_address(struct bc_egress *egress, const uint8_t *address, bool is_ipv6, unsigned port) {
   struct bc_fault fault;
@@ -80,19 +46,22 @@ static bool egress_add_found(struct bc_egress *egress, const struct addrinfo *fo
 }
 
 static bool egress_add_endpoint(struct bc_egress *egress, struct bc_str url) {
-  char host[EGRESS_HOST_BYTES];
-  unsigned port;
+  struct bc_str name;
+  uint16_t port;
   const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
   struct addrinfo *found = NULL;
-  if (!egress_split(url, host, &port)) {
+  if (!bc_egress_read_endpoint(url, &name, &port)) {
     return true;
   }
-  if (getaddrinfo(host, NULL, &hints, &found) != 0) {
+  char *host = bc_mem_copy_text(name.at, name.len);
+  bool is_fine = true;
+  if (getaddrinfo(host, NULL, &hints, &found) == 0) {
+    is_fine = egress_add_found(egress, found, port);
+    freeaddrinfo(found);
+  } else {
     (void)fprintf(stderr, "warning: the etcd endpoint %s has no address now: the script may connect to it\n", host);
-    return true;
   }
-  bool is_fine = egress_add_found(egress, found, port);
-  freeaddrinfo(found);
+  free(host);
   return is_fine;
 }
 

@@ -148,6 +148,10 @@ static void trial_begin(struct bc_core *core, const char *name, const struct cor
   bc_buf_add_format(to, ",\"timeoutMs\":%u,\"threshold\":%u,\"state\":%s", core_lua_timeout_ms(wish->options),
                     wish->options->threshold, kept == NULL ? "{}" : kept);
   trial_add_globals(core, name, wish, to);
+  if (core->egress.rules != NULL) {
+    trial_add_member(to, "egress", false);
+    trial_add_text(to, bc_str_of(core->egress.rules));
+  }
   bc_buf_add_text(to, trial->module_count == 0 ? ",\"modules\":{},\"data\":{" : ",\"modules\":{");
   answer->more = trial_more;
   answer->end = trial_end;

@@ -41,6 +41,7 @@ def daemon(tmp_path):
     tree.put("routes/web/options", json.dumps({"interval": "100ms", "threshold": 80, "env": {"LEVEL": "50"}}))
     tree.put("routes/web/healthcheck", SCRIPT)
     tree.put("routes/web/config", "route 10.8.0.1/32 next-hop self")
+    (tmp_path / "none.conf").write_text("egress_deny 127.0.0.1:9\n")
     made = Daemon(tmp_path, f"file://{tmp_path}/store", "/bgp")
     made.tree = tree
     made.wait_state("web", "announced")
@@ -82,6 +83,18 @@ def test_another_script_in_its_place_gets_its_modules(daemon, tmp_path):
 
 def test_a_named_check_has_no_route(daemon):
     assert run(daemon, "--check", "load")["status"] == "passed"
+
+
+def test_what_the_daemon_denies_is_denied(daemon, tmp_path):
+    script = tmp_path / "connect.lua"
+    script.write_text("#!lua\nlocal conn, text, code = tcp.connect('127.0.0.1', 9)\nreturn conn == nil and code == 'egress', text\n")
+    assert "is denied by egress_deny" in run(daemon, str(script), "--route", "web")["data"]
+    # Without a daemon: the node file and the endpoints that are given here.
+    words = [PROGRAM, "run", "--json", str(script)]
+    conf = tmp_path / "none.conf"
+    for more, code in [(["--config", str(conf)], UP), (["-c", "http://localhost:9"], UP), ([], DOWN)]:
+        done = subprocess.run([*words, *more], capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, done
 
 
 def test_what_there_is_not_is_said(daemon):
