@@ -66,8 +66,9 @@ route = {}
 --- The check itself.
 ---
 --- ```lua
---- log.info("this is", check.name)
---- return true
+--- -- One script for several checks.
+--- local port = check.name == "web" and 80 or 6379
+--- return tcp.connect("192.0.2.10", port) ~= nil
 --- --> up
 --- ```
 ---@class check
