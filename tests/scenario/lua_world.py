@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -128,15 +127,6 @@ class World:
 
     def run(self, argv, **more):
         return subprocess.run(self.inside(argv), capture_output=True, text=True, timeout=60, **more)
-
-    def lacks(self, script):
-        """What the script asks for and this build does not have yet."""
-        shadowed = {name for names in re.findall(r"^local ([\w, ]+) =", script, re.M) for name in names.split(", ")}
-        names = {a or b or c for a, b, c in re.findall(
-            r"(?<![\w.\"])(http|dns|tcp|tls|udp|icmp|exec|metric)(?=\.\w)|(?<![\w.\"])(state|check|node|data|options)(?=\.)"
-            r"|\b(parallel|require)(?=[ (])", script)} - shadowed
-        answer = self.check(f"return true, {{ {', '.join(f'{name} = {name} ~= nil' for name in sorted(names))} }}")
-        return [name for name, is_there in (answer["data"] or {}).items() if not is_there]
 
     def check(self, script, *words):
         """What `bgpcommander run` tells of a script: its answer as JSON. The line #!lua comes before it."""

@@ -7,7 +7,6 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 
 import jsonschema
@@ -64,8 +63,6 @@ def test_the_route_is_one_and_the_node_announces_it(name):
 
 def test_the_command_that_tries_one(world, tmp_path):
     """In the directory of a check that needs a service which is not there: down, and no mistake of the script."""
-    if world.lacks(script_of("redis")):
-        pytest.skip("not in this build")
     words = samples.block("run-an-example").split()
     done = world.run(["env", "-C", EXAMPLES / "mysql", os.path.abspath(PROGRAM), *words[1:]])
     assert words[0] == "bgpcommander" and done.returncode == 1, done
@@ -105,8 +102,6 @@ def world(tmp_path_factory):
 
 def run(world, name, words=(), **env):
     text = script_of(name)
-    if world.lacks("local options = 1\n" + text):
-        pytest.skip("not in this build")
     head = "local options = json.decode([==[%s]==]) " % json.dumps({"env": env})
     return world.check("#!lua\n" + head + text.partition("\n")[2], *words)
 
@@ -157,8 +152,6 @@ def postgres(world, port):
 
 @pytest.mark.skipif(not glob.glob("/usr/lib/postgresql/*/bin/initdb") or os.geteuid() != 0, reason="no postgresql, or not root")
 def test_postgres(world):
-    if not WHY_NOT and world.lacks("local options = 1\n" + script_of("postgres")):
-        pytest.skip("not in this build")
     with postgres(world, 5432) as psql:
         expect(run(world, "postgres"), "up")
         world.run([*psql, "-c", "drop role probe"], cwd="/")
