@@ -153,8 +153,8 @@ static void run_on_deadline(void *arg) {
   bc_loop_stop(wait->loop);
 }
 
-/* False: it was timed out. */
-static bool run_execute(struct bc_loop *loop, struct bc_sandbox_run *run, int64_t timeout_ms) {
+/* To its end, or to its deadline. */
+static void run_execute(struct bc_loop *loop, struct bc_sandbox_run *run, int64_t timeout_ms) {
   struct run_wait wait = {.loop = loop};
   wait.wake = bc_timer_new(loop, run_on_wake, &wait);
   wait.deadline = bc_timer_new(loop, run_on_deadline, &wait);
@@ -174,7 +174,6 @@ static bool run_execute(struct bc_loop *loop, struct bc_sandbox_run *run, int64_
   }
   bc_timer_free(wait.wake);
   bc_timer_free(wait.deadline);
-  return !wait.is_late;
 }
 
 /* ---- the answer ---- */
@@ -191,36 +190,25 @@ struct run_report {
   char error[BC_LIMIT_LUA_REASON_BYTES];
 };
 
-static void run_judge_done(const struct run_request *request, const struct bc_sandbox_outcome *outcome,
-                           struct run_report *report) {
-  bool is_up = outcome->word == BC_SANDBOX_UP ||
-               (outcome->word == BC_SANDBOX_SCORE && outcome->score >= (double)request->set.threshold);
-  report->status = is_up ? "passed" : "failed";
-  report->verdict = is_up ? "up" : "down";
-}
-
 static void run_judge(const struct run_request *request, const struct bc_sandbox_outcome *outcome,
                       struct run_report *report) {
-  report->verdict = "neutral";
+  static const struct {
+    const char *status;
+    const char *verdict;
+  } words[BC_CHECK_STATUS_COUNT] = {
+      [BC_CHECK_PASSED] = {"passed", "up"},       [BC_CHECK_FAILED] = {"failed", "down"},
+      [BC_CHECK_TIMED_OUT] = {"timeout", "down"}, [BC_CHECK_BROKEN] = {"error", "down"},
+      [BC_CHECK_ERROR] = {"error", "neutral"},    [BC_CHECK_REFUSED] = {"refused", "neutral"},
+      [BC_CHECK_MEMORY] = {"memory", "neutral"},  [BC_CHECK_KILLED] = {"killed", "neutral"},
+  };
+  enum bc_check_status status = bc_sandbox_outcome_judge(outcome, request->set.threshold);
+  report->status = words[status].status;
+  report->verdict = words[status].verdict;
   (void)snprintf(report->error, sizeof report->error, "%s", outcome->error);
-  switch (outcome->end) {
-  case BC_SANDBOX_DONE:
-    run_judge_done(request, outcome, report);
-    break;
-  case BC_SANDBOX_YIELDED:
-    report->status = "timeout";
-    report->verdict = "down";
-    break;
-  case BC_SANDBOX_ERROR:
-    report->status = "error";
-    report->verdict = outcome->had_io_failure ? "down" : "neutral";
-    break;
-  case BC_SANDBOX_MEMORY:
-    report->status = "memory";
-    break;
-  case BC_SANDBOX_KILLED:
-    report->status = "killed";
-    break;
+  if (status == BC_CHECK_REFUSED) {
+    (void)snprintf(report->error, sizeof report->error, "%s", outcome->refusal);
+  } else if (status == BC_CHECK_TIMED_OUT) {
+    (void)snprintf(report->error, sizeof report->error, "still waiting after %" PRIu32 " ms", request->set.timeout_ms);
   }
 }
 
@@ -315,12 +303,9 @@ static void run_once(const struct run_request *request, struct bc_loop *loop, st
   struct bc_sandbox_run *run = bc_sandbox_run_new(check);
   struct bc_mono started = bc_mono_now();
   struct run_report report = {0};
-  bool is_in_time = run_execute(loop, run, request->set.timeout_ms);
+  run_execute(loop, run, request->set.timeout_ms);
   const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(run);
   run_judge(request, outcome, &report);
-  if (!is_in_time) {
-    (void)snprintf(report.error, sizeof report.error, "still waiting after %" PRIu32 " ms", request->set.timeout_ms);
-  }
   const struct run_times times = {.took_us = bc_mono_now().us - started.us,
                                   .memory_bytes = bc_sandbox_peak_bytes(sandbox),
                                   .is_traced = request->is_traced};

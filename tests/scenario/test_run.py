@@ -78,6 +78,14 @@ def test_verdict_status_and_exit_code(folder, body, code, verdict, status, retur
     assert run(script=f"#!lua\n{body}\n").returncode == code
 
 
+@pytest.mark.parametrize("body", ["local r, err = tcp.connect('169.254.1.1', 80) return r ~= nil, err",
+                                  "assert(tcp.connect('169.254.1.1', 80))"])
+def test_what_this_node_itself_refuses_says_nothing_of_the_service(folder, body):
+    code, answer = run_json("#!lua\n" + body)
+    assert (code, answer["verdict"], answer["status"]) == (STOPPED, "neutral", "refused"), answer
+    assert answer["error"] == "egress denied: 169.254.1.1 port 80 is link-local"
+
+
 def test_the_object_holds_what_the_script_said(folder):
     code, answer = run_json("#!lua\nlog.warn('a', 1) log.info('b') state.n = 1 metric.gauge('g', 2)\nreturn {ok = false, score = 12.5, reason = 'slow', "
                             "data = {rtt = 0.1, list = {1, 2}}}\n", "--trace")
