@@ -39,6 +39,7 @@
   X(LUA_DATA_BYTES, 4096, "bytes of the data that a Lua check returns, as JSON")                                       \
   X(LUA_DATA_DEPTH, 8, "tables within tables in that data")                                                            \
   X(LUA_LOG_BYTES, 4096, "bytes that one run of a Lua check may log")                                                  \
+  X(CHECKS_SERIES, 100000, "series of metrics that are kept of all checks")                                            \
   X(CHECK_SERIES, 32, "series of metrics that are kept of a check")                                                    \
   X(CHECK_STATE_BYTES, 4096, "bytes of the state that a Lua check keeps, as JSON")                                     \
   X(CHECK_STATES_BYTES, 16777216, "bytes of the states of all checks")                                                 \

@@ -145,6 +145,7 @@ struct core_checks {
   uint32_t generation;
   struct core_script_tree scripts;
   size_t script_bytes;
+  size_t series; /* of metrics, of all checks */
   struct core_supply supply;
   struct core_states states;
   struct core_named_tree named;

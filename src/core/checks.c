@@ -148,6 +148,7 @@ void core_check_idle(struct bc_core *core, struct core_check *check) {
 void core_check_fini(struct bc_core *core, struct core_check *check) {
   core_check_idle(core, check);
   core_state_drop(core, check);
+  core->checks.series -= bc_metrics_count(check->metrics);
   bc_metrics_free(check->metrics);
   bc_intern_put(core->intern, check->name);
 }
@@ -289,6 +290,12 @@ static bool check_judge(struct bc_core *core, struct core_check *check, enum bc_
   return is_moved;
 }
 
+static void check_take_metrics(struct bc_core *core, struct core_check *check, struct bc_str json) {
+  size_t before = bc_metrics_count(check->metrics);
+  bc_metrics_take(&check->metrics, json, BC_LIMIT_CHECKS_SERIES - core->checks.series);
+  core->checks.series += bc_metrics_count(check->metrics) - before;
+}
+
 void core_check_result(struct bc_core *core, struct core_version *version, const struct core_result *result) {
   struct core_check *check = version->check;
   bool is_new = check_keep_result(version, result);
@@ -299,7 +306,7 @@ void core_check_result(struct bc_core *core, struct core_version *version, const
   }
   if (version == &check->running) {
     core_state_take(core, check, result->state);
-    bc_metrics_take(&check->metrics, result->metrics);
+    check_take_metrics(core, check, result->metrics);
     is_moved = check_judge(core, check, (enum bc_check_status)result->status);
   }
   if (is_moved || is_new) {

@@ -76,9 +76,9 @@ static struct metric_series *metric_find(const struct bc_metrics *metrics, const
   return NULL;
 }
 
-static struct metric_series *metric_provide(struct bc_metrics *metrics, const struct bc_metric *metric) {
+static struct metric_series *metric_provide(struct bc_metrics *metrics, const struct bc_metric *metric, size_t most) {
   struct metric_series *series = metric_find(metrics, metric);
-  if (series != NULL || metrics->count >= BC_LIMIT_CHECK_SERIES) {
+  if (series != NULL || metrics->count >= most) {
     return series;
   }
   metrics->series = bc_mem_resize(metrics->series, metrics->count + 1, sizeof *metrics->series);
@@ -89,12 +89,12 @@ static struct metric_series *metric_provide(struct bc_metrics *metrics, const st
   return series;
 }
 
-static bool metric_take_one(struct bc_metrics *metrics, json_t *told) {
+static bool metric_take_one(struct bc_metrics *metrics, json_t *told, size_t most) {
   struct bc_metric metric;
   if (!metric_read(told, &metric)) {
     return false;
   }
-  struct metric_series *series = metric_provide(metrics, &metric);
+  struct metric_series *series = metric_provide(metrics, &metric, most);
   if (series != NULL) {
     /* A name that changes its type begins anew. */
     bool is_sum = metric.is_counter && series->is_counter;
@@ -105,7 +105,7 @@ static bool metric_take_one(struct bc_metrics *metrics, json_t *told) {
   return series != NULL;
 }
 
-void bc_metrics_take(struct bc_metrics **metrics, struct bc_str json) {
+void bc_metrics_take(struct bc_metrics **metrics, struct bc_str json, size_t room) {
   json_t *list = json.len == 0 ? NULL : json_loadb(json.at, json.len, JSON_REJECT_DUPLICATES, NULL);
   size_t i;
   json_t *told;
@@ -115,8 +115,10 @@ void bc_metrics_take(struct bc_metrics **metrics, struct bc_str json) {
   if (json.len > 0 && !json_is_array(list)) {
     (*metrics)->left_out++;
   }
+  size_t held = bc_metrics_count(*metrics);
+  size_t most = room < BC_LIMIT_CHECK_SERIES - held ? held + room : BC_LIMIT_CHECK_SERIES;
   json_array_foreach(list, i, told) {
-    (*metrics)->left_out += metric_take_one(*metrics, told) ? 0 : 1;
+    (*metrics)->left_out += metric_take_one(*metrics, told, most) ? 0 : 1;
   }
   json_decref(list);
 }

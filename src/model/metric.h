@@ -19,8 +19,9 @@ struct bc_metric {
 
 /* Takes what one run told, an array of objects with name, type ("gauge", "counter"), value, and labels if there are
  * any; makes *metrics when it is NULL and there is something to hold. What is malformed is left out; of new series so
- * is what goes beyond BC_LIMIT_CHECK_SERIES, of counters also what is not finite or below 0. Both are counted. */
-void bc_metrics_take(struct bc_metrics **metrics, struct bc_str json);
+ * is what goes beyond BC_LIMIT_CHECK_SERIES, and beyond `room` in this call; of counters also what is not finite or
+ * below 0. All that is counted. */
+void bc_metrics_take(struct bc_metrics **metrics, struct bc_str json, size_t room);
 /* NULL is allowed, here and below. */
 void bc_metrics_free(struct bc_metrics *metrics);
 

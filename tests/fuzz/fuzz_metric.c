@@ -10,8 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct bc_metrics *metrics = NULL;
   struct bc_str json = {.at = (const char *)data, .len = size};
-  bc_metrics_take(&metrics, json);
-  bc_metrics_take(&metrics, json);
+  bc_metrics_take(&metrics, json, 5);
+  if (bc_metrics_count(metrics) > 5) {
+    abort();
+  }
+  bc_metrics_take(&metrics, json, SIZE_MAX);
   if (bc_metrics_count(metrics) > BC_LIMIT_CHECK_SERIES) {
     abort();
   }

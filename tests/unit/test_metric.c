@@ -5,13 +5,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 static void take(struct bc_metrics **metrics, const char *json) {
-  bc_metrics_take(metrics, bc_str_of(json));
+  bc_metrics_take(metrics, bc_str_of(json), SIZE_MAX);
 }
 
 static void expect(const struct bc_metrics *metrics, size_t index, const char *name, const char *labels,
@@ -97,12 +98,26 @@ static void series_are_bounded_whatever_runs_tell(void **state) {
   bc_metrics_free(metrics);
 }
 
+static void no_more_new_series_come_than_there_is_room_for(void **state) {
+  (void)state;
+  static const char run[] = "[{\"name\":\"a\",\"type\":\"counter\",\"value\":1},"
+                            "{\"name\":\"b\",\"type\":\"counter\",\"value\":1}]";
+  struct bc_metrics *metrics = NULL;
+  bc_metrics_take(&metrics, bc_str_of(run), 1);
+  bc_metrics_take(&metrics, bc_str_of(run), 0);
+  assert_int_equal(bc_metrics_count(metrics), 1);
+  assert_int_equal(bc_metrics_left_out(metrics), 2);
+  expect(metrics, 0, "a", "{}", true, 2);
+  bc_metrics_free(metrics);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_gauge_is_replaced_and_a_counter_adds_up),
       cmocka_unit_test(nothing_told_holds_nothing),
       cmocka_unit_test(what_is_malformed_is_left_out_and_counted),
       cmocka_unit_test(series_are_bounded_whatever_runs_tell),
+      cmocka_unit_test(no_more_new_series_come_than_there_is_room_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
