@@ -86,7 +86,8 @@ check = {}
 ---@field name string
 node = {}
 
---- The [options](options.md) that the check runs with.
+--- The [options](options.md) that the check runs with. They are read-only: `#`, `ipairs` and `pairs` work on the lists in
+--- them, functions of `table` refuse them.
 ---
 --- ```lua
 --- local port = tonumber(options.env.SERVICE_PORT or "80")

@@ -33,21 +33,22 @@ if not response then
   return false, err
 end
 
-local function is_good(status)
+-- Whether the status is a good one, and which are.
+local function judge(status)
   if not want.status then
-    return status >= 200 and status <= 299
+    return status >= 200 and status <= 299, "200 to 299"
   end
-  for _, good in ipairs(want.status) do
-    if status == good then
-      return true
-    end
+  local is_good, expected = false, ""
+  for i, good in ipairs(want.status) do
+    is_good = is_good or status == good
+    expected = expected .. (i > 1 and " or " or "") .. good
   end
-  return false
+  return is_good, expected
 end
 
 local seen = { status = response.status, seconds = response.timings.total }
-if not is_good(response.status) then
-  local expected = want.status and table.concat(want.status, " or ") or "200 to 299"
+local is_good, expected = judge(response.status)
+if not is_good then
   return false, string.format("status %d, expected %s", response.status, expected), seen
 end
 if want.contains and not response.body:find(want.contains, 1, true) then

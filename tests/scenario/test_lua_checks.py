@@ -7,6 +7,8 @@ import sys
 
 import lua_world
 import pytest
+from fake_exabgp import Daemon
+from wait import wait_for
 
 ROOT = pathlib.Path(os.environ.get("BC_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
 sys.path.insert(0, str(ROOT / "tests/lint"))
@@ -158,3 +160,32 @@ def test_without_an_address_of_its_own_a_check_says_what_to_set(world, name, giv
 def test_the_own_address_may_be_of_ipv6(world):
     for name, given in (("http", {"url": "/health"}), ("tcp", {"port": 80})):
         assert run(world, name, given, "2001:db8::10/128")["verdict"] == "up"
+
+
+def test_the_daemon_runs_them_with_the_parameters_of_the_options(world, tmp_path):
+    """All of the above at once, each as a route of its own: what the options leave out is filled in by the daemon."""
+    program = tmp_path / "inside"
+    program.write_text('#!/bin/sh\nexec %s "$@"\n' % " ".join(world.inside([os.path.abspath(os.environ["BGPCOMMANDER"])])))
+    program.chmod(0o755)
+    for number, (name, given, _) in enumerate(GOOD + BAD):
+        if "ca" in given:
+            given = {**given, "ca": (world.dir / given["ca"]).read_text()}
+        route = tmp_path / f"store/routes/R{number}"
+        route.mkdir(parents=True)
+        # The same address for all: they differ by their paths.
+        (route / "config").write_text(f"route 192.0.2.10/32 path-information {number + 1} next-hop self\n")
+        (route / "options").write_text(json.dumps({"check": {"use": name, **given}, "interval": 60, "fall": 1}))
+    (tmp_path / "store/node/edge1").mkdir(parents=True)
+    (tmp_path / "store/node/edge1/subscribedRoutes").write_text("*\n")
+    daemon = Daemon(tmp_path, f"file://{tmp_path}/store", "/bgp", node="edge1", program=program)
+    try:
+        def told():
+            routes = {route["name"]: route for route in (daemon.ask("routes") or {"routes": []})["routes"]}
+            return len(routes) == len(GOOD + BAD) and all(route["health"] in ("up", "down") for route in routes.values()) and routes
+        routes = wait_for(told, "each has said something", 60)
+        for number, (name, given, reason) in enumerate(GOOD + BAD):
+            route = routes[f"R{number}"]
+            assert route["health"] == ("up" if number < len(GOOD) else "down"), (name, given, route)
+            assert number < len(GOOD) or re.fullmatch(f"health check failed: (?:{reason})", route["reason"]), route["reason"]
+    finally:
+        daemon.exabgp.close()
