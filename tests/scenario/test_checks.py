@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from test_lua_worker import FAST, Scene
+from lua_scene import FAST, Scene
 from wait import wait_for
 
 TOLD = "#!lua\nif options.env.OK == '0' then return false, 'it is off' end\nif options.env.OK == '?' then error('oh') end\n" \

@@ -49,16 +49,6 @@ class Scene:
                         and s["workers"]["exec"]["pid"], "the exec worker runs")
 
 
-@pytest.fixture
-def scene(tmp_path):
-    made = Scene(tmp_path)
-    yield made
-    if made.daemon is not None:
-        made.daemon.close()
-        log = made.daemon.log()
-        assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
-
-
 def commands(number):
     """Processes with this word."""
     found = []

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from test_lua_worker import Scene
+from lua_scene import Scene
 from wait import wait_for
 
 OPTIONS = {"interval": "100ms", "fall": 2, "timeout": "500ms"}
@@ -99,16 +99,6 @@ GROUPS = {
     "line": (LINE, socketserver.ThreadingTCPServer, Line),
     "dns": (DNS, socketserver.ThreadingUDPServer, Name),
 }
-
-
-@pytest.fixture
-def scene(tmp_path):
-    made = Scene(tmp_path)
-    yield made
-    if made.daemon is not None:
-        made.daemon.close()
-        log = made.daemon.log()
-        assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from test_lua_worker import FAST, LOOP, Scene
+from lua_scene import FAST, LOOP, Scene
 from wait import wait_for
 
 GOOD = "#!lua\nif options.env.OK == '0' then return false, 'the old one says so' end\nreturn true, {is = 'old'}\n"
@@ -11,16 +11,6 @@ GOOD = "#!lua\nif options.env.OK == '0' then return false, 'the old one says so'
 
 def options(ok):
     return json.dumps({"interval": "100ms", "timeout": "200ms", "fall": 1, "env": {"OK": ok}})
-
-
-@pytest.fixture
-def scene(tmp_path):
-    made = Scene(tmp_path)
-    yield made
-    if made.daemon is not None:
-        made.daemon.close()
-        log = made.daemon.log()
-        assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
 
 
 def check(scene, name="web"):
