@@ -3,6 +3,7 @@
 #define BC_TESTS_EXEC_HARNESS_H
 
 #include "base/check_status.h"
+#include "base/command_outcome.h"
 #include "base/mem.h"
 #include "base/procs.h"
 #include "hang.h"
@@ -36,6 +37,9 @@ struct harness_result {
   uint32_t late_us;
   size_t output_len;
   char output[4097];
+  char error_output[513]; /* of a command, as the next ones */
+  enum bc_command_outcome outcome;
+  bool is_truncated;
 };
 
 struct harness {
@@ -68,6 +72,20 @@ static bool harness_is_gone(pid_t pid) {
   return !bc_procs_stat(pid, &found, &parent) || found.is_zombie;
 }
 
+static void harness_keep_command(struct harness *harness, const struct bc_msg_command_result *from) {
+  assert_true(harness->count < HARNESS_RESULTS);
+  struct harness_result *to = &harness->results[harness->count++];
+  assert_true(from->output.len < sizeof to->output && from->error_output.len < sizeof to->error_output);
+  *to = (struct harness_result){.id = from->id,
+                                .outcome = (enum bc_command_outcome)from->outcome,
+                                .code = from->code,
+                                .duration_us = from->duration_us,
+                                .is_truncated = from->is_truncated != 0,
+                                .output_len = from->output.len};
+  memcpy(to->output, from->output.at, from->output.len);
+  memcpy(to->error_output, from->error_output.at, from->error_output.len);
+}
+
 static void harness_on_message(void *arg, const struct bc_msg *message) {
   struct harness *harness = arg;
   if (message->type == BC_MSG_HELLO) {
@@ -92,6 +110,8 @@ static void harness_on_message(void *arg, const struct bc_msg *message) {
                                   .late_us = from->late_us,
                                   .output_len = from->output.len};
     memcpy(to->output, from->output.at, from->output.len);
+  } else if (message->type == BC_MSG_COMMAND_RESULT) {
+    harness_keep_command(harness, &message->command_result);
   }
   if (harness->until != NULL && harness->until(harness)) {
     bc_loop_stop(harness->loop);
