@@ -545,7 +545,7 @@ exec = {}
 ---   return false, err
 --- end
 --- return r.code == 0 and r.stdout:find("Established", 1, true) ~= nil
---- --> down: programs can be run by the daemon only
+--- --> neutral: programs can be run by the daemon only
 --- ```
 ---@param argv string[] the program with its whole path, then its arguments
 ---@param options? exec.Options

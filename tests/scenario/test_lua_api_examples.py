@@ -47,7 +47,7 @@ def promised(text):
     lines = re.search(r"((?:^--> .*\n)+)\Z", text, re.M).group(1).splitlines()
     verdict, reason, data = re.fullmatch(r"--> (\w+)(?:: (.*?))?(?: ([{\[].*))?", lines[0]).groups()
     return {"verdict": verdict, "reason": reason, "data": json.loads(data) if data else None,
-            "log": [line[4:] for line in lines[1:]], "error": None}
+            "log": [line[4:] for line in lines[1:]], "error": reason if verdict == "neutral" else None}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
