@@ -70,6 +70,7 @@ struct core_script {
   bool is_lua;
   unsigned module_count;
   struct core_module **modules; /* that it requires, with those that these require */
+  char *parameters;             /* of a ready-made one, JSON; NULL = none */
   char text[];
 };
 RB_HEAD(core_script_tree, core_script);

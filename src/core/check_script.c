@@ -41,6 +41,7 @@ struct core_script *core_script_get(struct bc_core *core, const struct bc_config
   script->len = view->len;
   script->is_lua = view->is_lua;
   memcpy(script->text, view->text, view->len);
+  script->parameters = view->parameters == NULL ? NULL : bc_mem_copy_string(view->parameters);
   script_take_modules(core, script, view);
   (void)RB_INSERT(core_script_tree, &core->checks.scripts, script);
   core->checks.script_bytes += script->len;
@@ -57,6 +58,7 @@ void core_script_put(struct bc_core *core, struct core_script *script) {
     core_module_put(core, script->modules[i]);
   }
   free(script->modules);
+  free(script->parameters);
   free(script);
 }
 

@@ -89,10 +89,10 @@ unsigned core_lua_timeout_ms(const struct bc_options *options) {
   return options->has_timeout ? options->timeout_ms : BC_OPTIONS_LUA_TIMEOUT_MS;
 }
 
-static json_t *send_options(const struct bc_options *options) {
+static json_t *send_options(const struct bc_options *options, const char *own_parameters) {
   json_t *made = json_object();
   json_object_set_new(made, "env", send_variables(options));
-  json_t *parameters = options->parameters == NULL ? NULL : json_loads(options->parameters, 0, NULL);
+  json_t *parameters = own_parameters == NULL ? NULL : json_loads(own_parameters, 0, NULL);
   if (parameters != NULL) {
     json_object_set_new(made, "check", parameters);
   }
@@ -112,7 +112,7 @@ void core_check_print_globals(struct bc_core *core, const char *name, const stru
   }
   send_add_global(to, "check", json_pack("{s:s}", "name", name));
   send_add_global(to, "node", json_pack("{s:s}", "name", core->settings->node));
-  send_add_global(to, "options", send_options(wish->options));
+  send_add_global(to, "options", send_options(wish->options, wish->script.parameters));
 }
 
 /* ---- messages ---- */
@@ -224,7 +224,9 @@ void core_version_tell(struct bc_core *core, struct core_version *version, const
   /* In JSON a byte may become six. */
   bc_buf_init(&found, BC_LIMIT_OPTIONS_BYTES * 14);
   if (is_lua) {
-    core_check_print_globals(core, version->check->name, wish, &found);
+    struct core_wish own = *wish;
+    own.script.parameters = version->script->parameters;
+    core_check_print_globals(core, version->check->name, &own, &found);
   } else {
     send_environment(core, version->check, wish, &found);
   }

@@ -177,9 +177,9 @@ void bc_config_script_mark(struct bc_config *config, const struct bc_config_scri
 uint64_t bc_config_script_hash(struct bc_str bytes);
 /* Text that can be a script or a module. */
 bool bc_config_script_check_text(struct bc_str bytes, struct bc_fault *fault);
-/* Both may be NULL: no script, of no ready-made check. */
+/* `script` may be NULL: none. `options` are those beside it, which may have chosen it. */
 struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script,
-                                                   const struct bc_ready_made *ready);
+                                                   const struct bc_options *options);
 
 /* ---- config_module.c ---- */
 void bc_config_module_put(struct bc_config *config, struct bc_str name, struct bc_str value);

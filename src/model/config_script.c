@@ -206,14 +206,16 @@ void bc_config_script_mark(struct bc_config *config, const struct bc_config_scri
 }
 
 struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script,
-                                                   const struct bc_ready_made *ready) {
+                                                   const struct bc_options *options) {
   if (script == NULL) {
     return (struct bc_config_script_view){.text = NULL};
   }
-  return (struct bc_config_script_view){.text = script->text,
-                                        .len = script->len,
-                                        .hash = script->hash,
-                                        .is_lua = script->is_lua,
-                                        .ready_made = ready == NULL ? NULL : ready->name,
-                                        .script = script};
+  struct bc_config_script_view view = {
+      .text = script->text, .len = script->len, .hash = script->hash, .is_lua = script->is_lua, .script = script};
+  if (options->use != NULL) {
+    view.ready_made = options->use->name;
+    view.parameters = options->parameters;
+    view.hash ^= bc_config_script_hash(bc_str_of(view.parameters));
+  }
+  return view;
 }

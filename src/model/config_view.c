@@ -74,7 +74,7 @@ static void view_fill(const struct bc_config *config, const struct bc_config_ent
       .is_settled = entry->is_settled,
       .route = has_version ? &entry->route : NULL,
       .options = has_version ? options : NULL,
-      .script = bc_config_script_show(has_version ? script : NULL, options->use),
+      .script = bc_config_script_show(has_version ? script : NULL, options),
       .has_lost_check = entry->has_lost_check,
       .stands = entry->stands,
       .lost_identity = entry->lost_identity,

@@ -1,5 +1,6 @@
 """A changed script decides once it has passed here; until then the one before it goes on deciding."""
 import json
+import socket
 
 import pytest
 
@@ -69,6 +70,29 @@ def test_a_new_version_that_passes_announces_what_the_old_one_kept_away(scene):
     scene.tree.put("routes/web/healthcheck", "#!lua\nreturn true, {is = 'new'}\n")
     daemon.wait_state("web", "announced")
     assert daemon.route("web")["data"] == {"is": "new"}
+
+
+def ready_made(port, **more):
+    check = {"use": "tcp", "host": "127.0.0.1", "port": port, **more}
+    return json.dumps({"interval": "100ms", "timeout": "500ms", "fall": 1, "check": check})
+
+
+def test_other_parameters_of_a_ready_made_check_are_another_version(scene):
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as other:
+        port = server.getsockname()[1]
+        scene.tree.put("routes/web/options", ready_made(port))
+        scene.tree.put("routes/web/config", f"route {scene.net(1)} next-hop self")
+        daemon = scene.start()
+        daemon.wait_state("web", "announced")
+        wait_for(lambda: daemon.route("web")["health"] == "up", "it passed")
+        # Nobody listens at port 1: a mistake, which the old parameters outlive, also to withdraw.
+        scene.tree.put("routes/web/options", ready_made(1))
+        assert "127.0.0.1 port 1: connection refused" in scene.wait_error("web", "has not passed yet")["error"]
+        assert scene.withdrawn() == []
+        server.close()
+        assert f"port {port}: connection refused" in daemon.wait_state("web", "withdrawn")["reason"]
+        scene.tree.put("routes/web/options", ready_made(other.getsockname()[1]))
+        assert daemon.wait_state("web", "announced")["error"] is None
 
 
 def test_the_old_version_again_ends_the_probation(scene):
