@@ -12,7 +12,7 @@ from lab import Lab, NODE
 
 HAPROXY = """
 global
-  maxconn 20000
+  maxconn 2000
 defaults
   mode http
   timeout connect 2s
@@ -30,6 +30,7 @@ frontend stats
 """
 SHELL = "#!/bin/sh\nexec curl -fs -m 1 -o /dev/null http://127.0.0.1:8080/health\n"
 MEASURED_S = 20
+FIRST = 16
 
 
 def cpu_seconds(pid):
@@ -39,8 +40,8 @@ def cpu_seconds(pid):
 
 
 def lua_workers(lab):
-    workers = lab.status()["workers"]["lua"]
-    return workers if isinstance(workers, list) else [workers]
+    """Those that run."""
+    return [worker for worker in lab.status()["workers"]["lua"] if worker["pid"]]
 
 
 def cpu_of(pids):
@@ -68,9 +69,10 @@ def with_lab(work):
 def lua_cost(look, count):
     """(CPU milliseconds of a run in its worker, in core; KiB of the workers and a check)"""
     def work(lab):
-        crowd.put_good(lab, 1, look)
+        # As many as it takes for each worker to be home to one.
+        crowd.put_good(lab, FIRST, look)
         lab.start_exabgp()
-        lab.wait_for(lambda: lab.bird.count() >= 1, 60, "the first passes")
+        lab.wait_for(lambda: lab.bird.count() >= FIRST, 60, "the first pass")
         empty = sum(lab.rss_kib(worker["pid"]) for worker in lua_workers(lab))
         crowd.put_good(lab, count, look)
         lab.wait_for(lambda: lab.bird.count() >= count, 120, "all pass")
@@ -82,7 +84,7 @@ def lua_cost(look, count):
         runs = sum(runs for runs, _ in crowd.good_data(lab)) - before
         full = sum(lab.rss_kib(worker["pid"]) for worker in lua_workers(lab))
         return ((cpu_of(workers) - cpu) * 1000 / runs, (cpu_of([core]) - cpu_core) * 1000 / runs, runs / MEASURED_S,
-                full, (full - empty) / count)
+                full, (full - empty) / (count - FIRST))
     return with_lab(work)
 
 
@@ -159,13 +161,15 @@ def crowd_of(count, is_busy, kills):
 
 def kill(lab):
     """Seconds until a killed worker's successor says that it runs."""
-    at = 0
-    workers = lua_workers(lab)
+    workers = lab.status()["workers"]["lua"]
     at = kill.turn = (kill.turn + 1) % len(workers)
     old, begun = workers[at]["pid"], time.monotonic()
     os.kill(old, signal.SIGKILL)
-    lab.wait_for(lambda: (one := lua_workers(lab)[at])["pid"] not in (0, None, old) and one["state"] == "running", 30,
-                 "its successor runs", interval=0.005)
+
+    def is_back():
+        worker = lab.status()["workers"]["lua"][at]
+        return worker["pid"] not in (0, old) and worker["state"] == "running"
+    lab.wait_for(is_back, 30, "its successor runs", interval=0.005)
     return time.monotonic() - begun
 
 

@@ -52,15 +52,12 @@ def test_bad_scripts_move_no_route_of_others_and_are_named(lab):
 def test_killed_workers_move_no_route(lab):
     before = lab.bird.counters()
     for _ in range(5):
-        workers = lab.status()["workers"]["lua"]
-        old = [worker["pid"] for worker in (workers if isinstance(workers, list) else [workers])]
+        old = [worker["pid"] for worker in lab.status()["workers"]["lua"]]
         for pid in old:
             os.kill(pid, signal.SIGKILL)
 
         def are_new():
-            workers = lab.status()["workers"]["lua"]
-            new = [worker["pid"] for worker in (workers if isinstance(workers, list) else [workers])]
-            return all(pid not in (0, None, *old) for pid in new)
+            return all(worker["pid"] not in (0, *old) for worker in lab.status()["workers"]["lua"])
         lab.wait_for(are_new, 30, "other workers")
         wait_for_more_runs(lab, 2)
     assert lab.bird.count() == CHECKS
