@@ -17,6 +17,7 @@
   X(BC_CHECK_ERROR, "script error", BC_CHECK_NEUTRAL)               /* of a Lua check, as the next ones */             \
   X(BC_CHECK_BROKEN, "script error after a failed call", BC_CHECK_FAIL)                                                \
   X(BC_CHECK_REFUSED, "call refused by this node", BC_CHECK_NEUTRAL) /* egress, exec_allow, limits, rights */          \
+  X(BC_CHECK_HELD_UP, "this node was held up", BC_CHECK_NEUTRAL)     /* the machine or the worker stood still in it */ \
   X(BC_CHECK_MEMORY, "out of memory", BC_CHECK_NEUTRAL)                                                                \
   X(BC_CHECK_QUARANTINED, "quarantined", BC_CHECK_NEUTRAL) /* not run any more, as it was killed too often */
 

@@ -130,6 +130,7 @@ static void host_start(struct host_worker *worker, const char *confinement) {
   bc_buf_init(&worker->batch, HOST_BATCH_BYTES);
   bc_schedule_init(&worker->schedule, worker->loop, host_check_on_due, worker);
   worker->batch_timer = bc_timer_new(worker->loop, host_run_flush, worker);
+  worker->beat_timer = bc_timer_new(worker->loop, host_run_on_beat, worker);
   const struct bc_channel_handler handler = {.arg = worker, .message = host_on_message, .closed = host_on_closed};
   worker->channel = bc_channel_new(worker->loop, HOST_CHANNEL_FD, BC_MSG_TO_WORKER, &handler);
   struct bc_msg hello = {.type = BC_MSG_HELLO,
@@ -146,6 +147,7 @@ static void host_finish(struct host_worker *worker) {
   bc_channel_free(worker->channel);
   bc_schedule_fini(&worker->schedule);
   bc_timer_free(worker->batch_timer);
+  bc_timer_free(worker->beat_timer);
   (void)munmap(worker->page, BC_LUA_PAGE_BYTES);
 }
 

@@ -6,9 +6,10 @@
  * Equal scripts share a sandbox, BC_LIMIT_LUA_CHECKS checks at most in one. Runs of a check never overlap; intervals
  * count from start to start; a run that outlasts its interval is followed at once. A run that waits past its timeout is
  * ended (TIMED_OUT); a wake-up that comes more than a second late, because this process or the machine was held up,
- * moves the deadline once by as much, at most by the timeout. A run that used much CPU time is followed by the next
- * after HOST_CPU_SHARE times as much at the earliest: a check has at most a tenth of the worker. After HOST_TURN_MS of
- * work the loop has its turn, so that pings are answered.
+ * moves the deadline once by as much, at most by the timeout. A run during which this process stood still for more than
+ * a second, or half its timeout, and that did not pass is HELD_UP: that says nothing of the service. A run that used
+ * much CPU time is followed by the next after HOST_CPU_SHARE times as much at the earliest: a check has at most a tenth
+ * of the worker. After HOST_TURN_MS of work the loop has its turn, so that pings are answered.
  *
  * What a run says: DONE is PASSED or FAILED (a score: by the threshold), an error ERROR, or BROKEN if a call of it had
  * failed before, the limits MEMORY and KILLED. The reason of an error begins with the check's name and the line. A

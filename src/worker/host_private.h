@@ -25,7 +25,8 @@ enum {
   HOST_TURN_MS = 20,
   HOST_BATCH_MS = 5,
   HOST_BATCH_BYTES = 65536,
-  HOST_LATE_MS = 1000 /* a wake-up this late says that we were held up */
+  HOST_LATE_MS = 1000, /* a wake-up this late says that we were held up */
+  HOST_BEAT_MS = 250   /* how often we look whether we are; and how late is nothing yet */
 };
 
 struct host_worker;
@@ -70,7 +71,8 @@ struct host_check {
   struct bc_mono deadline;      /* of the run */
   struct bc_mono wake;          /* when it wants to go on; not set: it waits for an event */
   bool is_extended;
-  uint64_t cpu_us; /* that the last run used */
+  int64_t held_ms_before; /* the worker's, when the run began */
+  uint64_t cpu_us;        /* that the last run used */
 };
 
 struct host_worker {
@@ -79,6 +81,9 @@ struct host_worker {
   struct bc_channel *channel;
   struct bc_schedule schedule;
   struct bc_timer *batch_timer;
+  struct bc_timer *beat_timer; /* while anything runs */
+  struct bc_mono beat;         /* when it is due */
+  int64_t held_ms;             /* for how long this process stood still, of all that we saw */
   struct bc_lua_page *page;
   struct bc_lua_io *io;
   struct bc_lua_data *data;
@@ -130,6 +135,8 @@ void host_run_wake(struct host_check *check);
 void host_run_discard(struct host_check *check);
 /* Sends what waits. */
 void host_run_flush(void *arg);
+/* Sees for how long this process stood still; to be called before what is due is called late. */
+void host_run_on_beat(void *arg);
 
 /* ---- host.c ---- */
 

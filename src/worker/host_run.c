@@ -48,7 +48,8 @@ static void run_queue(struct host_worker *worker, const struct bc_msg *message) 
 static void run_name_error(const struct host_check *check, enum bc_check_status status, const char *error, char *to,
                            size_t room) {
   static const char own[] = HOST_SCRIPT_NAME ":";
-  bool is_error = status != BC_CHECK_PASSED && status != BC_CHECK_FAILED && status != BC_CHECK_TIMED_OUT;
+  bool is_error = status != BC_CHECK_PASSED && status != BC_CHECK_FAILED && status != BC_CHECK_TIMED_OUT &&
+                  status != BC_CHECK_HELD_UP;
   struct bc_buf named;
   bc_buf_init(&named, RUN_NAMED_BYTES);
   if (is_error && strncmp(error, own, sizeof own - 1) != 0) {
@@ -95,7 +96,34 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
 
 /* ---- the run ---- */
 
+void host_run_on_beat(void *arg) {
+  struct host_worker *worker = arg;
+  struct bc_mono now = bc_loop_now(worker->loop);
+  int64_t late_ms = bc_mono_is_set(worker->beat) ? bc_mono_ms_between(worker->beat, now) : 0;
+  worker->held_ms += late_ms > HOST_BEAT_MS ? late_ms : 0;
+  worker->beat = worker->running > 0 ? bc_mono_add_ms(now, HOST_BEAT_MS) : (struct bc_mono){0};
+  bc_timer_start_at(worker->beat_timer, worker->beat);
+}
+
+/* Timeouts passed while we stood still, ours and those of whom it talked to: what failed may have failed by that. */
+static int64_t run_held_ms(const struct host_check *check) {
+  int64_t held_ms = check->run == NULL ? 0 : check->worker->held_ms - check->held_ms_before;
+  return held_ms > HOST_LATE_MS || held_ms > check->timeout_ms / 2 ? held_ms : 0;
+}
+
 static void run_end(struct host_check *check, enum bc_check_status status, const char *reason) {
+  static const enum bc_check_meaning meanings[] = {
+#define RUN_MEANING(name, text, meaning) [name] = meaning,
+      BC_CHECK_STATUS_LIST(RUN_MEANING)
+#undef RUN_MEANING
+  };
+  char text[BC_LIMIT_LUA_REASON_BYTES * 2];
+  int64_t held_ms = run_held_ms(check);
+  if (held_ms > 0 && meanings[status] == BC_CHECK_FAIL) {
+    (void)snprintf(text, sizeof text, "for %" PRId64 " ms while it ran: %s", held_ms, reason);
+    status = BC_CHECK_HELD_UP;
+    reason = text;
+  }
   run_report(check, status, reason);
   host_run_discard(check);
   host_check_ended(check);
@@ -141,19 +169,24 @@ void host_run_start(struct host_check *check) {
   }
   check->run = bc_sandbox_run_new(check->use);
   bc_sandbox_run_on_ready(check->run, run_on_ready, check);
-  check->worker->running++;
+  if (check->worker->running++ == 0) {
+    host_run_on_beat(check->worker);
+  }
   check->is_extended = false;
+  check->held_ms_before = check->worker->held_ms;
   check->deadline = bc_mono_add_ms(check->when.started, check->timeout_ms);
   run_step(check);
 }
 
-/* What held us up held up the run, too. */
+/* What held us up held up the run, too. From now on: a deadline that passed meanwhile would else be over again. */
 static void run_extend(struct host_check *check) {
-  int64_t late_ms = bc_mono_ms_between(check->when.due, bc_loop_now(check->worker->loop));
+  struct bc_mono now = bc_loop_now(check->worker->loop);
+  int64_t late_ms = bc_mono_ms_between(check->when.due, now);
   if (!check->is_extended && late_ms > HOST_LATE_MS) {
     int64_t most_ms = check->timeout_ms < HOST_LATE_MS ? HOST_LATE_MS : check->timeout_ms;
+    bool is_over = bc_mono_reached(check->deadline, now);
     check->is_extended = true;
-    check->deadline = bc_mono_add_ms(check->deadline, late_ms < most_ms ? late_ms : most_ms);
+    check->deadline = bc_mono_add_ms(is_over ? now : check->deadline, late_ms < most_ms ? late_ms : most_ms);
   }
 }
 

@@ -5,7 +5,9 @@
 #include "proto/lua_page.h"
 #include "worker/host.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -135,13 +138,13 @@ static void wait_results(size_t more) {
   assert_false(at.is_ended);
 }
 
-static void send(const struct bc_msg *message) {
+static void tell(const struct bc_msg *message) {
   assert_int_equal(bc_channel_send(at.channel, message), BC_ERR_OK);
 }
 
 /* What was sent before has been read. */
 static void barrier(void) {
-  send(&(struct bc_msg){.type = BC_MSG_PING, .ping = {.number = ++at.ping}});
+  tell(&(struct bc_msg){.type = BC_MSG_PING, .ping = {.number = ++at.ping}});
   wait_until_there();
 }
 
@@ -172,7 +175,7 @@ static int start(void **state) {
 /* It ends well, and with the sanitizer: it has lost no memory. */
 static int stop(void **state) {
   (void)state;
-  send(&(struct bc_msg){.type = BC_MSG_STOP});
+  tell(&(struct bc_msg){.type = BC_MSG_STOP});
   at.wanted = SIZE_MAX;
   wait_until_there();
   assert_string_equal(at.why, "exit code 0");
@@ -196,7 +199,7 @@ static struct bc_msg_lua_set check(uint32_t id, const char *script) {
 }
 
 static void set(struct bc_msg_lua_set wanted) {
-  send(&(struct bc_msg){.type = BC_MSG_LUA_SET, .lua_set = wanted});
+  tell(&(struct bc_msg){.type = BC_MSG_LUA_SET, .lua_set = wanted});
 }
 
 static const struct result *run(const char *script) {
@@ -247,21 +250,108 @@ static void a_wait_past_the_timeout_is_a_timeout(void **state) {
   assert_true(at.results[1].duration_us >= 100000 && at.results[1].cpu_us < 100000);
 }
 
+/* Lets this test's own loop, and so core's side, run on. */
+static void pass(int64_t ms) {
+  at.wanted = SIZE_MAX;
+  at.until = bc_mono_add_ms(bc_loop_now(at.loop), ms);
+  bc_timer_start(at.look, 0);
+  bc_loop_run(at.loop);
+  at.wanted = 0;
+}
+
+/* Stopped in the middle of all that it does, as by a hypervisor. */
+static void pause_worker(int64_t ms) {
+  assert_int_equal(kill(bc_child_pid(at.child), SIGSTOP), 0);
+  pass(ms);
+  assert_int_equal(kill(bc_child_pid(at.child), SIGCONT), 0);
+}
+
 static void a_pause_of_the_worker_is_not_the_scripts_fault(void **state) {
   (void)state;
   struct bc_msg_lua_set wanted = check(1, "for i = 1, 5 do time.sleep(0.2) end return true");
   wanted.timeout_ms = 1500;
   set(wanted);
   barrier();
-  assert_int_equal(kill(bc_child_pid(at.child), SIGSTOP), 0);
-  at.wanted = SIZE_MAX;
-  at.until = bc_mono_add_ms(bc_loop_now(at.loop), 1500);
-  bc_timer_start(at.look, 0);
-  bc_loop_run(at.loop);
-  assert_int_equal(kill(bc_child_pid(at.child), SIGCONT), 0);
+  pause_worker(1500);
   at.wanted = 1;
   wait_until_there();
   assert_int_equal(at.results[0].status, BC_CHECK_PASSED);
+}
+
+static int listen_on_loopback(uint16_t *port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+  socklen_t len = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(fd >= 0);
+  assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+  const struct timeval most = {.tv_sec = WAIT_MS / 1000};
+  assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most), 0);
+  assert_int_equal(listen(fd, 8), 0);
+  assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+  *port = ntohs(address.sin_port);
+  return fd;
+}
+
+/* Begins a run of `script`, which connects to port PORT, and gives the server's end of that connection. */
+static int connected(int listener, uint16_t port, const char *script, uint32_t timeout_ms) {
+  static char text[1024];
+  (void)snprintf(text, sizeof text, "local c = assert(tcp.connect('127.0.0.1', %u)) %s", port, script);
+  struct bc_msg_lua_set wanted = check(1, text);
+  static uint32_t generation;
+  wanted.generation = ++generation;
+  wanted.timeout_ms = timeout_ms;
+  set(wanted);
+  barrier();
+  int fd = accept(listener, NULL, NULL);
+  assert_true(fd >= 0);
+  return fd;
+}
+
+static const struct result *ended(size_t before, int fd) {
+  at.wanted = before + 1;
+  wait_until_there();
+  (void)close(fd);
+  return &at.results[before];
+}
+
+static void an_answer_that_came_in_time_counts_however_late_the_worker_reads_it(void **state) {
+  (void)state;
+  uint16_t port;
+  int listener = listen_on_loopback(&port);
+  tell(&(struct bc_msg){.type = BC_MSG_LUA_EGRESS, .lua_egress = {.rules = bc_str_of("egress_allow 127.0.0.0/8\n")}});
+  int fd = connected(listener, port, "return c:receive(2) == 'ok'", 800);
+  assert_int_equal(kill(bc_child_pid(at.child), SIGSTOP), 0);
+  assert_int_equal(write(fd, "ok", 2), 2);
+  pass(1200);
+  assert_int_equal(kill(bc_child_pid(at.child), SIGCONT), 0);
+  assert_int_equal(ended(at.count, fd)->status, BC_CHECK_PASSED);
+  (void)close(listener);
+}
+
+static void who_was_held_up_asks_on_and_calls_nobody_dead(void **state) {
+  (void)state;
+  uint16_t port;
+  int listener = listen_on_loopback(&port);
+  tell(&(struct bc_msg){.type = BC_MSG_LUA_EGRESS, .lua_egress = {.rules = bc_str_of("egress_allow 127.0.0.0/8\n")}});
+  /* There is time yet for what was to be said. */
+  int fd = connected(listener, port, "return c:receive(2) == 'ok'", 1500);
+  size_t before = at.count;
+  pause_worker(3000);
+  barrier();
+  assert_int_equal(write(fd, "ok", 2), 2);
+  assert_int_equal(ended(before, fd)->status, BC_CHECK_PASSED);
+  /* Timeouts of calls pass meanwhile, and what the script makes of them. */
+  fd = connected(listener, port, "local r, text, code = c:receive(2, {timeout = 0.5}) return false, code", 20000);
+  before = at.count;
+  pause_worker(2500);
+  const struct result *got = ended(before, fd);
+  assert_int_equal(got->status, BC_CHECK_HELD_UP);
+  assert_non_null(strstr(got->reason, ": timeout"));
+  /* The next run of the same counts again. */
+  fd = connected(listener, port, "local r, text, code = c:receive(2, {timeout = 0.5}) return false, code", 20000);
+  got = ended(at.count, fd);
+  assert_int_equal(got->status, BC_CHECK_FAILED);
+  (void)close(listener);
 }
 
 static void globals_data_and_log_go_both_ways(void **state) {
@@ -318,7 +408,7 @@ static void a_new_setting_ends_the_old_run_and_a_removed_check_is_silent(void **
   wait_results(1);
   assert_int_equal(at.results[0].generation, 2);
   set(check(2, "time.sleep(0.1) return true"));
-  send(&(struct bc_msg){.type = BC_MSG_CHECK_REMOVE, .check_remove = {.id = 2}});
+  tell(&(struct bc_msg){.type = BC_MSG_CHECK_REMOVE, .check_remove = {.id = 2}});
   barrier();
   assert_int_equal(at.known, 1);
   set(check(3, "time.sleep(0.4) return true"));
@@ -379,7 +469,7 @@ static void the_page_tells_what_runs(void **state) {
 }
 
 static void set_module(uint32_t number, const char *name, const char *text) {
-  send(&(struct bc_msg){.type = BC_MSG_LUA_MODULE,
+  tell(&(struct bc_msg){.type = BC_MSG_LUA_MODULE,
                         .lua_module = {.number = number, .name = bc_str_of(name), .text = bc_str_of(text)}});
 }
 
@@ -402,18 +492,18 @@ static void modules_are_those_of_the_check_and_equal_scripts_may_have_others(voi
   assert_int_equal(at.results[1].status, BC_CHECK_ERROR);
   assert_string_equal(at.results[1].reason, "web: lua/m:2: no; required at web:3");
   /* Who has them keeps them. */
-  send(&(struct bc_msg){.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = 1}});
+  tell(&(struct bc_msg){.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = 1}});
   wanted.id = 3;
   wanted.modules = (struct bc_str){first, sizeof first};
   set(wanted);
   wait_results(1);
   assert_int_equal(at.results[2].status, BC_CHECK_PASSED);
-  send(&(struct bc_msg){.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = 7}});
+  tell(&(struct bc_msg){.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = 7}});
   barrier();
 }
 
 static void set_data(const char *name, const char *json) {
-  send(&(struct bc_msg){.type = BC_MSG_LUA_DATA, .lua_data = {.name = bc_str_of(name), .json = bc_str_of(json)}});
+  tell(&(struct bc_msg){.type = BC_MSG_LUA_DATA, .lua_data = {.name = bc_str_of(name), .json = bc_str_of(json)}});
 }
 
 static void state_metrics_score_and_data_go_both_ways(void **state) {
@@ -458,6 +548,8 @@ int main(int argc, char **argv) {
       HOST_TEST(who_uses_much_cpu_time_runs_less_often),
       HOST_TEST(a_new_setting_ends_the_old_run_and_a_removed_check_is_silent),
       HOST_TEST(a_pause_of_the_worker_is_not_the_scripts_fault),
+      HOST_TEST(an_answer_that_came_in_time_counts_however_late_the_worker_reads_it),
+      HOST_TEST(who_was_held_up_asks_on_and_calls_nobody_dead),
       HOST_TEST(equal_scripts_are_one_and_results_come_together),
       HOST_TEST(the_page_tells_what_runs),
       HOST_TEST(state_metrics_score_and_data_go_both_ways),
