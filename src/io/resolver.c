@@ -2,9 +2,12 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/endpoint.h"
 #include "io/resolver_private.h"
 
 #include <ares.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +194,17 @@ static struct resolver_channel *resolver_channel_new(struct bc_resolver *resolve
   return channel;
 }
 
+/* The errno of opening the hosts file; 0: it can be read, or there is none. */
+static int resolver_try_hosts(const struct bc_resolver *resolver) {
+  const char *named = resolver->options.has_own_hosts ? getenv("CARES_HOSTS") : NULL;
+  int fd = open(named == NULL ? "/etc/hosts" : named, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd >= 0) {
+    (void)close(fd);
+    return 0;
+  }
+  return errno == ENOENT ? 0 : errno;
+}
+
 struct bc_resolver *bc_resolver_new(struct bc_loop *loop, const struct bc_resolver_options *options,
                                     struct bc_fault *fault) {
   struct bc_resolver *resolver = bc_mem_new(1, sizeof *resolver);
@@ -201,6 +215,7 @@ struct bc_resolver *bc_resolver_new(struct bc_loop *loop, const struct bc_resolv
     resolver->options = *options;
     resolver->options.resolv_conf = bc_mem_copy_string(options->resolv_conf);
   }
+  resolver->reads_hosts = resolver_try_hosts(resolver) == 0;
   if (ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS) {
     resolver->channel = resolver_channel_new(resolver, fault);
   } else {
@@ -306,7 +321,21 @@ static void resolver_take(const struct ares_addrinfo *info, struct bc_resolver_f
   }
 }
 
+/* c-ares does not tell a descriptor that it did not get from a server that it did not reach. */
+static bool resolver_is_short(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool is_short = fd < 0 && bc_endpoint_is_shortage(errno);
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  return is_short;
+}
+
 static enum bc_err resolver_judge(int status, const char **text) {
+  if (status != ARES_ENOTFOUND && status != ARES_ENODATA && resolver_is_short()) {
+    *text = "it cannot be looked up: too many descriptors are open";
+    return BC_ERR_LIMIT;
+  }
   switch (status) {
   case ARES_ENOTFOUND:
     *text = "there is no such name";
@@ -361,6 +390,21 @@ static void resolver_on_found(void *arg, int status, int timeouts, struct ares_a
 }
 
 /* ---- names ---- */
+
+/* False, with the failure, when what c-ares finds would not be what this host knows. */
+static bool resolver_name_has_hosts(const struct bc_resolver *resolver, struct resolver_name *name) {
+  int error = resolver->reads_hosts ? resolver_try_hosts(resolver) : 0;
+  if (error == EACCES || error == EPERM) {
+    resolver_name_fail(name, BC_ERR_AUTH,
+                       "it is not looked up: /etc/hosts was replaced, and this process may not read the new one");
+    return false;
+  }
+  if (bc_endpoint_is_shortage(error)) {
+    resolver_name_fail(name, BC_ERR_LIMIT, "it cannot be looked up: too many descriptors are open");
+    return false;
+  }
+  return true;
+}
 
 static struct resolver_name *resolver_name_of(struct bc_resolver_call *call) {
   return (struct resolver_name *)((char *)call - offsetof(struct resolver_name, call));
@@ -431,6 +475,8 @@ struct bc_resolver_call *bc_resolver_look_up(struct bc_resolver *resolver, struc
     bc_resolver_call_settle(&name->call);
   } else if (resolver->names >= BC_LIMIT_RESOLVER_NAMES) {
     resolver_name_fail(name, BC_ERR_LIMIT, "too many names are looked up at once");
+    bc_resolver_call_settle(&name->call);
+  } else if (!resolver_name_has_hosts(resolver, name)) {
     bc_resolver_call_settle(&name->call);
   } else {
     char terminated[RESOLVER_NAME_BYTES + 1] = "";

@@ -1,7 +1,8 @@
 /* DNS on the loop: names into addresses for connects, and single queries to a server that is named by its address.
- * Nothing blocks and no thread is made, but for /etc/hosts, a local file, which c-ares reads at each look-up; a process
- * that may not open files any more is answered by DNS alone. /etc/resolv.conf is read by bc_resolver_new and
- * bc_resolver_reload.
+ * Nothing blocks and no thread is made, but for /etc/hosts, a local file, which c-ares reads at each look-up. Where it
+ * could never be read, DNS alone answers; where it can be no more (it was replaced, and this process may not open the
+ * new one; no descriptors), names are not looked up at all: DNS would deny those that stand only there.
+ * /etc/resolv.conf is read by bc_resolver_new and bc_resolver_reload.
  *
  * Names go through c-ares (its getaddrinfo: /etc/hosts first, then DNS with the search list, TCP where UDP is too
  * small). Single queries do not: a channel of c-ares takes 70 us and 70 KiB to make, and checks address a server each.
@@ -55,8 +56,9 @@ void bc_resolver_first_server(const struct bc_resolver *resolver, struct bc_reso
 
 struct bc_resolver_found {
   /* OK: there is at least one address. NOT_FOUND: there is no such name, or it has no address; TIMEOUT; SYNTAX: it can
-   * be no name; LIMIT: BC_LIMIT_RESOLVER_NAMES are looked up at once (also such that were given up, until c-ares has);
-   * IO: the servers fail or cannot be reached. */
+   * be no name; LIMIT: BC_LIMIT_RESOLVER_NAMES are looked up at once (also such that were given up, until c-ares has),
+   * or there are no descriptors; AUTH: /etc/hosts was replaced, and this process may not read the new one; IO: the
+   * servers fail or cannot be reached. */
   enum bc_err err;
   struct bc_fault fault; /* "nosuch.example: there is no such name"; when not OK */
   /* In the order in which to try them: what there is a route to first, then IPv6 first. At most half of them of one

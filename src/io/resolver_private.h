@@ -11,6 +11,7 @@ struct resolver_channel;
 struct bc_resolver {
   struct bc_loop *loop;
   struct bc_resolver_options options;
+  bool reads_hosts;                       /* it could be read, or was not there, when this was made */
   struct resolver_channel *channel;       /* for new names */
   LIST_HEAD(, resolver_channel) channels; /* that one, and older ones that have names under way */
   LIST_HEAD(, bc_resolver_call) calls;    /* neither called back nor cancelled */

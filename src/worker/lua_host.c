@@ -35,7 +35,9 @@ static void host_on_found(void *arg, const struct bc_resolver_found *found) {
   struct bc_lua_host *host = arg;
   host->look_up = NULL;
   if (found->err != BC_ERR_OK) {
-    host->code = found->err == BC_ERR_LIMIT ? BC_LUA_LIMIT : BC_LUA_RESOLVE;
+    host->code = found->err == BC_ERR_LIMIT  ? BC_LUA_LIMIT
+                 : found->err == BC_ERR_AUTH ? BC_LUA_PERMISSION
+                                             : BC_LUA_RESOLVE;
     host->fault = found->fault;
   } else {
     host_take(host, found->addresses, found->count, host->family);

@@ -24,8 +24,8 @@ struct bc_lua_host {
   struct bc_resolver_address addresses[BC_RESOLVER_ADDRESSES];
   size_t count;
   size_t next;
-  /* RESOLVE and LIMIT: there is no address; EGRESS: this node does not allow the last one that bc_lua_host_next passed
-   * over. OK: neither. */
+  /* RESOLVE, LIMIT and PERMISSION: there is no address; EGRESS: this node does not allow the last one that
+   * bc_lua_host_next passed over. OK: neither. */
   enum bc_lua_code code;
   struct bc_fault fault; /* "nosuch.example: there is no such name" */
 };

@@ -2,6 +2,9 @@
 #include "base/limits.h"
 #include "resolver_world.h"
 
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 /* ---- names ---- */
 
 static bool has_ipv6_loopback(void) {
@@ -37,6 +40,63 @@ static void the_hosts_file_is_asked_first(void **state) {
   world_look_up("hosted.example", WORLD_TIMEOUT_MS);
   assert_int_equal(world.found.count, 2);
   assert_int_equal(world.found.err, BC_ERR_OK);
+}
+
+/* As an editor replaces a file: this process may not read the new one. */
+static void replace_hosts(const char *path, mode_t mode) {
+  char fresh[80];
+  (void)snprintf(fresh, sizeof fresh, "%s.new", path);
+  world_write(fresh, "192.0.2.9 hosted.example\n2001:db8::9 hosted.example\n");
+  assert_int_equal(chmod(fresh, mode), 0);
+  assert_int_equal(rename(fresh, path), 0);
+}
+
+static void without_its_hosts_file_no_name_is_said_not_to_be(void **state) {
+  (void)state;
+  const char *hosts = getenv("CARES_HOSTS");
+  bool is_root = geteuid() == 0;
+  assert_int_equal(chmod(folder, 0755), 0);
+  replace_hosts(hosts, 0);
+  assert_int_equal(is_root ? seteuid(65534) : 0, 0);
+  world_assert_not_found("hosted.example", BC_ERR_AUTH,
+                         "hosted.example: it is not looked up: /etc/hosts was replaced, and this process may not read "
+                         "the new one");
+  world_assert_not_found("loop.test", BC_ERR_AUTH,
+                         "loop.test: it is not looked up: /etc/hosts was replaced, and this process may not read the "
+                         "new one");
+  assert_int_equal(is_root ? seteuid(0) : 0, 0);
+  replace_hosts(hosts, 0644);
+  world_look_up("hosted.example", WORLD_TIMEOUT_MS);
+  assert_int_equal(world.found.count, 2);
+}
+
+static void for_want_of_descriptors_no_server_is_blamed(void **state) {
+  (void)state;
+  static int taken[256];
+  char hosts[64];
+  struct rlimit before;
+  size_t count = 0;
+  (void)snprintf(hosts, sizeof hosts, "%s", getenv("CARES_HOSTS"));
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  struct rlimit few = {.rlim_cur = 256, .rlim_max = before.rlim_max};
+  /* With a hosts file, which needs one itself, and without. */
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while ((taken[count] = dup(STDERR_FILENO)) >= 0) {
+      count++;
+    }
+    world_assert_not_found("loop.test", BC_ERR_LIMIT,
+                           "loop.test: it cannot be looked up: too many descriptors are open");
+    while (count > 0) {
+      (void)close(taken[--count]);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    world_look_up("loop.test", WORLD_TIMEOUT_MS);
+    assert_int_equal(world.found.err, BC_ERR_OK);
+    bc_resolver_free(world.resolver);
+    assert_int_equal(setenv("CARES_HOSTS", round == 0 ? "/dev/null/hosts" : hosts, 1), 0);
+    world_open(dnsmasq_port);
+  }
 }
 
 static void an_address_is_a_name_of_its_own(void **state) {
@@ -481,6 +541,8 @@ int main(void) {
       TEST(a_name_has_its_addresses_of_both_families_ipv6_first),
       TEST(a_family_without_a_route_comes_last),
       TEST(the_hosts_file_is_asked_first),
+      TEST(without_its_hosts_file_no_name_is_said_not_to_be),
+      TEST(for_want_of_descriptors_no_server_is_blamed),
       TEST(an_address_is_a_name_of_its_own),
       TEST(negative_answers_are_told_apart),
       TEST(what_cannot_be_a_name_is_not_asked_for),
