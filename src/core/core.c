@@ -98,6 +98,7 @@ static void core_open_all(struct bc_core *core) {
   core_lua_open(core);
   core_command_open(core);
   core_pool_open(core);
+  core_renew_open(core);
   core_egress_open(core);
   core_link_open(core);
 }
@@ -169,6 +170,7 @@ static void core_free(struct bc_core *core) {
   core_stop_waiting(core);
   if (core->link.pump_timer != NULL) {
     core_link_close(core);
+    core_renew_close(core);
     core_pool_close(core);
     core_command_close(core);
     core_lua_close(core);

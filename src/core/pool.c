@@ -172,7 +172,7 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
 
 static void pool_on_closed(void *arg, const char *why) {
   struct core_pool *pool = arg;
-  if (!pool->core->is_exiting) {
+  if (!pool->core->is_exiting && !pool->is_renewed) {
     bc_log(BC_LOG_WARNING, "%s's channel: %s", pool->name, why);
   }
   pool_stop_channel(pool);
@@ -180,6 +180,8 @@ static void pool_on_closed(void *arg, const char *why) {
     bc_child_kill(pool->child);
   }
 }
+
+static void pool_start(struct core_pool *pool);
 
 static void pool_on_ended(void *arg, int wait_status, const char *why) {
   struct core_pool *pool = arg;
@@ -193,6 +195,11 @@ static void pool_on_ended(void *arg, int wait_status, const char *why) {
   }
   if (bc_mono_ms_between(pool->started, bc_loop_now(core->loop)) > POOL_HEALTHY_MS) {
     pool->backoff_ms = 0;
+  }
+  if (pool->is_renewed) {
+    pool->is_renewed = false;
+    pool_start(pool);
+    return;
   }
   bc_log(BC_LOG_ERROR, "%s ended (%s), %u of its processes killed; starting another in %u ms; routes are kept",
          pool->name, why, strays, pool->backoff_ms);
@@ -239,6 +246,7 @@ static enum bc_err pool_start_child(struct core_pool *pool, int *fd, struct bc_f
 static void pool_start(struct core_pool *pool) {
   struct bc_fault fault;
   int fd = -1;
+  pool->files = core_renew_look();
   if (pool_start_child(pool, &fd, &fault) != BC_ERR_OK) {
     bc_log(BC_LOG_ERROR, "%s cannot be started: %s", pool->name, fault.text);
     pool->backoff_ms = POOL_BACKOFF_MAX_MS;
@@ -348,6 +356,12 @@ bool core_pool_send(struct bc_core *core, unsigned worker, const struct bc_msg *
     return false;
   }
   return true;
+}
+
+void core_pool_renew(struct core_pool *pool) {
+  struct bc_msg message = {.type = BC_MSG_STOP};
+  bc_log(BC_LOG_INFO, "%s: hosts, resolv.conf or trusted certificates were replaced; another is started", pool->name);
+  pool->is_renewed = core_pool_send(pool->core, pool->number, &message);
 }
 
 static void pool_init(struct bc_core *core, enum core_worker kind) {

@@ -226,6 +226,17 @@ struct core_pool {
   uint64_t cpu_us;       /* … how much it was then, … */
   unsigned cpu_permille; /* … and what it used of a processor in the seconds before */
   struct core_seat seat;
+  uint64_t files;         /* core_renew_look when it was started */
+  struct bc_mono renewed; /* for those, last; not set: never */
+  bool is_renewed;        /* it was asked to end for those */
+};
+
+/* ---- files of the system that workers read (renew.c) ---- */
+
+struct core_renew {
+  struct bc_timer *timer;
+  uint64_t files; /* as they looked last */
+  bool is_told;   /* our own resolver knows of them */
 };
 
 /* ---- scripts that Lua workers were killed for (lua.c) ---- */
@@ -309,6 +320,7 @@ struct bc_core {
   struct bc_child_strays *strays;
   struct core_lua lua;
   struct core_egress egress;
+  struct core_renew renew;
   struct core_commands commands;
   struct core_journal journal;
   struct core_publish publish;
@@ -426,6 +438,8 @@ bool core_pool_has_room(const struct bc_core *core, unsigned worker);
 /* False when it does not take it now; after a restart all is sent again. */
 bool core_pool_send(struct bc_core *core, unsigned worker, const struct bc_msg *message);
 void core_pool_kill(struct bc_core *core, unsigned worker);
+/* Asks it to end; another is started at once. */
+void core_pool_renew(struct core_pool *pool);
 /* The egress rules are there, or others than before. */
 void core_pool_on_egress(struct bc_core *core);
 /* ---- command.c ---- */
@@ -445,6 +459,11 @@ void core_egress_close(struct bc_core *core);
  * before: what it may not connect to would look dead to it. */
 bool core_egress_is_ready(const struct bc_core *core);
 void core_egress_send(struct bc_core *core, unsigned worker);
+/* ---- renew.c ---- */
+void core_renew_open(struct bc_core *core);
+void core_renew_close(struct bc_core *core);
+/* A number that is another when one of these files is. */
+uint64_t core_renew_look(void);
 /* ---- lua.c ---- */
 void core_lua_open(struct bc_core *core);
 void core_lua_close(struct bc_core *core);

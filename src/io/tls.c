@@ -67,14 +67,8 @@ static BIO_METHOD *tls_make_socket(void) {
 
 /* ---- what a process shares ---- */
 
-/* Where the distributions have theirs: Debian, Fedora, SUSE, FreeBSD and Alpine. */
 static size_t tls_load_system(X509_STORE *store, const char *ca_file) {
-  const char *const files[] = {ca_file,
-                               ca_file == NULL ? getenv("SSL_CERT_FILE") : NULL,
-                               "/etc/ssl/certs/ca-certificates.crt",
-                               "/etc/pki/tls/certs/ca-bundle.crt",
-                               "/etc/ssl/ca-bundle.pem",
-                               "/etc/ssl/cert.pem"};
+  const char *const files[] = {ca_file, ca_file == NULL ? getenv("SSL_CERT_FILE") : NULL, BC_TLS_SYSTEM_FILES};
   size_t last = ca_file != NULL ? 1 : sizeof files / sizeof files[0];
   size_t count = 0;
   for (size_t i = 0; i < last && count == 0; i++) {

@@ -19,6 +19,12 @@
 struct bc_tls;
 struct bc_tls_session;
 
+/* The system's trusted certificates, where the distributions have them: Debian, Fedora, SUSE, FreeBSD and Alpine. The
+ * first that holds any counts. */
+#define BC_TLS_SYSTEM_FILES                                                                                            \
+  "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",                  \
+      "/etc/ssl/cert.pem"
+
 /* ---- certificates ---- */
 
 enum {

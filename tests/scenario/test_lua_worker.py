@@ -8,6 +8,7 @@ import pathlib
 import re
 import signal
 import struct
+import subprocess
 import time
 
 import pytest
@@ -341,3 +342,36 @@ def test_a_broken_worker_speaks_for_its_own_checks_only(scene):
     assert "Lua worker 1 sends RESULT, which is not its to say: killed" in daemon.log()
     for fd in fds:
         os.close(fd)
+
+
+def test_workers_are_started_anew_when_hosts_is_replaced(scene, monkeypatch):
+    """As editors do: the confined worker may not read the new file. No check fails for that."""
+    etc = scene.folder / "etc"
+    alone = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+    subprocess.run(["cp", "-a", "--no-preserve=ownership", "/etc", etc], stderr=subprocess.DEVNULL)
+    if subprocess.run([*alone, "mount", "--bind", etc, "/etc"], capture_output=True).returncode != 0:
+        pytest.skip("no mount namespaces here")
+    wrapper = scene.folder / "wrapper"
+    wrapper.write_text(f"""#!/bin/sh
+exec {' '.join(alone)} sh -c 'mount --bind {etc} /etc && exec "$@"' sh {os.environ["BGPCOMMANDER"]} "$@"
+""")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("BGPCOMMANDER", str(wrapper))
+
+    def replace(name, text):
+        (etc / "fresh").write_text(text)
+        os.replace(etc / "fresh", etc / name)
+
+    replace("hosts", "192.0.2.7 pet.example\n")
+    scene.put_route("web", 1, "#!lua\nreturn true, {at = assert(dns.resolve('pet.example', {family = 4}))[1]}\n")
+    daemon = scene.start(workers=2)
+    assert daemon.wait_state("web", "announced")["data"] == {"at": "192.0.2.7"}
+    before = [worker["pid"] for worker in scene.workers()]
+    replace("hosts", "192.0.2.8 pet.example\n")
+    wait_for(lambda: daemon.route("web")["data"] == {"at": "192.0.2.8"}, "the new file is read")
+    workers = scene.workers()
+    assert all(worker["restarts"] == 0 for worker in workers)
+    assert all(worker["pid"] != old for worker, old in zip(workers, before) if old)
+    route = daemon.route("web")
+    assert route["state"] == "announced" and scene.withdrawn() == []
+    assert " ended (" not in daemon.log() and "trusted certificates were replaced; another is started" in daemon.log()
