@@ -524,4 +524,5 @@ void core_apply_close(struct bc_core *core) {
   free(apply->publish_problem);
   free(apply->last_good_problem);
   free(apply->probation);
+  free(apply->trusted);
 }

@@ -63,20 +63,63 @@ static int lastgood_compare(const void *a, const void *b) {
   return (*left > *right) - (*left < *right);
 }
 
-static void lastgood_remember_probation(struct core_apply *apply, struct bc_str key) {
-  size_t count = apply->probation_count;
-  if ((count & (count - 1)) == 0) {
-    apply->probation = bc_mem_resize(apply->probation, count == 0 ? 1 : count * 2, sizeof apply->probation[0]);
+static void lastgood_remember(uint64_t **hashes, size_t *count, uint64_t hash) {
+  if ((*count & (*count - 1)) == 0) {
+    *hashes = bc_mem_resize(*hashes, *count == 0 ? 1 : *count * 2, sizeof(*hashes)[0]);
   }
-  apply->probation[apply->probation_count++] = lastgood_hash(key);
+  (*hashes)[(*count)++] = hash;
+}
+
+static void lastgood_sort(uint64_t *hashes, size_t count) {
+  if (count > 0) {
+    qsort(hashes, count, sizeof hashes[0], lastgood_compare);
+  }
+}
+
+static bool lastgood_has(const uint64_t *hashes, size_t count, uint64_t hash) {
+  return count > 0 && bsearch(&hash, hashes, count, sizeof hashes[0], lastgood_compare) != NULL;
+}
+
+/* With all that the script requires. */
+static uint64_t lastgood_hash_version(const struct core_check *check, uint64_t script_hash) {
+  char name[CORE_CHECK_KEY_BYTES];
+  return lastgood_hash(bc_str_of(lastgood_probation_name(check, name))) * 31 + script_hash;
+}
+
+static void lastgood_trust(struct core_apply *apply, const struct core_check *check, uint64_t script_hash) {
+  lastgood_remember(&apply->trusted, &apply->trusted_count, lastgood_hash_version(check, script_hash));
+}
+
+/* What the core before this one let decide. */
+static void lastgood_remember_checks(struct bc_core *core) {
+  struct core_apply *apply = &core->apply;
+  struct bc_config_route route = {0};
+  struct bc_config_check named = {0};
+  struct core_route any = {0};
+  struct core_wish wish;
+  while (bc_config_each(core->config, route.name, &route)) {
+    if (core_wish_of_route(&route, &wish)) {
+      lastgood_trust(apply, &(struct core_check){.name = route.name, .route = &any}, wish.script.hash);
+    }
+  }
+  while (bc_config_each_check(core->config, named.name, &named)) {
+    if (named.is_settled && named.users > 0) {
+      lastgood_trust(apply, &(struct core_check){.name = named.name}, named.script.hash);
+    }
+  }
+  lastgood_sort(apply->trusted, apply->trusted_count);
 }
 
 bool core_lastgood_was_on_probation(const struct bc_core *core, const struct core_check *check) {
   const struct core_apply *apply = &core->apply;
+  const struct core_script *script = check->running.script;
   char name[CORE_CHECK_KEY_BYTES];
   uint64_t hash = lastgood_hash(bc_str_of(lastgood_probation_name(check, name)));
-  return apply->probation_count > 0 &&
-         bsearch(&hash, apply->probation, apply->probation_count, sizeof apply->probation[0], lastgood_compare) != NULL;
+  /* What the store changed while no core looked, or one that ended before it could save it, is as good as changed now.
+   */
+  bool is_another = apply->has_last_good && script != NULL &&
+                    !lastgood_has(apply->trusted, apply->trusted_count, lastgood_hash_version(check, script->hash));
+  return is_another || lastgood_has(apply->probation, apply->probation_count, hash);
 }
 
 /* What is ours in the file, not the store's. */
@@ -88,7 +131,8 @@ static void lastgood_on_own(void *arg, struct bc_str key, struct bc_str value) {
     core_apply_remember_loss(core, value);
   } else if (bc_str_starts(key, lastgood_probation)) {
     size_t before = strlen(lastgood_probation);
-    lastgood_remember_probation(&core->apply, (struct bc_str){.at = key.at + before, .len = key.len - before});
+    struct bc_str name = {.at = key.at + before, .len = key.len - before};
+    lastgood_remember(&core->apply.probation, &core->apply.probation_count, lastgood_hash(name));
   }
 }
 
@@ -140,8 +184,9 @@ void core_lastgood_load(struct bc_core *core) {
     lastgood_set_problem(core, fault.text);
   }
   bc_buf_free(&content);
-  if (core->apply.probation_count > 0) {
-    qsort(core->apply.probation, core->apply.probation_count, sizeof core->apply.probation[0], lastgood_compare);
+  lastgood_sort(core->apply.probation, core->apply.probation_count);
+  if (core->apply.has_last_good) {
+    lastgood_remember_checks(core);
   }
 }
 
@@ -185,6 +230,11 @@ void core_lastgood_save(struct bc_core *core) {
   struct core_apply *apply = &core->apply;
   /* Before the routes start, what the file says of their checks is not taken over yet. */
   if (!apply->is_authoritative || !core->routes_started || apply->save_busy || core->disk == NULL) {
+    return;
+  }
+  /* In the middle of a list: what the checks are to run by it they do not run yet. */
+  if (apply->in_list && !apply->skip_list) {
+    core_lastgood_dirty(core);
     return;
   }
   struct bc_mono begun = bc_loop_now(core->loop);

@@ -180,6 +180,8 @@ struct core_apply {
   struct bc_timer *save_timer;
   uint64_t *probation; /* hashes of names, sorted: routes whose check had not passed once when core ended */
   size_t probation_count;
+  uint64_t *trusted; /* hashes, sorted: each check of the last known good, with its script */
+  size_t trusted_count;
   int64_t save_pause_ms; /* grows with what a save costs */
   bool save_dirty;
   bool save_busy;

@@ -1,10 +1,13 @@
 """A changed script decides once it has passed here; until then the one before it goes on deciding."""
 import json
+import os
+import signal
 import socket
 
 import pytest
 
-from lua_scene import FAST, LOOP, Scene
+from lua_scene import FAST, LOOP, UP, Scene
+from test_checks import World
 from wait import wait_for
 
 GOOD = "#!lua\nif options.env.OK == '0' then return false, 'the old one says so' end\nreturn true, {is = 'old'}\n"
@@ -160,3 +163,118 @@ def test_the_first_version_has_none_to_go_on_with(scene):
     scene.tree.put("routes/web/healthcheck", "#!lua\nreturn false, 'no'\n")
     daemon.wait_state("web", "withdrawn")
     assert check(scene)["candidate"] is None
+
+
+NO = "#!lua\nreturn false, 'never'\n"
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    if made.daemon is not None:
+        made.daemon.close()
+        log = made.daemon.log()
+        assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
+
+
+def change_own(world):
+    world.tree.put("routes/web/healthcheck", NO)
+
+
+def change_to_shell(world):
+    world.tree.put("routes/web/healthcheck", "exit 9\n")
+
+
+def change_named(world):
+    world.tree.put("checks/dns/script", NO)
+
+
+def change_module(world):
+    world.tree.put("lua/says", "return false\n")
+
+
+def add_own(world):
+    world.tree.put("routes/plain/options", FAST)
+    world.tree.put("routes/plain/healthcheck", NO)
+
+
+def add_named(world):
+    world.put_check("late", script=NO)
+    world.tree.put("routes/plain/options", json.dumps({"checks": ["late"], "fall": 1}))
+
+
+CHANGES = [(change_own, "web"), (change_to_shell, "web"), (change_named, "user"), (change_module, "modular"), (add_own, "plain"),
+           (add_named, "plain")]
+
+
+@pytest.mark.parametrize("change, name", CHANGES, ids=[change.__name__ for change, _ in CHANGES])
+def test_what_changes_while_no_core_looks_withdraws_nothing(world, change, name):
+    """Or under one that is killed before it can save what it saw."""
+    world.put_route("web", 1, UP)
+    world.put_check("dns")
+    world.put_user("user", 2, ["dns"])
+    world.tree.put("lua/says", "return true\n")
+    world.put_route("modular", 3, "#!lua\nreturn require('says')\n")
+    world.tree.put("routes/plain/config", f"route {world.net(4)} next-hop self")
+    daemon = world.start()
+    names = ("web", "user", "modular", "plain")
+    for each in names:
+        daemon.wait_state(each, "announced")
+    lastgood = world.folder / "state" / "lastgood"
+    wait_for(lambda: b"routes/web/healthcheck" in lastgood.read_bytes(), "it is saved", errors=(OSError,))
+    core = wait_for(daemon.core, "a core answers")
+    os.kill(core, signal.SIGSTOP)
+    change(world)
+    os.kill(core, signal.SIGKILL)
+
+    def status(route):
+        return [c["status"] for c in ((daemon.route(route) or {}).get("checks") or [])]
+    wait_for(lambda: status(name) == ["failed"], "the next core runs it")
+    for each in set(names) - {name, "plain"}:
+        wait_for(lambda: status(each) == ["passed"], f"{each} goes on")
+    assert daemon.route(name)["verdict"] != "withdraw" and daemon.route(name)["state"] == "announced"
+    assert world.withdrawn() == []
+
+
+def test_what_did_not_change_may_withdraw_after_a_restart(world):
+    world.put_check("dns")
+    world.put_user("user", 2, ["dns"])
+    world.put_route("web", 1, GOOD, options("1"))
+    daemon = world.start()
+    daemon.wait_state("user", "announced")
+    daemon.wait_state("web", "announced")
+    lastgood = world.folder / "state" / "lastgood"
+    wait_for(lambda: b"routes/web/healthcheck" in lastgood.read_bytes(), "it is saved", errors=(OSError,))
+    core = wait_for(daemon.core, "a core answers")
+    os.kill(core, signal.SIGSTOP)
+    world.tell("dns", "0")
+    world.tree.put("routes/web/options", options("0"))
+    os.kill(core, signal.SIGKILL)
+    daemon.wait_state("user", "withdrawn")
+    daemon.wait_state("web", "withdrawn")
+
+
+def test_the_old_version_keeps_its_parameters_when_another_ready_made_check_is_used(world):
+    """The port of the new one is none where the old one finds anything."""
+    with socket.create_server(("127.0.0.1", 0)) as service, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+
+        def use(check, server):
+            world.tree.put("checks/svc/options", json.dumps({"interval": "100ms", "fall": 1, "check": {
+                "use": check, "host": "127.0.0.1", "port": server.getsockname()[1]}}))
+        use("tcp", service)
+        world.put_user("web", 1, ["svc"])
+        daemon = world.start()
+        daemon.wait_state("web", "announced")
+        use("ntp", closed)
+        wait_for(lambda: (world.check("svc")["candidate"] or {}).get("status") == "failed", "the new one fails")
+        service.settimeout(10)
+        # Those that wait were made before the change; of the ones after it, each would have failed.
+        for _ in range(20):
+            service.accept()[0].close()
+        shown = world.check("svc")
+        assert shown["state"] == "up" and shown["running"]["status"] == "passed" and world.withdrawn() == []
+        daemon.kill_core()
+        wait_for(lambda: world.check("svc")["probation"], "the next core has but the new one")
+        assert daemon.route("web")["state"] == "announced" and world.withdrawn() == []
