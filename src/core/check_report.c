@@ -59,10 +59,40 @@ static void report_add_subject(const struct core_check *check, struct bc_buf *to
   }
 }
 
+static bool report_is_neutral(const struct core_version *version) {
+  return version->script != NULL && version->script->is_lua && version->has_result &&
+         bc_check_status_meaning(version->last_status) == BC_CHECK_NEUTRAL;
+}
+
+/* It fails, and may not withdraw by that before its first pass. */
+static bool report_is_unproven(const struct core_check *check) {
+  return check->health.on_probation && check->running.has_result &&
+         bc_check_status_meaning(check->running.last_status) == BC_CHECK_FAIL;
+}
+
+static void report_add_status(const struct core_version *version, struct bc_buf *to) {
+  bc_buf_add_text(to, bc_check_status_text(version->last_status));
+  bc_buf_add_text(to, version->reason == NULL ? "" : ": ");
+  bc_buf_add_text(to, version->reason == NULL ? "" : version->reason);
+}
+
+static void report_add_unproven(const struct core_check *check, struct bc_buf *to) {
+  report_add_subject(check, to);
+  bc_buf_add_text(to, " has not passed yet, until then its failures do not count: ");
+  report_add_failure(&check->running, to);
+}
+
 static void report_add_neutral(const struct core_check *check, enum bc_health_state state, struct bc_buf *to) {
   if (check->running.script == NULL) {
+    bc_buf_add_text(to, "no good version of ");
     report_add_subject(check, to);
-    bc_buf_add_text(to, " is not in the store");
+    bc_buf_add_text(to, " is in the store");
+  } else if (report_is_unproven(check)) {
+    report_add_unproven(check, to);
+  } else if (report_is_neutral(&check->running)) {
+    report_add_subject(check, to);
+    bc_buf_add_text(to, ": ");
+    report_add_status(&check->running, to);
   } else if (state == BC_HEALTH_UNCHECKED) {
     report_add_subject(check, to);
     bc_buf_add_text(to, " gives no result");
@@ -76,7 +106,10 @@ static void report_add_neutral(const struct core_check *check, enum bc_health_st
 static void report_explain(const struct core_route *route, const struct core_check *check, struct bc_combined health,
                            struct bc_buf *to) {
   bool is_telling = check->running.has_result && check->running.last_status != BC_CHECK_PASSED;
-  if (health.state == BC_HEALTH_UP) {
+  if (health.state == BC_HEALTH_UP && report_is_unproven(check)) {
+    report_add_unproven(check, to);
+    bc_buf_add_text(to, ": stays announced");
+  } else if (health.state == BC_HEALTH_UP) {
     report_add_subject(check, to);
     bc_buf_add_text(to, " passed");
   } else if (health.state == BC_HEALTH_DOWN) {
@@ -103,7 +136,8 @@ void core_route_explain(const struct core_route *route, char *text, size_t room)
   if (route->decision.layer != BC_LAYER_HEALTH || health.state == BC_HEALTH_NONE || check == NULL) {
     return;
   }
-  bool is_plain = route->uses == NULL && (health.state != BC_HEALTH_DOWN || !check->running.has_result);
+  bool is_plain = route->uses == NULL && (health.state != BC_HEALTH_DOWN || !check->running.has_result) &&
+                  !report_is_unproven(check) && !report_is_neutral(&check->running);
   if (!is_plain) {
     struct bc_buf made;
     bc_buf_init(&made, CORE_REASON_BYTES);
@@ -115,19 +149,9 @@ void core_route_explain(const struct core_route *route, char *text, size_t room)
 
 /* ---- trouble ---- */
 
-static bool report_is_neutral(const struct core_version *version) {
-  return version->script != NULL && version->script->is_lua && version->has_result &&
-         bc_check_status_meaning(version->last_status) == BC_CHECK_NEUTRAL;
-}
-
 bool core_check_is_troubled(const struct core_check *check) {
-  return report_is_neutral(&check->running) || (check->candidate != NULL && check->candidate->has_result);
-}
-
-static void report_add_status(const struct core_version *version, struct bc_buf *to) {
-  bc_buf_add_text(to, bc_check_status_text(version->last_status));
-  bc_buf_add_text(to, version->reason == NULL ? "" : ": ");
-  bc_buf_add_text(to, version->reason == NULL ? "" : version->reason);
+  return report_is_neutral(&check->running) || report_is_unproven(check) ||
+         (check->candidate != NULL && check->candidate->has_result);
 }
 
 static void report_add_candidate(const struct core_check *check, struct bc_buf *to) {
@@ -140,7 +164,7 @@ static void report_add_candidate(const struct core_check *check, struct bc_buf *
     return;
   }
   bc_buf_add_format(to, "new version of %s has not passed yet: ", core_check_key(check, key));
-  if (candidate->script->is_lua) {
+  if (candidate->script->is_lua || candidate->reason != NULL) {
     report_add_status(candidate, to);
   } else {
     report_add_failure(candidate, to);
@@ -157,6 +181,9 @@ void core_check_describe_trouble(const struct core_check *check, struct bc_buf *
     report_add_subject(check, to);
     bc_buf_add_text(to, ": ");
     report_add_status(&check->running, to);
+  } else if (report_is_unproven(check)) {
+    bc_buf_add_text(to, to->len > 0 ? "; " : "");
+    report_add_unproven(check, to);
   }
 }
 

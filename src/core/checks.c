@@ -63,6 +63,15 @@ static void check_set_quarantined(struct core_version *version) {
   version->last_code = 0;
 }
 
+/* Else nobody would learn why it does not take over. */
+static void check_set_off(struct core_version *version) {
+  free(version->reason);
+  version->reason = bc_mem_copy_string("shell is off in the node file");
+  version->has_result = true;
+  version->last_status = BC_CHECK_NOT_STARTED;
+  version->last_code = 0;
+}
+
 /* The newest version has passed, or there is no other that ever has. */
 static void check_replace_running(struct bc_core *core, struct core_check *check, struct core_script *script) {
   struct core_version *running = &check->running;
@@ -103,6 +112,8 @@ static void check_tell(struct bc_core *core, struct core_version *version, const
   core_version_stop(core, version);
   if (version->script->is_lua && core_lua_is_quarantined(core, version->script->hash)) {
     check_set_quarantined(version);
+  } else if (version == version->check->candidate) {
+    check_set_off(version);
   }
 }
 

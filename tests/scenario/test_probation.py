@@ -127,8 +127,9 @@ def test_the_version_before_a_quarantined_one_runs_instead(scene):
     wait_for(lambda: daemon.route("web")["data"] == {"is": "new"}, "the new one decides")
     scene.tree.put("routes/web/options", json.dumps({"interval": "100ms", "fall": 1, "env": {"LOOP": "1", "OK": "0"}}))
     error = scene.wait_error("web", "quarantined")["error"]
-    assert error == ("the version of routes/web/healthcheck in the store is not run: quarantined: web: killed three times "
-                     "within ten minutes: not run until the script is changed; the last one before it that passed runs instead")
+    assert error.startswith(
+        "the version of routes/web/healthcheck in the store is not run: quarantined: web: killed three times within ten "
+        "minutes: not run until the script is changed; the last one before it that passed runs instead")
     # It has to pass again before its failures count.
     wait_for(lambda: check(scene)["reason"] == "the old one says so", "the old one runs")
     assert check(scene)["probation"] and daemon.route("web")["state"] == "announced"
@@ -278,3 +279,41 @@ def test_the_old_version_keeps_its_parameters_when_another_ready_made_check_is_u
         daemon.kill_core()
         wait_for(lambda: world.check("svc")["probation"], "the next core has but the new one")
         assert daemon.route("web")["state"] == "announced" and world.withdrawn() == []
+
+
+def test_what_is_held_by_a_check_that_says_nothing_is_told_with_the_reason(world):
+    """And never that it passed."""
+    world.put_check("broken", script="#!lua\nerror('oh')\n")
+    world.tree.put("routes/stands/config", f"route {world.net(1)} next-hop self")
+    world.tree.put("routes/own/config", f"route {world.net(2)} next-hop self")
+    world.tree.put("checks/bad/script", "")
+    world.put_user("bad", 3, ["bad"])
+    daemon = world.start()
+    for name in ("stands", "own"):
+        daemon.wait_state(name, "announced")
+    world.wait_reason("bad", "no good version of check bad is in the store: stays withdrawn")
+    world.put_user("stands", 1, ["broken"])
+    world.wait_reason("stands", "check broken: script error: broken:2: oh: stays announced")
+    world.tree.put("checks/broken/script", NO)
+    told = "check broken has not passed yet, until then its failures do not count: failed: never"
+    world.wait_reason("stands", told + ": stays announced")
+    wait_for(lambda: told in daemon.status()["warnings"], "the status tells it")
+    world.tree.put("routes/own/options", FAST)
+    world.tree.put("routes/own/healthcheck", "exit 3\n")
+    told = "health check has not passed yet, until then its failures do not count: failed: exit code 3"
+    world.wait_reason("own", told + ": stays announced")
+    assert daemon.route("own")["error"] == told and world.withdrawn() == []
+    world.tree.put("routes/own/healthcheck", "exit 0\n")
+    world.wait_reason("own", "health check passed")
+    assert daemon.route("own")["error"] is None
+
+
+def test_a_version_that_this_node_does_not_run_is_told(world):
+    (world.folder / "none.conf").write_text("shell off\n")
+    world.put_route("web", 1, UP)
+    daemon = world.start()
+    daemon.wait_state("web", "announced")
+    world.tree.put("routes/web/healthcheck", "exit 1\n")
+    world.wait_error("web", "new version of routes/web/healthcheck has not passed yet: could not be started: shell is off in the "
+                            "node file; the old one decides")
+    assert daemon.route("web")["state"] == "announced"
