@@ -61,9 +61,9 @@ struct bc_config_script_view {
   /* Of the bytes, and for Lua also of all modules that it requires, with those that these require: a changed module
    * is a changed script for all that use it. Of a ready-made one also of its parameters. 0 = none. */
   uint64_t hash;
-  bool is_lua;            /* its first line is #!lua */
-  const char *ready_made; /* "http": options chose it (`use`); NULL = the value of a key */
-  const char *parameters; /* of a ready-made one, as the options hold them; else NULL */
+  bool is_lua;                           /* its first line is #!lua */
+  const char *ready_made;                /* "http": options chose it (`use`); NULL = the value of a key */
+  const char *parameters;                /* of a ready-made one, as the options hold them; else NULL */
   const struct bc_config_script *script; /* for bc_config_script_module */
 };
 
