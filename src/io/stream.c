@@ -3,9 +3,9 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/endpoint.h"
 #include "io/tls_private.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STREAM_READ_BYTES = 16384, STREAM_PLACE_BYTES = 64 };
+enum { STREAM_READ_BYTES = 16384 };
 
 enum stream_state { STREAM_CONNECTING, STREAM_HANDSHAKING, STREAM_OPEN };
 
@@ -46,7 +46,7 @@ struct bc_stream {
   struct bc_tls_session *session;
   struct bc_resolver_address address;
   uint16_t port;
-  char place[STREAM_PLACE_BYTES];
+  char place[BC_ENDPOINT_TEXT_BYTES];
 };
 
 BC_ENUM_TEXT_FUNCTION(bc_stream_error_text, enum bc_stream_error, BC_STREAM_ERROR_LIST, "unknown")
@@ -294,37 +294,11 @@ static void stream_on_turn(void *arg) {
 
 /* ---- connecting ---- */
 
-static socklen_t stream_sockaddr(const struct bc_resolver_address *address, uint16_t port,
-                                 struct sockaddr_storage *to) {
-  if (address->is_ipv6) {
-    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    memcpy(&ipv6.sin6_addr, address->bytes, 16);
-    memcpy(to, &ipv6, sizeof ipv6);
-    return sizeof ipv6;
-  }
-  struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-  memcpy(&ipv4.sin_addr, address->bytes, 4);
-  memcpy(to, &ipv4, sizeof ipv4);
-  return sizeof ipv4;
-}
-
-static void stream_note_place(struct bc_stream *stream, const struct bc_resolver_address *address, uint16_t port) {
-  stream->address = *address;
-  stream->port = port;
-  char text[INET6_ADDRSTRLEN] = "";
-  struct bc_buf place;
-  bc_buf_init(&place, sizeof stream->place - 1);
-  (void)inet_ntop(address->is_ipv6 ? AF_INET6 : AF_INET, address->bytes, text, sizeof text);
-  bc_buf_add_format(&place, "%s port %u", text, port);
-  memcpy(stream->place, place.data, place.len + 1);
-  bc_buf_free(&place);
-}
-
 struct bc_stream *bc_stream_connect(struct bc_loop *loop, const struct bc_resolver_address *address, uint16_t port,
                                     bc_stream_fn *fn, void *arg) {
   struct bc_stream *stream = bc_mem_new(1, sizeof *stream);
   struct sockaddr_storage to = {0};
-  socklen_t len = stream_sockaddr(address, port, &to);
+  socklen_t len = bc_endpoint_fill(address, port, &to);
   int on = 1;
   *stream = (struct bc_stream){.loop = loop, .fn = fn, .arg = arg, .busy_waits_for = BC_WATCH_WRITE};
   stream->in.waits_for = BC_WATCH_READ;
@@ -332,7 +306,9 @@ struct bc_stream *bc_stream_connect(struct bc_loop *loop, const struct bc_resolv
   stream->turn = bc_timer_new(loop, stream_on_turn, stream);
   bc_buf_init(&stream->input, BC_LIMIT_STREAM_INPUT_BYTES);
   bc_buf_init(&stream->queue, BC_LIMIT_STREAM_QUEUE_BYTES);
-  stream_note_place(stream, address, port);
+  stream->address = *address;
+  stream->port = port;
+  bc_endpoint_print(address, port, stream->place);
   stream->started = bc_mono_now();
   stream->fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   /* Requests are small and each waits for its answer: none may wait for an acknowledgement. */
