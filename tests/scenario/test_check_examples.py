@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 
 import jsonschema
-import lua_world
 import pytest
 import samples
 from fake_exabgp import Daemon
@@ -20,7 +19,6 @@ EXAMPLES = samples.ROOT / "examples/checks"
 NAMES = sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir())
 SCHEMA = json.loads((samples.ROOT / "docs/options.schema.json").read_text())
 PROGRAM = os.environ.get("BGPCOMMANDER", "build/bgpcommander")
-WHY_NOT = lua_world.why_not()
 NODE_FILES = {"unbound": "unbound-node-file", "bird": "bird-node-file", "file-age": "file-age-node-file",
               "systemd-unit": "systemd-unit-node-file", "load": "load-node-file"}
 
@@ -91,14 +89,6 @@ def test_the_daemon_takes_all_of_them(tmp_path):
 
 
 # ---- against servers ----
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    with lua_world.World(tmp_path_factory.mktemp("world")) as made:
-        yield made
-
 
 def run(world, name, words=(), **env):
     text = script_of(name)

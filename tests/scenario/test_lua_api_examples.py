@@ -6,7 +6,6 @@ import pathlib
 import re
 import sys
 
-import lua_world
 import pytest
 
 ROOT = pathlib.Path(os.environ.get("BC_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
@@ -22,7 +21,6 @@ EXAMPLES = [
     "api-net-family", "api-net-length", "api-net-network", "api-net-broadcast", "api-net-contains", "api-net-compare",
     "api-net-enumerate", "api-log-debug", "api-log-info", "api-log-warn", "api-log-error", "api-time-now",
     "api-time-monotonic", "api-time-sleep"]
-WHY_NOT = lua_world.why_not()
 
 
 def examples():
@@ -32,14 +30,6 @@ def examples():
 def test_every_function_has_an_example_and_each_is_run():
     functions = {gen_lua_api.example_name(item) for item in gen_lua_api.items() if item.kind == "function"}
     assert functions - set(EXAMPLES) == set() and sorted(examples()) == sorted(EXAMPLES)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    with lua_world.World(tmp_path_factory.mktemp("world")) as made:
-        yield made
 
 
 def promised(text):

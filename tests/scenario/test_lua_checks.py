@@ -5,7 +5,6 @@ import pathlib
 import re
 import sys
 
-import lua_world
 import pytest
 from fake_exabgp import Daemon
 from wait import wait_for
@@ -15,15 +14,6 @@ sys.path.insert(0, str(ROOT / "tests/lint"))
 import gen_lua_api  # noqa: E402
 
 HEADS = gen_lua_api.check_heads()
-WHY_NOT = lua_world.why_not()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    with lua_world.World(tmp_path_factory.mktemp("world")) as made:
-        yield made
 
 
 def seconds(value):

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 
-import lua_world
 import pytest
 import samples
 
@@ -17,15 +16,6 @@ SCRIPTS = [
     "wc-first", "wc-reason", "wc-data", "wc-score", "wc-careless", "wc-mistake", "wc-code", "wc-timeout", "wc-parallel",
     "wc-hysteresis", "wc-damping", "wc-metric", "wc-protocol", "wc-tls", "wc-curl", "wc-curl-resolve", "wc-curl-grep",
     "wc-dig", "wc-dig-short", "wc-nc", "wc-nc-talk", "wc-ping", "wc-openssl", "wc-route", "wc-data-key"]
-WHY_NOT = lua_world.why_not()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    if WHY_NOT:
-        pytest.skip(WHY_NOT)
-    with lua_world.World(tmp_path_factory.mktemp("world")) as made:
-        yield made
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
