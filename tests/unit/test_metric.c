@@ -70,8 +70,8 @@ static void what_is_malformed_is_left_out_and_counted(void **state) {
       "[{\"name\":\"a\",\"type\":\"gauge\",\"value\":1,\"labels\":[]}]",
       "[{\"name\":\"a\",\"type\":\"gauge\",\"value\":1,\"labels\":{\"x\":1}}]",
       "[{\"name\":\"a\",\"type\":\"gauge\",\"value\":1,\"labels\":{\"x y\":\"1\"}}]",
-      "[{\"name\":\"a\",\"type\":\"gauge\",\"value\":1,\"labels\":{\"a\":\"\",\"b\":\"\",\"c\":\"\",\"d\":\"\",\"e\":"
-      "\"\"}}]",
+      ("[{\"name\":\"a\",\"type\":\"gauge\",\"value\":1,\"labels\":{\"a\":\"\",\"b\":\"\",\"c\":\"\",\"d\":\"\",\"e\":"
+       "\"\"}}]"),
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     struct bc_metrics *metrics = NULL;

@@ -188,7 +188,9 @@ static void a_large_head_ends_the_request(void **state) {
   }
   for (unsigned i = 0; i < BC_LIMIT_WEB_HEADERS; i++) {
     bc_buf_add_format(&texts[0], "X-%u: 1\r\n", i);
-    bc_buf_add_format(&texts[1], i < 200 ? "X-%u: %0330d\r\n" : "", i, 0);
+    if (i < 200) {
+      bc_buf_add_format(&texts[1], "X-%u: %0330d\r\n", i, 0);
+    }
     bc_buf_add_text(&texts[3], "\r\nHTTP/1.1 100 Continue\r\n");
     /* Just what still passes, with the first line. */
     if (i < BC_LIMIT_WEB_HEADERS - 2) {
