@@ -127,10 +127,7 @@ static inline int make_certs(void **state) {
   tls_cert_make(&other, &(struct tls_cert_wish){.name = "other", .names = "IP:127.0.0.1"});
   print_json(good.pem, good_json, sizeof good_json);
   print_json(good.key_pem, key_json, sizeof key_json);
-  int fd = mkstemp(hosts);
-  assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
-  (void)close(fd);
-  return setenv("CARES_HOSTS", hosts, 1);
+  return lua_world_write_hosts(hosts, text);
 }
 
 static inline int free_certs(void **state) {
@@ -141,15 +138,10 @@ static inline int free_certs(void **state) {
 }
 
 static inline int open_world(void **state) {
-  struct bc_fault fault;
-  const struct bc_resolver_options options = {.resolv_conf = "/dev/null", .port = 1, .has_own_hosts = true};
   (void)state;
   world = bc_mem_new(1, sizeof *world);
   lua_world_open(world);
-  struct bc_resolver *own_resolver = bc_resolver_new(world->loop, &options, &fault);
-  assert_non_null(own_resolver);
-  bc_resolver_free(world->io->resolver);
-  world->io->resolver = own_resolver;
+  lua_world_ask_hosts_only(world);
   return 0;
 }
 

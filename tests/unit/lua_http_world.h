@@ -43,10 +43,7 @@ static inline int http_setup(void **state) {
   assert_int_equal(setenv("CARES_HOSTS", http.hosts, 1), 0);
   assert_int_equal(setenv("SSL_CERT_FILE", "/nonexistent", 1), 0);
   lua_world_open(&http.lua);
-  bc_resolver_free(http.lua.io->resolver);
-  struct bc_resolver_options options = {.resolv_conf = "/dev/null", .port = 1, .has_own_hosts = true};
-  http.lua.io->resolver = bc_resolver_new(http.lua.loop, &options, &fault);
-  assert_non_null(http.lua.io->resolver);
+  lua_world_ask_hosts_only(&http.lua);
   assert_int_equal(bc_egress_add(http.lua.io->egress, BC_EGRESS_DENY, bc_str_of("127.0.0.66"), &fault), BC_ERR_OK);
   return 0;
 }

@@ -3,6 +3,7 @@
 #define BC_TESTS_LUA_WORLD_H
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "worker/lua_call.h"
 #include "worker/sandbox.h"
 #include "worker/sandbox_private.h"
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -67,6 +69,37 @@ static inline void lua_world_close(struct lua_world *world) {
   bc_loop_free(world->loop);
 }
 
+/* For names: nothing but the hosts file that CARES_HOSTS names. */
+static inline void lua_world_ask_hosts_only(struct lua_world *world) {
+  const struct bc_resolver_options options = {.resolv_conf = "/dev/null", .port = 1, .has_own_hosts = true};
+  struct bc_fault fault;
+  bc_resolver_free(world->io->resolver);
+  world->io->resolver = bc_resolver_new(world->loop, &options, &fault);
+  assert_non_null(world->io->resolver);
+}
+
+/* A new file that CARES_HOSTS names; `path` is as for mkstemp. */
+static inline int lua_world_write_hosts(char *path, const char *lines) {
+  int fd = mkstemp(path);
+  assert_int_equal(write(fd, lines, strlen(lines)), strlen(lines));
+  (void)close(fd);
+  return setenv("CARES_HOSTS", path, 1);
+}
+
+/* A world in `*state`, for a test without more. */
+static inline int lua_world_setup(void **state) {
+  struct lua_world *world = bc_mem_new(1, sizeof *world);
+  lua_world_open(world);
+  *state = world;
+  return 0;
+}
+
+static inline int lua_world_teardown(void **state) {
+  lua_world_close(*state);
+  free(*state);
+  return 0;
+}
+
 /* `options->io` is set here. The script before is dropped. `globals`: pairs of name and JSON, NULL at the end; may be
  * NULL. */
 static inline void lua_world_load(struct lua_world *world, struct bc_sandbox_options options, const char *script,
@@ -120,6 +153,43 @@ static inline void lua_world_expect_up(struct lua_world *world, const char *scri
     fail_msg("%s\n  expected up, found %s \"%s\" \"%s\"", script, bc_sandbox_end_text(outcome->end), outcome->error,
              outcome->reason);
   }
+}
+
+/* The script ends with an error that holds `error`. */
+static inline void lua_world_expect_raised(struct lua_world *world, const char *script, const char *const *globals,
+                                           const char *error) {
+  lua_world_load(world, (struct bc_sandbox_options){0}, script, globals);
+  const struct bc_sandbox_outcome *outcome = lua_world_run(world);
+  if (outcome->end != BC_SANDBOX_ERROR || strstr(outcome->error, error) == NULL) {
+    fail_msg("%s\n  expected \"%s\", found %s \"%s\"", script, error, bc_sandbox_end_text(outcome->end),
+             outcome->error);
+  }
+}
+
+/* The script begins a call, and is given up while that waits. */
+static inline void lua_world_give_up(struct lua_world *world, const char *script, const char *const *globals) {
+  lua_world_load(world, (struct bc_sandbox_options){0}, script, globals);
+  world->run = bc_sandbox_run_new(world->check);
+  assert_int_equal(bc_sandbox_run_resume(world->run), BC_SANDBOX_YIELDED);
+  assert_int_equal(world->io->calls, 1);
+  lua_world_drop_script(world);
+}
+
+/* The script ends well and says up also when the collector comes at any time. */
+static inline void lua_world_expect_up_hard(struct lua_world *world, const char *script, const char *const *globals) {
+  lua_world_load(world, (struct bc_sandbox_options){.is_gc_hard = true}, script, globals);
+  const struct bc_sandbox_outcome *outcome = lua_world_run(world);
+  assert_string_equal(outcome->error, "");
+  assert_int_equal(outcome->word, BC_SANDBOX_UP);
+}
+
+/* With as many calls under way as there may be on a node; the script says up. */
+static inline void lua_world_expect_up_crowded(struct lua_world *world, const char *script,
+                                               const char *const *globals) {
+  lua_world_load(world, (struct bc_sandbox_options){0}, script, globals);
+  world->io->calls = BC_LIMIT_LUA_CALLS_ALL;
+  assert_int_equal(lua_world_run(world)->word, BC_SANDBOX_UP);
+  world->io->calls = 0;
 }
 
 #endif

@@ -51,6 +51,14 @@ static inline bool own_network_make(void) {
   return is_up;
 }
 
+/* At the beginning of a test that needs it: skips it where own_network_make gave false. */
+#define NEEDS_NETWORK(has_network)                                                                                     \
+  do {                                                                                                                 \
+    if (!(has_network)) {                                                                                              \
+      skip();                                                                                                          \
+    }                                                                                                                  \
+  } while (0)
+
 /* Who may ping in it: "1 0" nobody, "0 0" root's group. */
 static inline bool own_network_allow_ping(const char *groups) {
   return own_network_write("/proc/sys/net/ipv4/ping_group_range", groups);

@@ -72,4 +72,19 @@ static inline void world_expect_up(const char *script) {
   world_close(&world);
 }
 
+/* Runs one after the other end well and say up, and the later ones take no more memory than the first. */
+static inline void world_expect_no_growth(struct world *world) {
+  size_t used = 0;
+  for (int i = 0; i < 20; i++) {
+    const struct bc_sandbox_outcome *outcome = world_begin(world);
+    assert_int_equal(outcome->end, BC_SANDBOX_DONE);
+    assert_int_equal(outcome->word, BC_SANDBOX_UP);
+    bc_sandbox_run_free(world->run);
+    world->run = NULL;
+    bc_sandbox_collect(world->sandbox);
+    used = i == 2 ? bc_sandbox_used_bytes(world->sandbox) : used;
+  }
+  assert_true(bc_sandbox_used_bytes(world->sandbox) <= used + 64);
+}
+
 #endif

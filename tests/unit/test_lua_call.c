@@ -279,20 +279,7 @@ static void options_are_read_or_refused_with_their_name(void **state) {
   }
 }
 
-static int open_world(void **state) {
-  struct lua_world *world = bc_mem_new(1, sizeof *world);
-  lua_world_open(world);
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state) {
-  lua_world_close(*state);
-  free(*state);
-  return 0;
-}
-
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, lua_world_setup, lua_world_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -58,20 +58,11 @@ static void expect_up(const char *text) {
 }
 
 static void expect_raised(const char *text, const char *error) {
-  lua_world_load(&lua, (struct bc_sandbox_options){0}, text, globals());
-  const struct bc_sandbox_outcome *outcome = lua_world_run(&lua);
-  if (outcome->end != BC_SANDBOX_ERROR || strstr(outcome->error, error) == NULL) {
-    fail_msg("%s\n  expected \"%s\", found %s \"%s\"", text, error, bc_sandbox_end_text(outcome->end), outcome->error);
-  }
+  lua_world_expect_raised(&lua, text, globals(), error);
 }
 
-/* Begins, and is given up while it waits. */
 static void give_up(const char *text) {
-  lua_world_load(&lua, (struct bc_sandbox_options){0}, text, globals());
-  lua.run = bc_sandbox_run_new(lua.check);
-  assert_int_equal(bc_sandbox_run_resume(lua.run), BC_SANDBOX_YIELDED);
-  assert_int_equal(lua.io->calls, 1);
-  lua_world_drop_script(&lua);
+  lua_world_give_up(&lua, text, globals());
 }
 
 static const char records_script[] =
@@ -354,13 +345,10 @@ static void a_query_that_is_given_up_leaves_nothing(void **state) {
 
 static void too_many_at_once_are_refused(void **state) {
   (void)state;
-  lua_world_load(&lua, (struct bc_sandbox_options){0},
-                 "for _, f in ipairs{dns.query, dns.resolve} do local r, text, code = f('loop.test')"
-                 "assert(r == nil and code == 'limit', text) end return true",
-                 globals());
-  lua.io->calls = BC_LIMIT_LUA_CALLS_ALL;
-  assert_int_equal(lua_world_run(&lua)->word, BC_SANDBOX_UP);
-  lua.io->calls = 0;
+  lua_world_expect_up_crowded(&lua,
+                              "for _, f in ipairs{dns.query, dns.resolve} do local r, text, code = f('loop.test')"
+                              "assert(r == nil and code == 'limit', text) end return true",
+                              globals());
   /* Two connections and 63 calls, as many as there may be threads of parallel: one too many. */
   expect_up(ASK
             "local one, two = assert(tcp.connect('127.0.0.1', script)), assert(tcp.connect('127.0.0.1', script)) "
@@ -405,10 +393,7 @@ static void hard_collections_harm_nothing(void **state) {
           "n, t, code = dns.query('a', 'A', {server = '127.0.0.1', port = closed}) assert(code == 'refused')"
           "return dns.resolve('both.test', {family = 6})[1] == '2001:db8::2' "
           "and dns.query('127.0.0.1', 'PTR').answer[1].target == 'loop.test'";
-  lua_world_load(&lua, (struct bc_sandbox_options){.is_gc_hard = true}, text, globals());
-  const struct bc_sandbox_outcome *outcome = lua_world_run(&lua);
-  assert_string_equal(outcome->error, "");
-  assert_int_equal(outcome->word, BC_SANDBOX_UP);
+  lua_world_expect_up_hard(&lua, text, globals());
 }
 
 static int start_dnsmasq(void **state) {

@@ -231,19 +231,10 @@ static void an_address_that_is_denied_is_passed_over(void **state) {
 
 /* ---- TLS ---- */
 
-static struct {
-  struct tls_cert root;
-  struct tls_cert leaf;
-  struct tls_cert client;
-} authority;
+static struct tls_authority authority;
 
 static int setup_tls(void **state) {
-  tls_cert_make(&authority.root, &(struct tls_cert_wish){.name = "Test Root", .is_ca = true});
-  tls_cert_make(&authority.leaf, &(struct tls_cert_wish){.name = "www.test",
-                                                         .names = "DNS:www.test,DNS:vip.test,IP:127.0.0.1",
-                                                         .issuer = &authority.root,
-                                                         .to_days = 5});
-  tls_cert_make(&authority.client, &(struct tls_cert_wish){.name = "a client", .issuer = &authority.root});
+  tls_authority_make(&authority, "DNS:www.test,DNS:vip.test,IP:127.0.0.1");
   (void)http_setup(state);
   struct bc_buf json;
   bc_buf_init(&json, 10000);
@@ -257,9 +248,7 @@ static int setup_tls(void **state) {
 }
 
 static int teardown_tls(void **state) {
-  tls_cert_free(&authority.root);
-  tls_cert_free(&authority.leaf);
-  tls_cert_free(&authority.client);
+  tls_authority_free(&authority);
   return http_teardown(state);
 }
 

@@ -11,12 +11,8 @@ static char hosts[] = "/tmp/bc-icmp-XXXXXX";
 
 static int lua_start(void **state) {
   (void)state;
-  struct bc_resolver_options options = {.resolv_conf = "/dev/null", .has_own_hosts = true};
-  struct bc_fault fault;
   lua_world_open(&lua);
-  bc_resolver_free(lua.io->resolver);
-  lua.io->resolver = bc_resolver_new(lua.loop, &options, &fault);
-  assert_non_null(lua.io->resolver);
+  lua_world_ask_hosts_only(&lua);
   return has_network && !own_network_allow_ping("0 0") ? -1 : 0;
 }
 
@@ -33,31 +29,16 @@ static void expect_up(const char *text) {
 }
 
 static void expect_raised(const char *text, const char *error) {
-  lua_world_load(&lua, (struct bc_sandbox_options){0}, text, NULL);
-  const struct bc_sandbox_outcome *outcome = lua_world_run(&lua);
-  if (outcome->end != BC_SANDBOX_ERROR || strstr(outcome->error, error) == NULL) {
-    fail_msg("%s\n  expected \"%s\", found %s \"%s\"", text, error, bc_sandbox_end_text(outcome->end), outcome->error);
-  }
+  lua_world_expect_raised(&lua, text, NULL, error);
 }
 
 static void give_up(const char *text) {
-  lua_world_load(&lua, (struct bc_sandbox_options){0}, text, NULL);
-  lua.run = bc_sandbox_run_new(lua.check);
-  assert_int_equal(bc_sandbox_run_resume(lua.run), BC_SANDBOX_YIELDED);
-  assert_int_equal(lua.io->calls, 1);
-  lua_world_drop_script(&lua);
+  lua_world_give_up(&lua, text, NULL);
 }
-
-#define NEEDS_NETWORK()                                                                                                \
-  do {                                                                                                                 \
-    if (!has_network) {                                                                                                \
-      skip();                                                                                                          \
-    }                                                                                                                  \
-  } while (0)
 
 static void who_answers_is_measured(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   expect_up("for _, host in ipairs{'127.0.0.1', '::1', '[::1]', 'both.example'} do "
             "local r = assert(icmp.ping(host, {interval = '10ms'}))"
             "assert(r.sent == 3 and r.received == 3 and r.loss == 0)"
@@ -70,7 +51,7 @@ static void who_answers_is_measured(void **state) {
 
 static void without_options_three_are_sent(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   expect_up("local r = assert(icmp.ping('127.0.0.1')) return r.sent == 3 and r.loss == 0");
 }
 
@@ -83,7 +64,7 @@ static void answer_the_first(unsigned index, const uint8_t *icmp, size_t len) {
 
 static void what_is_lost_is_told_in_percent(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   peer_start(lua.loop, false, answer_the_first);
   expect_up("local r = assert(icmp.ping('127.0.0.2', {count = 4, interval = '10ms', timeout = 0.5, size = 100}))"
             "return r.sent == 4 and r.received == 1 and r.loss == 75 and r.min == r.max and r.min > 0");
@@ -98,7 +79,7 @@ static void answer_nothing(unsigned index, const uint8_t *icmp, size_t len) {
 
 static void all_lost_is_a_result_but_counts_as_a_failed_call(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   peer_start(lua.loop, false, answer_nothing);
   expect_up("local r = assert(icmp.ping('127.0.0.2', {count = 2, interval = '10ms', timeout = '50ms'}))"
             "return r.sent == 2 and r.received == 0 and r.loss == 100 and not r.min and not r.avg and not r.max");
@@ -113,7 +94,7 @@ static void refuse(unsigned index, const uint8_t *icmp, size_t len) {
 
 static void what_stands_in_the_way_is_told_by_the_code(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   expect_up("local r, text, code = icmp.ping('192.0.2.1')"
             "return r == nil and code == 'unreachable' and text == '192.0.2.1: network is unreachable', text");
   assert_true(bc_sandbox_run_outcome(lua.run)->had_io_failure);
@@ -127,7 +108,7 @@ static void what_stands_in_the_way_is_told_by_the_code(void **state) {
 
 static void a_kernel_that_allows_no_ping_is_told_with_what_to_set(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   if (!own_network_allow_ping("1 0")) {
     skip(); /* group 1 does not exist in a user namespace */
   }
@@ -137,14 +118,14 @@ static void a_kernel_that_allows_no_ping_is_told_with_what_to_set(void **state) 
 
 static void of_a_name_the_next_address_is_pinged_when_there_is_no_way_to_one(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   expect_up("local r = assert(icmp.ping('far.example', {interval = '10ms'}))"
             "return r.address == '127.0.0.1' and r.received == 3");
 }
 
 static void where_this_node_does_not_allow_it_nothing_is_sent(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_fault fault;
   static const char denied[] =
       "for _, host in ipairs{'169.254.9.9', '::ffff:169.254.9.9', 'fe80::1', 'denied.example', '127.0.0.2'} do "
@@ -175,7 +156,7 @@ static void wrong_arguments_raise(void **state) {
 
 static void a_ping_that_is_given_up_leaves_nothing(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   give_up("icmp.ping('127.0.0.1')");
   give_up("icmp.ping('both.example')");
   give_up("icmp.ping('192.0.2.1')");
@@ -184,34 +165,25 @@ static void a_ping_that_is_given_up_leaves_nothing(void **state) {
 
 static void too_many_at_once_are_refused(void **state) {
   (void)state;
-  lua_world_load(&lua, (struct bc_sandbox_options){0},
-                 "local r, text, code = icmp.ping('127.0.0.1') return code == 'limit', text", NULL);
-  lua.io->calls = BC_LIMIT_LUA_CALLS_ALL;
-  assert_int_equal(lua_world_run(&lua)->word, BC_SANDBOX_UP);
-  lua.io->calls = 0;
+  lua_world_expect_up_crowded(&lua, "local r, text, code = icmp.ping('127.0.0.1') return code == 'limit', text", NULL);
 }
 
 static void hard_collections_harm_nothing(void **state) {
   (void)state;
-  NEEDS_NETWORK();
-  lua_world_load(&lua, (struct bc_sandbox_options){.is_gc_hard = true},
-                 "local r = assert(icmp.ping('both.example', {count = 2, interval = '10ms', timeout = '20s'}))"
-                 "assert(r.address == '::1' and r.received == 2 and r.avg > 0)"
-                 "local n, text, code = icmp.ping('192.0.2.1') return code == 'unreachable', text",
-                 NULL);
-  const struct bc_sandbox_outcome *outcome = lua_world_run(&lua);
-  assert_string_equal(outcome->error, "");
-  assert_int_equal(outcome->word, BC_SANDBOX_UP);
+  NEEDS_NETWORK(has_network);
+  lua_world_expect_up_hard(
+      &lua,
+      "local r = assert(icmp.ping('both.example', {count = 2, interval = '10ms', timeout = '20s'}))"
+      "assert(r.address == '::1' and r.received == 2 and r.avg > 0)"
+      "local n, text, code = icmp.ping('192.0.2.1') return code == 'unreachable', text",
+      NULL);
 }
 
 static int write_hosts(void **state) {
   (void)state;
   static const char text[] = "127.0.0.1 both.example\n::1 both.example\n192.0.2.1 far.example\n127.0.0.1 far.example\n"
                              "169.254.9.9 denied.example\n";
-  int fd = mkstemp(hosts);
-  assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
-  (void)close(fd);
-  return setenv("CARES_HOSTS", hosts, 1);
+  return lua_world_write_hosts(hosts, text);
 }
 
 static int remove_hosts(void **state) {

@@ -50,12 +50,8 @@ static int bind_server(char text[static 16]) {
 
 static int lua_start(void **state) {
   (void)state;
-  struct bc_resolver_options options = {.resolv_conf = "/dev/null", .has_own_hosts = true};
-  struct bc_fault fault;
   lua_world_open(&lua);
-  bc_resolver_free(lua.io->resolver);
-  lua.io->resolver = bc_resolver_new(lua.loop, &options, &fault);
-  assert_non_null(lua.io->resolver);
+  lua_world_ask_hosts_only(&lua);
   server = (struct server){.fd = bind_server(server_text)};
   server.watch = bc_watch_new(lua.loop, server.fd, server_on_read, NULL);
   bc_watch_set(server.watch, BC_WATCH_READ);
@@ -82,19 +78,11 @@ static void expect_up(const char *text) {
 }
 
 static void expect_raised(const char *text, const char *error) {
-  lua_world_load(&lua, (struct bc_sandbox_options){0}, text, globals());
-  const struct bc_sandbox_outcome *outcome = lua_world_run(&lua);
-  if (outcome->end != BC_SANDBOX_ERROR || strstr(outcome->error, error) == NULL) {
-    fail_msg("%s\n  expected \"%s\", found %s \"%s\"", text, error, bc_sandbox_end_text(outcome->end), outcome->error);
-  }
+  lua_world_expect_raised(&lua, text, globals(), error);
 }
 
 static void give_up(const char *text) {
-  lua_world_load(&lua, (struct bc_sandbox_options){0}, text, globals());
-  lua.run = bc_sandbox_run_new(lua.check);
-  assert_int_equal(bc_sandbox_run_resume(lua.run), BC_SANDBOX_YIELDED);
-  assert_int_equal(lua.io->calls, 1);
-  lua_world_drop_script(&lua);
+  lua_world_give_up(&lua, text, globals());
 }
 
 static void the_reply_and_its_time_are_given(void **state) {
@@ -210,35 +198,25 @@ static void an_exchange_that_is_given_up_leaves_nothing(void **state) {
 
 static void too_many_at_once_are_refused(void **state) {
   (void)state;
-  lua_world_load(&lua, (struct bc_sandbox_options){0},
-                 "local r, text, code = udp.exchange('127.0.0.1', port, 'echo') return code == 'limit', text",
-                 globals());
-  lua.io->calls = BC_LIMIT_LUA_CALLS_ALL;
-  assert_int_equal(lua_world_run(&lua)->word, BC_SANDBOX_UP);
-  lua.io->calls = 0;
+  lua_world_expect_up_crowded(
+      &lua, "local r, text, code = udp.exchange('127.0.0.1', port, 'echo') return code == 'limit', text", globals());
 }
 
 static void hard_collections_harm_nothing(void **state) {
   (void)state;
-  lua_world_load(
-      &lua, (struct bc_sandbox_options){.is_gc_hard = true},
+  lua_world_expect_up_hard(
+      &lua,
       "local r, rtt = udp.exchange('both.example', port, 'echo' .. ('x'):rep(1000), {tries = 2, timeout = 9})"
       "assert(#r == 1004 and rtt > 0)"
       "local n, text, code = udp.exchange('127.0.0.1', closed, 'echo') return code == 'refused', text",
       globals());
-  const struct bc_sandbox_outcome *outcome = lua_world_run(&lua);
-  assert_string_equal(outcome->error, "");
-  assert_int_equal(outcome->word, BC_SANDBOX_UP);
 }
 
 static int write_hosts(void **state) {
   (void)state;
   static const char text[] = "127.0.0.1 both.example half.example\n::1 both.example\nfe80::1 half.example\n"
                              "169.254.9.9 denied.example\n";
-  int fd = mkstemp(hosts);
-  assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
-  (void)close(fd);
-  return setenv("CARES_HOSTS", hosts, 1);
+  return lua_world_write_hosts(hosts, text);
 }
 
 static int remove_hosts(void **state) {

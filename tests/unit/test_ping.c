@@ -103,16 +103,9 @@ static void assert_failed(enum bc_err err, int number, const char *text) {
   assert_int_equal(world.result.error_number, number);
 }
 
-#define NEEDS_NETWORK()                                                                                                \
-  do {                                                                                                                 \
-    if (!has_network) {                                                                                                \
-      skip();                                                                                                          \
-    }                                                                                                                  \
-  } while (0)
-
 static void who_answers_is_received_and_measured(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   static const char *const addresses[] = {"127.0.0.1", "::1"};
   for (size_t i = 0; i < 2; i++) {
     struct bc_ping_wanted wanted = wanted_of(addresses[i]);
@@ -124,7 +117,7 @@ static void who_answers_is_received_and_measured(void **state) {
 
 static void the_sizes_from_least_to_most_go_through(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   static const size_t sizes[] = {0, BC_PING_SIZE_LEAST, BC_PING_SIZE_MOST, BC_PING_SIZE_MOST + 1};
   for (size_t i = 0; i < 4; i++) {
     struct bc_ping_wanted wanted = wanted_of("127.0.0.1");
@@ -145,7 +138,7 @@ static void answer_all_but_the_second(unsigned index, const uint8_t *icmp, size_
 
 static void what_is_lost_is_counted(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   for (int i = 0; i < 2; i++) {
     struct bc_ping_wanted wanted = wanted_of(i == 0 ? "127.0.0.2" : "::1");
     wanted.timeout_ms = 1000;
@@ -170,7 +163,7 @@ static void answer_nothing(unsigned index, const uint8_t *icmp, size_t len) {
 
 static void all_lost_is_a_result(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.2");
   wanted.timeout_ms = 50;
   peer_start(world.loop, false, answer_nothing);
@@ -205,7 +198,7 @@ static void answer_falsely(unsigned index, const uint8_t *request, size_t len) {
 
 static void only_the_answer_to_what_was_sent_counts(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.2");
   wanted.timeout_ms = 200;
   peer_start(world.loop, false, answer_falsely);
@@ -228,7 +221,7 @@ static void answer_the_first_three_times(unsigned index, const uint8_t *icmp, si
 
 static void a_doubled_answer_counts_once(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.2");
   wanted.timeout_ms = 500;
   peer_start(world.loop, false, answer_the_first_three_times);
@@ -248,7 +241,7 @@ static void answer_the_first_with_the_second(unsigned index, const uint8_t *icmp
 
 static void what_comes_after_its_time_is_lost(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.2");
   wanted.count = 2;
   wanted.timeout_ms = 100;
@@ -261,7 +254,7 @@ static void what_comes_after_its_time_is_lost(void **state) {
 /* The kernel answers while this process sleeps: the answer waits in the socket, not late. */
 static void a_loop_that_is_late_makes_no_answer_late(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.1");
   struct timespec pause = {.tv_nsec = 700000000};
   wanted.count = 1;
@@ -276,7 +269,7 @@ static void a_loop_that_is_late_makes_no_answer_late(void **state) {
 /* The answer comes too late, and waits as long as this process sleeps. */
 static void what_comes_late_is_lost_when_the_loop_is_late_too(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.2");
   struct timespec pause = {.tv_nsec = 300000000};
   wanted.count = 1;
@@ -320,7 +313,7 @@ static void refuse_the_first(unsigned index, const uint8_t *icmp, size_t len) {
 
 static void what_a_router_says_is_told_if_nothing_answers(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   static const char *const texts[] = {"127.0.0.2: no route to host, says 127.0.0.9",
                                       "::1: network is unreachable, says ::1"};
   for (int i = 0; i < 2; i++) {
@@ -347,7 +340,7 @@ static void what_a_router_says_is_told_if_nothing_answers(void **state) {
 
 static void an_address_without_a_route_is_told_at_once(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("192.0.2.1");
   world_ping(&wanted);
   assert_failed(BC_ERR_IO, ENETUNREACH, "192.0.2.1: network is unreachable");
@@ -359,7 +352,7 @@ static void an_address_without_a_route_is_told_at_once(void **state) {
 
 static void a_kernel_that_allows_no_ping_is_told_with_what_to_set(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   char text[BC_FAULT_TEXT_BYTES];
   if (!own_network_allow_ping("1 0")) {
     skip(); /* group 1 does not exist in a user namespace */
@@ -378,7 +371,7 @@ static void a_kernel_that_allows_no_ping_is_told_with_what_to_set(void **state) 
 
 static void pings_at_once_are_bounded_and_cancelled_ones_make_room(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_call *calls[BC_LIMIT_PINGS];
   struct bc_ping_wanted wanted = wanted_of("127.0.0.2");
   peer_start(world.loop, false, answer_nothing);
@@ -398,7 +391,7 @@ static void pings_at_once_are_bounded_and_cancelled_ones_make_room(void **state)
 
 static void a_cancelled_ping_is_not_called_back(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.1");
   struct bc_ping_wanted lost = wanted_of("192.0.2.1");
   bc_ping_cancel(NULL);
@@ -412,7 +405,7 @@ static void a_cancelled_ping_is_not_called_back(void **state) {
 
 static void all_may_be_freed_in_a_callback(void **state) {
   (void)state;
-  NEEDS_NETWORK();
+  NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.1");
   for (int i = 0; i < 3; i++) {
     (void)world_begin(&wanted);

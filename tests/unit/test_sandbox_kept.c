@@ -184,15 +184,7 @@ static void runs_leave_nothing_behind(void **state) {
   struct bc_lua_data *data = make_data();
   const struct bc_sandbox_options options = {.data = data};
   struct world world = world_open_with(&options, "state.n = #data.sites.a metric.gauge('a', 1) return true");
-  size_t used = 0;
-  for (int i = 0; i < 20; i++) {
-    assert_int_equal(world_begin(&world)->end, BC_SANDBOX_DONE);
-    bc_sandbox_run_free(world.run);
-    world.run = NULL;
-    bc_sandbox_collect(world.sandbox);
-    used = i == 3 ? bc_sandbox_used_bytes(world.sandbox) : used;
-  }
-  assert_true(bc_sandbox_used_bytes(world.sandbox) <= used + 64);
+  world_expect_no_growth(&world);
   world_close(&world);
   bc_lua_data_free(data);
 }

@@ -1,8 +1,6 @@
 /* `parallel`: threads of one run, their results, their errors, and what they may use. */
 #include "lua_world.h"
 
-#include "base/mem.h"
-
 #include <stdio.h>
 
 static void expect(struct lua_world *world, const struct bc_sandbox_options *options, const char *script,
@@ -146,8 +144,8 @@ static void a_thread_that_does_not_end_is_the_end_of_its_run(void **state) {
       "#!lua\nparallel{function() time.sleep(3600) end, function() while true do end end}",
       "#!lua\npcall(parallel, {function() while true do pcall(error) end end})",
       "#!lua\nlocal function f() while true do pcall(parallel, {f}) end end f()",
-      "#!lua\nparallel{function() parallel{function() ('x'):rep(9):gsub('x', function() while true do end end) end} "
-      "end}",
+      ("#!lua\nparallel{function() parallel{function() ('x'):rep(9):gsub('x', function() while true do end end) end} "
+       "end}"),
   };
   for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
     expect(world, &options, scripts[i], BC_SANDBOX_KILLED, "20 ms");
@@ -213,8 +211,8 @@ static void a_run_that_is_freed_gives_up_all_of_its_threads(void **state) {
   static const char *const scripts[] = {
       "local t = {} for i = 1, 200 do t[i] = function() time.sleep(3600) end end parallel(t)",
       "local function f(n) parallel{function() f(n + 1) end, function() time.sleep(3600) end} end f(1)",
-      "local n = 0 local function f() for i = 1, 40000 do n = n + i end time.sleep(0) end\n"
-      "local t = {} for i = 1, 63 do t[i] = f end parallel(t)",
+      ("local n = 0 local function f() for i = 1, 40000 do n = n + i end time.sleep(0) end\n"
+       "local t = {} for i = 1, 63 do t[i] = f end parallel(t)"),
   };
   for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
     lua_world_load(world, (struct bc_sandbox_options){.burst_ms = 40}, scripts[i], NULL);
@@ -228,20 +226,7 @@ static void a_run_that_is_freed_gives_up_all_of_its_threads(void **state) {
   }
 }
 
-static int open_world(void **state) {
-  struct lua_world *world = bc_mem_new(1, sizeof *world);
-  lua_world_open(world);
-  *state = world;
-  return 0;
-}
-
-static int close_world(void **state) {
-  lua_world_close(*state);
-  free(*state);
-  return 0;
-}
-
-#define RULE(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, lua_world_setup, lua_world_teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

@@ -88,15 +88,7 @@ static void modules_run_once_in_a_run_with_globals_of_their_own(void **state) {
 static void the_next_run_begins_with_none(void **state) {
   (void)state;
   struct world world = open_with(NULL, "local m = require 'counted' m.n = (m.n or 0) + 1 return m.n == 1");
-  size_t used = 0;
-  for (int i = 0; i < 10; i++) {
-    assert_int_equal(world_begin(&world)->word, BC_SANDBOX_UP);
-    bc_sandbox_run_free(world.run);
-    world.run = NULL;
-    bc_sandbox_collect(world.sandbox);
-    used = i == 2 ? bc_sandbox_used_bytes(world.sandbox) : used;
-  }
-  assert_true(bc_sandbox_used_bytes(world.sandbox) <= used + 64);
+  world_expect_no_growth(&world);
   world_close(&world);
 }
 

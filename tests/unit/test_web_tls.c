@@ -3,26 +3,15 @@
 
 static const struct web_reply tls_replies[] = {{NULL, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", WEB_KEEP}};
 
-static struct authority {
-  struct tls_cert root;
-  struct tls_cert leaf;
-  struct tls_cert client;
-} authority;
+static struct tls_authority authority;
 
 static int setup_tls(void **state) {
-  tls_cert_make(&authority.root, &(struct tls_cert_wish){.name = "Test Root", .is_ca = true});
-  tls_cert_make(&authority.leaf, &(struct tls_cert_wish){.name = "www.test",
-                                                         .names = "DNS:www.test,DNS:*.wild.test,IP:127.0.0.1",
-                                                         .issuer = &authority.root,
-                                                         .to_days = 5});
-  tls_cert_make(&authority.client, &(struct tls_cert_wish){.name = "a client", .issuer = &authority.root});
+  tls_authority_make(&authority, "DNS:www.test,DNS:*.wild.test,IP:127.0.0.1");
   return setup(state);
 }
 
 static int teardown_tls(void **state) {
-  tls_cert_free(&authority.root);
-  tls_cert_free(&authority.leaf);
-  tls_cert_free(&authority.client);
+  tls_authority_free(&authority);
   return teardown(state);
 }
 

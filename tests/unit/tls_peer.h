@@ -95,6 +95,27 @@ static inline void tls_cert_free(struct tls_cert *cert) {
   EVP_PKEY_free(cert->key);
 }
 
+/* A root, and a server and a client that it vouches for. */
+struct tls_authority {
+  struct tls_cert root;
+  struct tls_cert leaf;
+  struct tls_cert client;
+};
+
+/* `names`: those of the server (tls_cert_wish). */
+static inline void tls_authority_make(struct tls_authority *authority, const char *names) {
+  tls_cert_make(&authority->root, &(struct tls_cert_wish){.name = "Test Root", .is_ca = true});
+  tls_cert_make(&authority->leaf,
+                &(struct tls_cert_wish){.name = "www.test", .names = names, .issuer = &authority->root, .to_days = 5});
+  tls_cert_make(&authority->client, &(struct tls_cert_wish){.name = "a client", .issuer = &authority->root});
+}
+
+static inline void tls_authority_free(struct tls_authority *authority) {
+  tls_cert_free(&authority->root);
+  tls_cert_free(&authority->leaf);
+  tls_cert_free(&authority->client);
+}
+
 /* ---- servers ---- */
 
 struct tls_peer;
