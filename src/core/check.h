@@ -88,13 +88,11 @@ struct core_version {
   uint8_t last_code;
   uint16_t score; /* 1 + hundredths; 0 = none */
   bool has_result;
-  bool has_passed;                 /* ever, in the life of this core */
-  bool is_set;                     /* the running worker knows it */
-  char *output;                    /* of the last run that did not pass; NULL = none */
-  char *reason;                    /* of the last run of a Lua check, or its error; NULL = none */
-  char *data;                      /* JSON, which that run returned; NULL = none */
-  const struct bc_ready_made *use; /* that it is, when it was the newest; NULL: a script of the store */
-  char *parameters;                /* JSON, that it had then; NULL = none */
+  bool has_passed; /* ever, in the life of this core */
+  bool is_set;     /* the running worker knows it */
+  char *output;    /* of the last run that did not pass; NULL = none */
+  char *reason;    /* of the last run of a Lua check, or its error; NULL = none */
+  char *data;      /* JSON, which that run returned; NULL = none */
 };
 
 /* The version in `running` decides. The newest one of the store runs beside it as the candidate until it has passed

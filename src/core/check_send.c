@@ -216,26 +216,8 @@ static bool send_has_room(struct bc_core *core, unsigned worker) {
   return core_pool_has_room(core, worker) && (worker < CORE_WORKER_LUA || core_supply_data(core, worker));
 }
 
-/* Parameters are those of one ready-made check: to another, also to the version before a changed one, they mean
- * something else or nothing. */
-static struct bc_options send_options_for(struct core_version *version, const struct core_wish *wish) {
-  struct bc_options options = *wish->options;
-  if (version->script->hash == wish->script.hash) {
-    char *left = version->parameters;
-    version->use = options.use;
-    version->parameters = bc_mem_copy_string(options.parameters);
-    free(left);
-  } else if (version->use != options.use) {
-    options.parameters = version->parameters;
-  }
-  return options;
-}
-
-void core_version_tell(struct bc_core *core, struct core_version *version, const struct core_wish *newest,
+void core_version_tell(struct bc_core *core, struct core_version *version, const struct core_wish *wish,
                        uint32_t first_delay_ms) {
-  const struct bc_options options = send_options_for(version, newest);
-  const struct core_wish wished = {.script = newest->script, .options = &options, .route = newest->route};
-  const struct core_wish *wish = &wished;
   unsigned worker = core_version_worker(core, version);
   bool is_lua = version->script->is_lua;
   struct bc_buf found;

@@ -25,8 +25,6 @@ static void check_end_version(struct bc_core *core, struct core_version *version
     version->script = NULL;
   }
   check_forget_result(version);
-  free(version->parameters);
-  version->parameters = NULL;
 }
 
 static void check_begin_version(struct bc_core *core, struct core_check *check, struct core_version *version,
