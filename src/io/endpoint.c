@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
 
 socklen_t bc_endpoint_fill(const struct bc_resolver_address *address, uint16_t port, struct sockaddr_storage *to) {
   memset(to, 0, sizeof *to);
@@ -45,5 +46,19 @@ void bc_endpoint_print_error(int error_number, char text[static BC_ENDPOINT_ERRO
 }
 
 bool bc_endpoint_is_shortage(int error_number) {
-  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM;
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS || error_number == ENOMEM ||
+         error_number == EAGAIN;
+}
+
+int bc_endpoint_connect_error(int error_number, const struct sockaddr *address, socklen_t len) {
+  if (error_number != EADDRNOTAVAIL) {
+    return error_number;
+  }
+  /* Sends nothing; the ports of UDP are others. */
+  int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  bool has_address = fd >= 0 && (connect(fd, address, len) == 0 || errno == EAGAIN);
+  if (fd >= 0) {
+    (void)close(fd);
+  }
+  return has_address ? EAGAIN : error_number;
 }

@@ -22,7 +22,12 @@ void bc_endpoint_print(const struct bc_resolver_address *address, uint16_t port,
 enum { BC_ENDPOINT_ERROR_BYTES = 64 };
 void bc_endpoint_print_error(int error_number, char text[static BC_ENDPOINT_ERROR_BYTES]);
 
-/* Whether a socket could not be had or used for want of descriptors or memory: our own limit, no fault of the peer. */
+/* Whether a socket could not be had or used for want of descriptors, memory or ports: our own limit, no fault of the
+ * peer. */
 bool bc_endpoint_is_shortage(int error_number);
+
+/* The errno that a failed connect(2) by TCP left, but EAGAIN (as by UDP) where EADDRNOTAVAIL means that no port is left
+ * to connect from to there, not that this host has no such address. */
+int bc_endpoint_connect_error(int error_number, const struct sockaddr *address, socklen_t len);
 
 #endif

@@ -225,7 +225,7 @@ static void query_send(struct resolver_query *query, const struct bc_resolver_qu
     is_fine = send(query->fd, query->message.data, query->message.len, MSG_NOSIGNAL) >= 0;
   }
   if (!is_fine) {
-    query_fail_errno(query, errno);
+    query_fail_errno(query, bc_endpoint_connect_error(errno, (const struct sockaddr *)&address, len));
     return;
   }
   query->watch = bc_watch_new(query->call.resolver->loop, query->fd, query_on_ready, query);

@@ -64,7 +64,8 @@ enum bc_stream_error stream_error_of(int number, const char **text) {
       {ENETUNREACH, BC_STREAM_UNREACHABLE, "no route to its network"},
       {EHOSTDOWN, BC_STREAM_UNREACHABLE, "the host is down"},
       {ENETDOWN, BC_STREAM_UNREACHABLE, "the network is down"},
-      {EADDRNOTAVAIL, BC_STREAM_UNREACHABLE, "no address or port of this host to connect from"},
+      {EADDRNOTAVAIL, BC_STREAM_UNREACHABLE, "no address of this host to connect from"},
+      {EAGAIN, BC_STREAM_LIMIT, "no port of this host is free to connect from"},
       {EAFNOSUPPORT, BC_STREAM_UNREACHABLE, "this host does not speak this kind of address"},
       {ETIMEDOUT, BC_STREAM_TIMEOUT, "no answer in the system's time"},
       {ECONNRESET, BC_STREAM_RESET, "connection reset"},
@@ -315,7 +316,7 @@ struct bc_stream *bc_stream_connect(struct bc_loop *loop, const struct bc_resolv
   bool is_fine = stream->fd >= 0 && setsockopt(stream->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
                  (connect(stream->fd, (const struct sockaddr *)&to, len) == 0 || errno == EINPROGRESS);
   if (!is_fine) {
-    stream_fail_errno(stream, errno);
+    stream_fail_errno(stream, bc_endpoint_connect_error(errno, (const struct sockaddr *)&to, len));
     stream_tell_later(stream);
     return stream;
   }

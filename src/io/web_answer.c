@@ -1,5 +1,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/endpoint.h"
 #include "io/tls_private.h"
 #include "io/web_private.h"
 
@@ -68,6 +69,9 @@ static const struct {
 
 static void web_set_errno(const struct bc_web_call *call, int number, struct bc_web_answer *answer) {
   const char *text;
+  bool is_ipv6 = call->address.any.sa_family == AF_INET6;
+  number = bc_endpoint_connect_error(number, &call->address.any,
+                                     is_ipv6 ? sizeof call->address.ipv6 : sizeof call->address.ipv4);
   answer->error = stream_error_of(number, &text);
   bc_fault_set(&answer->fault, 0, "%s: %s", call->place, text);
 }

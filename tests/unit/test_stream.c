@@ -1,10 +1,13 @@
 /* TCP connections on the loop, against sockets that the test holds. */
+#include "own_network.h"
 #include "stream_world.h"
 
 #include <sched.h>
 #include <sys/resource.h>
 
 enum { FLOOD_BYTES = 10485760 };
+
+static bool has_network;
 
 static void a_connect_ends_later_and_tells_how_long_it_took(void **state) {
   (void)state;
@@ -74,6 +77,28 @@ static void without_descriptors_it_is_a_limit(void **state) {
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
   world_wait();
   world_assert_end(bc_stream_input_end(world.stream), BC_STREAM_LIMIT, "too many descriptors are open");
+}
+
+/* The server is as well as ever. */
+static void without_free_ports_it_is_a_limit(void **state) {
+  (void)state;
+  char before[64] = "";
+  static const char path[] = "/proc/sys/net/ipv4/ip_local_port_range";
+  if (!has_network) {
+    skip();
+  }
+  FILE *file = fopen(path, "r");
+  assert_non_null(file);
+  assert_non_null(fgets(before, sizeof before, file));
+  (void)fclose(file);
+  assert_true(own_network_write(path, "50001 50001"));
+  world_open();
+  struct bc_stream *first = world.stream;
+  world_connect(world.port);
+  world_wait();
+  world_assert_end(bc_stream_input_end(world.stream), BC_STREAM_LIMIT, "no port of this host is free to connect from");
+  bc_stream_close(first);
+  assert_true(own_network_write(path, before));
 }
 
 static void bytes_go_both_ways_and_stay_what_they_are(void **state) {
@@ -302,6 +327,7 @@ int main(void) {
       WORLD_RULE(a_port_where_nobody_listens_is_refused),
       WORLD_RULE(a_network_without_a_route_is_unreachable),
       WORLD_RULE(without_descriptors_it_is_a_limit),
+      WORLD_RULE(without_free_ports_it_is_a_limit),
       WORLD_RULE(bytes_go_both_ways_and_stay_what_they_are),
       WORLD_RULE(the_callback_comes_when_as_much_as_wanted_is_there),
       WORLD_RULE(nothing_is_read_that_nobody_wants_and_never_more_than_fits),
@@ -313,5 +339,6 @@ int main(void) {
       WORLD_RULE(it_may_be_closed_in_its_callback_and_while_it_connects),
       WORLD_RULE(many_are_open_at_once),
   };
+  has_network = own_network_make();
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
