@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "worker/lua_call.h"
 #include "worker/lua_value.h"
 
 #include <inttypes.h>
@@ -204,6 +205,7 @@ void host_run_wake(struct host_check *check) {
   }
   char reason[64];
   (void)snprintf(reason, sizeof reason, "still waiting after %" PRIu32 " ms", check->timeout_ms);
+  bc_lua_call_note_waits(check->run);
   const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
   enum bc_check_status status = bc_sandbox_outcome_judge(outcome, check->threshold);
   run_end(check, status, status == BC_CHECK_REFUSED ? outcome->refusal : reason);

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "worker/lua_host.h"
 #include "worker/sandbox_private.h"
 
 #include <errno.h>
@@ -190,7 +191,24 @@ void bc_lua_call_fail(struct bc_lua_call *call, enum bc_lua_code code, const cha
   va_end(args);
   bc_fault_set(&call->fault, 0, "%s", text);
   call->code = code;
+  call->is_ours = call->is_ours || (call->host != NULL && call->host->is_untold && code == BC_LUA_RESOLVE);
   call_end(call);
+}
+
+static bool call_waits_for_name(const struct bc_lua_call *call) {
+  return call->host != NULL && call->host->look_up != NULL;
+}
+
+void bc_lua_call_note_waits(struct bc_sandbox_run *run) {
+  struct bc_lua_held *held;
+  LIST_FOREACH(held, &run->held, link) {
+    const struct bc_lua_call *call = (const struct bc_lua_call *)held;
+    if (held->release == call_release && !call->is_done && call_waits_for_name(call) &&
+        run->outcome.refusal[0] == '\0') {
+      (void)snprintf(run->outcome.refusal, sizeof run->outcome.refusal, "%s: no DNS server has answered yet",
+                     call->host->name);
+    }
+  }
 }
 
 /* A loop that is late finds the timeout before what waits in the sockets: that is read first, and told in the round
@@ -202,6 +220,7 @@ static void call_on_timeout(void *arg) {
     bc_timer_start(call->timer, 0);
     return;
   }
+  call->is_ours = call_waits_for_name(call);
   if (call->kind->stop != NULL) {
     call->kind->stop(call);
   }
@@ -216,6 +235,9 @@ static int call_resume(lua_State *L, int status, lua_KContext context) {
   struct bc_lua_call *call = (struct bc_lua_call *)context;
   (void)status;
   call->task = NULL;
+  if (call->is_ours) {
+    bc_sandbox_note_refusal(L, call->fault.text);
+  }
   int count =
       call->code == BC_LUA_OK ? call->kind->finish(L, call) : bc_lua_call_push_failure(L, call->code, call->fault.text);
   if (count == BC_LUA_CALL_AGAIN) {

@@ -34,7 +34,7 @@
   X(BC_LUA_UNREACHABLE, "unreachable") /* no way there */                                                              \
   X(BC_LUA_RESET, "reset")             /* cut off by the other side */                                                 \
   X(BC_LUA_CLOSED, "closed")           /* ended by the other side, or by us */                                         \
-  X(BC_LUA_RESOLVE, "resolve")         /* the name has no address, or nobody says so */                                \
+  X(BC_LUA_RESOLVE, "resolve")         /* the name has no address, or nobody says so: `host` */                        \
   X(BC_LUA_EGRESS, "egress")           /* LOCAL: this node does not allow it */                                        \
   X(BC_LUA_TLS, "tls")                 /* handshake or certificate */                                                  \
   X(BC_LUA_PROTOCOL, "protocol")       /* what came is not what was to come */                                         \
@@ -76,6 +76,8 @@ struct bc_lua_call;
 
 enum { BC_LUA_CALL_AGAIN = -1 };
 
+struct bc_lua_host;
+
 struct bc_lua_call_kind {
   size_t size; /* of the struct that begins with a struct bc_lua_call */
   /* Ends what was started: no callback comes afterwards. Also called when it has ended, then at its release. May be
@@ -97,7 +99,11 @@ struct bc_lua_call {
   int64_t timeout_ms;
   struct bc_mono deadline; /* not set: none of its own */
   unsigned grace;          /* rounds of the loop that a timeout still waits for what came in time */
+  /* Whose name is looked up first, for a call that is not about names: what DNS does not tell in time, or cannot, says
+   * nothing of who was to be called, so it counts as LOCAL ones do. NULL: there is none. */
+  const struct bc_lua_host *host;
   bool is_done;
+  bool is_ours; /* it failed by that */
   enum bc_lua_code code;
   struct bc_fault fault;
   char place[BC_LUA_PLACE_BYTES]; /* stands before the text of a timeout: "10.0.0.1 port 53" */
@@ -118,5 +124,7 @@ int bc_lua_call_wait(lua_State *L, struct bc_lua_call *call, int64_t timeout_ms)
  * counts. */
 void bc_lua_call_done(struct bc_lua_call *call);
 void bc_lua_call_fail(struct bc_lua_call *call, enum bc_lua_code code, const char *format, ...) BC_PRINTF(3, 4);
+/* The run is over its time: notes as a refusal of this node if a call of it still waits for DNS to tell a name. */
+void bc_lua_call_note_waits(struct bc_sandbox_run *run);
 
 #endif

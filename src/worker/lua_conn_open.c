@@ -214,6 +214,7 @@ int bc_lua_conn_connect(lua_State *L, bool is_tls) {
   opening->session = session;
   conn->opening = opening;
   bc_lua_call_set_place(&opening->base, "%.100s port %u", host.at, port);
+  opening->base.host = &opening->host;
   bc_lua_host_begin(&opening->host, conn->held.io, host, 0, opening_on_host, opening);
   return bc_lua_call_wait(L, &opening->base, timeout_ms);
 }

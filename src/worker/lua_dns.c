@@ -373,6 +373,7 @@ static int dns_query(lua_State *L) {
     dns_go_to(query);
   } else {
     query->wanted.port = port != 0 ? port : DNS_PORT;
+    query->base.host = &query->host;
     bc_lua_host_begin(&query->host, query->base.held.io, server, 0, dns_on_host, query);
     if (query->base.place[0] == '\0') {
       bc_lua_call_set_place(&query->base, "%s", query->host.name);

@@ -39,6 +39,7 @@ static void host_on_found(void *arg, const struct bc_resolver_found *found) {
                  : found->err == BC_ERR_AUTH ? BC_LUA_PERMISSION
                                              : BC_LUA_RESOLVE;
     host->fault = found->fault;
+    host->is_untold = found->err == BC_ERR_TIMEOUT || found->err == BC_ERR_IO;
   } else {
     host_take(host, found->addresses, found->count, host->family);
     if (host->count == 0) {

@@ -24,6 +24,7 @@ struct bc_lua_host {
   struct bc_resolver_address addresses[BC_RESOLVER_ADDRESSES];
   size_t count;
   size_t next;
+  bool is_untold; /* no server told whether the name has an address */
   /* RESOLVE, LIMIT and PERMISSION: there is no address; EGRESS: this node does not allow the last one that
    * bc_lua_host_next passed over. OK: neither. */
   enum bc_lua_code code;

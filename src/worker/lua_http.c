@@ -221,6 +221,7 @@ static void http_begin_step(struct http_call *call) {
   call->step_started = bc_mono_now();
   bc_lua_host_end(&call->host);
   bc_lua_call_set_place(&call->base, "%.*s", HTTP_SHOWN_BYTES, host);
+  call->base.host = &call->host;
   bc_lua_host_begin(&call->host, call->base.held.io, bc_str_of(host), 0, http_on_host, call);
 }
 

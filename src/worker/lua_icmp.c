@@ -118,6 +118,7 @@ static int icmp_ping(lua_State *L) {
   }
   wanted.arg = call;
   call->wanted = wanted;
+  call->base.host = &call->host;
   bc_lua_host_begin(&call->host, call->base.held.io, host, 0, icmp_on_host, call);
   return bc_lua_call_wait(L, &call->base, BC_LUA_NO_TIMEOUT);
 }

@@ -122,6 +122,7 @@ static int udp_exchange(lua_State *L) {
   wanted.payload = (struct bc_str){.at = call->payload, .len = payload.len};
   wanted.arg = call;
   call->wanted = wanted;
+  call->base.host = &call->host;
   bc_lua_host_begin(&call->host, call->base.held.io, host, 0, udp_on_host, call);
   if (!call->is_tried) {
     bc_lua_call_set_place(&call->base, "%s", call->host.name);

@@ -9,6 +9,7 @@
 #include "proto/frame.h"
 #include "proto/msg.h"
 #include "worker/confine.h"
+#include "worker/lua_call.h"
 #include "worker/lua_data.h"
 #include "worker/lua_io.h"
 #include "worker/lua_value.h"
@@ -304,6 +305,7 @@ static void run_once(const struct run_request *request, struct bc_loop *loop, st
   struct bc_mono started = bc_mono_now();
   struct run_report report = {0};
   run_execute(loop, run, request->set.timeout_ms);
+  bc_lua_call_note_waits(run);
   const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(run);
   run_judge(request, outcome, &report);
   const struct run_times times = {.took_us = bc_mono_now().us - started.us,

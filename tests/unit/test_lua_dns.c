@@ -286,6 +286,52 @@ static void names_are_resolved(void **state) {
   assert_true(bc_sandbox_run_outcome(lua.run)->had_io_failure);
 }
 
+static enum bc_check_status judge(const char *text) {
+  lua_world_load(&lua, (struct bc_sandbox_options){0}, text, globals());
+  return bc_sandbox_outcome_judge(lua_world_run(&lua), 50);
+}
+
+/* Waits still when its time is over. */
+static enum bc_check_status judge_late(const char *text) {
+  lua_world_load(&lua, (struct bc_sandbox_options){0}, text, globals());
+  lua.run = bc_sandbox_run_new(lua.check);
+  assert_int_equal(bc_sandbox_run_resume(lua.run), BC_SANDBOX_YIELDED);
+  bc_lua_call_note_waits(lua.run);
+  return bc_sandbox_outcome_judge(bc_sandbox_run_outcome(lua.run), 50);
+}
+
+static void dns_that_tells_nothing_is_not_the_fault_of_who_is_called(void **state) {
+  (void)state;
+  static const char *const calls[] = {
+      "udp.exchange('both.test', 9, 'x', {timeout = 0.1})", "tcp.connect('both.test', 9, {timeout = 0.1})",
+      "tls.connect('both.test', 9, {timeout = 0.1})", "http.get('http://both.test/', {timeout = 0.1})",
+      "dns.query('a.test', {server = 'both.test', timeout = 0.1})"};
+  char text[256];
+  struct bc_fault fault;
+  assert_int_equal(judge("return tcp.connect('nosuch.test', 9) ~= nil"), BC_CHECK_FAILED);
+  world_write(resolv_conf, "nameserver 127.0.0.99\n");
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK + 98)}, .sin_port = htons(dnsmasq_port)};
+  assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+  assert_int_equal(bc_resolver_reload(lua.io->resolver, &fault), BC_ERR_OK);
+  for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+    (void)snprintf(text, sizeof text, "return %s ~= nil", calls[i]);
+    assert_int_equal(judge(text), BC_CHECK_REFUSED);
+    assert_int_equal(judge_late(text), BC_CHECK_REFUSED);
+  }
+  assert_string_equal(bc_sandbox_run_outcome(lua.run)->refusal, "both.test: no DNS server has answered yet");
+  assert_int_equal(judge_late("return icmp.ping('both.test') ~= nil"), BC_CHECK_REFUSED);
+  /* Who asks about the name itself is told. */
+  assert_int_equal(judge("return dns.resolve('both.test', {timeout = 0.1}) ~= nil"), BC_CHECK_FAILED);
+  assert_int_equal(judge_late("return dns.resolve('both.test') ~= nil"), BC_CHECK_TIMED_OUT);
+  (void)close(fd);
+  /* Nobody is there at all. */
+  assert_int_equal(judge("return tcp.connect('both.test', 9) ~= nil"), BC_CHECK_REFUSED);
+  assert_non_null(strstr(bc_sandbox_run_outcome(lua.run)->refusal, "no DNS server"));
+  lua_world_drop_script(&lua);
+}
+
 static void a_name_that_nobody_answers_for_times_out(void **state) {
   (void)state;
   struct bc_fault fault;
@@ -424,6 +470,7 @@ int main(void) {
       DNS_TEST(where_this_node_does_not_allow_it_nothing_is_sent),
       DNS_TEST(each_connect_is_judged_anew),
       DNS_TEST(names_are_resolved),
+      DNS_TEST(dns_that_tells_nothing_is_not_the_fault_of_who_is_called),
       DNS_TEST(a_name_that_nobody_answers_for_times_out),
       DNS_TEST(wrong_arguments_raise),
       DNS_TEST(a_query_that_is_given_up_leaves_nothing),
