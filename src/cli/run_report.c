@@ -207,6 +207,9 @@ static void report_show_trace(const json_t *answer) {
   if (bc_client_number(answer, "trace_dropped") > 0) {
     (void)printf("  %-6s and %lld calls more\n", "trace", bc_client_number(answer, "trace_dropped"));
   }
+  if (json_object_get(answer, "instructions") != NULL) {
+    (void)printf("  %-6s %lld instructions of Lua\n", "trace", bc_client_number(answer, "instructions"));
+  }
 }
 
 static void report_show(const struct bc_run_report *report, const json_t *answer) {

@@ -243,7 +243,8 @@ static void run_print_run(const struct bc_sandbox_run *run, bool is_traced, stru
   if (run != NULL && is_traced) {
     bc_buf_add_text(to, ",\"trace\":");
     bc_sandbox_run_print_trace(run, to);
-    bc_buf_add_format(to, ",\"trace_dropped\":%zu", bc_sandbox_run_trace_dropped(run));
+    bc_buf_add_format(to, ",\"trace_dropped\":%zu,\"instructions\":%" PRIu64, bc_sandbox_run_trace_dropped(run),
+                      bc_sandbox_run_instructions(run));
   }
   bc_buf_free(&metrics);
 }

@@ -169,6 +169,8 @@ void bc_sandbox_run_print_metrics(const struct bc_sandbox_run *run, struct bc_bu
  * ":send"), arguments and result (short texts; what may be secret is left out), end ("returned", "raised", "given up":
  * the run or its thread ended before), at_ms (from the run's beginning), took_ms, waited_ms. */
 void bc_sandbox_run_print_trace(const struct bc_sandbox_run *run, struct bc_buf *to);
+/* The instructions of Lua that a traced run has executed, counted in steps of ten. */
+uint64_t bc_sandbox_run_instructions(const struct bc_sandbox_run *run);
 /* How many calls more there were. */
 size_t bc_sandbox_run_trace_dropped(const struct bc_sandbox_run *run);
 /* Cancels what it waits for and releases the run. NULL is allowed. */

@@ -184,6 +184,9 @@ void sandbox_require_end(struct bc_sandbox_run *run);
 
 /* ---- sandbox_trace.c ---- */
 
+/* The hook of a traced run counts so many instructions at once: each time it is called it costs as much as some. */
+enum { SANDBOX_TRACE_COUNT = 10 };
+
 /* Notes the functions of the modules in the table on top, which all environments share. */
 void sandbox_trace_open(lua_State *L);
 struct sandbox_trace *sandbox_trace_new(void);

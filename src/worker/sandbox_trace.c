@@ -45,6 +45,7 @@ struct trace_catch {
 
 struct sandbox_trace {
   struct bc_mono begun;
+  uint64_t instructions;
   size_t count;
   size_t dropped;
   struct trace_call calls[TRACE_CALLS];
@@ -314,6 +315,10 @@ static void trace_on_return(struct sandbox_trace *trace, lua_State *L, lua_Debug
 
 void sandbox_trace_on_hook(lua_State *L, lua_Debug *frame) {
   struct bc_sandbox_run *run = bc_sandbox_run_of(L);
+  if (run != NULL && run->trace != NULL && frame->event == LUA_HOOKCOUNT) {
+    run->trace->instructions += SANDBOX_TRACE_COUNT;
+    return;
+  }
   if (run == NULL || run->trace == NULL || lua_checkstack(L, TRACE_STACK) == 0) {
     return;
   }
@@ -393,6 +398,10 @@ void bc_sandbox_run_print_trace(const struct bc_sandbox_run *run, struct bc_buf 
     trace_print_call(run, &run->trace->calls[i], to);
   }
   bc_buf_add_char(to, ']');
+}
+
+uint64_t bc_sandbox_run_instructions(const struct bc_sandbox_run *run) {
+  return run->trace == NULL ? 0 : run->trace->instructions;
 }
 
 size_t bc_sandbox_run_trace_dropped(const struct bc_sandbox_run *run) {

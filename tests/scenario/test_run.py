@@ -167,11 +167,19 @@ def test_modules_come_from_a_folder_and_their_errors_show_their_line(folder):
     assert done.returncode == USAGE and done.stderr == "lib/b: Is a directory\n"
 
 
+def test_a_trace_counts_instructions(folder):
+    counts = [run_json(f"#!lua\nfor i = 1, {turns} do end\nreturn true\n", "--trace")[1]["instructions"] for turns in (1000, 5000)]
+    assert counts[1] - counts[0] == 4000 and counts[0] < 1100, counts
+    assert re.search(r"^  trace  10\d0 instructions of Lua$", run("--trace", script="#!lua\nfor i = 1, 1000 do end\nreturn true\n").stdout, re.M)
+    assert "instructions" not in run_json("#!lua\nreturn true\n")[1]
+
+
 def test_a_trace_tells_what_was_called_and_how_it_ended(folder):
     done = run("--trace", "--timeout", "300ms", script="#!lua\npcall(time.sleep, -1) time.sleep(0.01)\n"
                                                       "parallel{function() time.sleep(60) end}\nreturn true\n")
     assert done.returncode == DOWN and "still waiting after 300 ms" in done.stderr, done
-    calls = [re.sub(r"\d+\.\d ms", "N ms", line) for line in done.stdout.splitlines() if line.startswith("  trace")]
+    calls = [re.sub(r"\d+\.\d ms", "N ms", line) for line in done.stdout.splitlines()
+             if line.startswith("  trace") and "instructions" not in line]
     waited = "  trace  at N ms, N ms (waited N ms): "
     assert calls == ["  trace  at N ms, N ms: time.sleep(-1): raised", waited + "time.sleep(0.01)",
                      waited + "parallel({function}): given up", waited + "time.sleep(60): given up"], done.stdout
