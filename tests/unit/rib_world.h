@@ -45,6 +45,8 @@ struct world {
   bool is_wanted[SIM_PREFIXES];
   bool is_untouchable[SIM_PREFIXES];
   struct bc_buf disk;
+  bool is_disk_read; /* `disk_has` is what it says now */
+  unsigned disk_has[SIM_PREFIXES];
   struct bc_buf batch;
   bool is_batch_out, is_batch_whole;
   int unacked[SIM_PREFIXES];
@@ -62,25 +64,34 @@ static inline void world_fail(const struct world *world, const char *what, const
 
 static const char *const world_selectors[] = {"", "neighbor 10.0.0.1 ", "neighbor 10.0.0.1, neighbor 10.0.0.3 "};
 
-/* The set of selectors under which a prefix has a live record. */
-static inline unsigned world_disk_has(const struct world *world, int prefix) {
+static inline void world_disk_read(struct world *world) {
   struct bc_journal_reader reader;
   enum bc_journal_kind kind;
   struct bc_str text;
-  unsigned has = 0;
+  memset(world->disk_has, 0, sizeof world->disk_has);
   bc_journal_read_start(&reader, bc_buf_str(&world->disk));
   while (bc_journal_read_next(&reader, &kind, &text)) {
     struct bc_route route;
     enum bc_verb verb;
     enum bc_err err = bc_route_parse_command(world->intern, text, &verb, &route, NULL);
     assert_int_equal(err, BC_ERR_OK);
-    if (bc_nlri_compare(&route.nlri, &world->sim.nlri[prefix]) == 0) {
-      unsigned bit = route.selector == NULL ? 1 : strchr(route.selector, ',') == NULL ? 2 : 4;
-      has = kind == BC_JOURNAL_ANNOUNCED ? has | bit : has & ~bit;
+    unsigned bit = route.selector == NULL ? 1 : strchr(route.selector, ',') == NULL ? 2 : 4;
+    for (int i = 0; i < SIM_PREFIXES; i++) {
+      unsigned has = world->disk_has[i];
+      bool is_of = bc_nlri_compare(&route.nlri, &world->sim.nlri[i]) == 0;
+      world->disk_has[i] = !is_of ? has : kind == BC_JOURNAL_ANNOUNCED ? has | bit : has & ~bit;
     }
     bc_route_release(world->intern, &route);
   }
-  return has;
+  world->is_disk_read = true;
+}
+
+/* The set of selectors under which a prefix has a live record. */
+static inline unsigned world_disk_has(struct world *world, int prefix) {
+  if (!world->is_disk_read) {
+    world_disk_read(world);
+  }
+  return world->disk_has[prefix];
 }
 
 static inline void world_journal_take(struct world *world) {
@@ -103,6 +114,7 @@ static inline void world_journal_write(struct world *world) {
     bc_buf_clear(&world->disk);
   }
   bc_buf_add_str(&world->disk, bc_buf_str(&world->batch));
+  world->is_disk_read = false;
   assert_int_equal(bc_buf_status(&world->disk), BC_ERR_OK);
   world->is_batch_out = false;
 }
@@ -362,6 +374,7 @@ static inline void world_core_start(struct world *world) {
   bool is_lost = good == 0 && world->disk.len > 0;
   assert_true(good == world->disk.len || world->has_cuts);
   world->disk.len = good;
+  world->is_disk_read = false;
   for (unsigned i = 0; i < SIM_PEERS; i++) {
     struct bc_rib_neighbor neighbor = world_neighbor(world, i);
     bc_rib_neighbor_set(world->rib, i, &neighbor, world->now);
@@ -386,6 +399,7 @@ static inline void world_restart(struct world *world) {
   world->lines_at = world->lines_count = 0;
   if (world->has_cuts && sim_random(&world->sim, 2) == 0) {
     world->disk.len = sim_random(&world->sim, world->disk.len + 1);
+    world->is_disk_read = false;
   }
   world_core_open(world);
   for (uint64_t i = sim_random(&world->sim, 4); i > 0; i--) {
