@@ -186,7 +186,7 @@ static enum bc_err option_parse_address(const struct option_rule *rule, const js
   return err;
 }
 
-/* What needs parts of the design that are not built: a document that says the default of it keeps its
+/* What belongs to parts that are not built yet: a document that says the default of it keeps its
  * meaning, any other would be obeyed silently wrong. */
 static enum bc_err option_parse_fixed(const struct option_rule *rule, const json_t *value, struct bc_options *out,
                                       struct bc_fault *fault) {
