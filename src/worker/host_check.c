@@ -97,6 +97,7 @@ void host_check_on_due(void *arg) {
   struct bc_mono begun = bc_loop_now(worker->loop);
   struct bc_mono now = begun;
   struct host_check *check;
+  worker->turn++;
   host_run_on_beat(worker);
   while (bc_mono_ms_between(begun, now) < HOST_TURN_MS && (check = bc_schedule_take(&worker->schedule, now)) != NULL) {
     if (check->run == NULL) {

@@ -26,7 +26,8 @@ enum {
   HOST_BATCH_MS = 5,
   HOST_BATCH_BYTES = 65536,
   HOST_LATE_MS = 1000, /* a wake-up this late says that we were held up */
-  HOST_BEAT_MS = 250   /* how often we look whether we are; and how late is nothing yet */
+  HOST_GRACE_TURNS = 3,
+  HOST_BEAT_MS = 250 /* how often we look whether we are; and how late is nothing yet */
 };
 
 struct host_worker;
@@ -71,6 +72,8 @@ struct host_check {
   struct bc_mono deadline;      /* of the run */
   struct bc_mono wake;          /* when it wants to go on; not set: it waits for an event */
   bool is_extended;
+  unsigned grace;         /* turns for which its deadline still waits */
+  unsigned grace_turn;    /* the last of them */
   int64_t held_ms_before; /* the worker's, when the run began */
   uint64_t cpu_us;        /* that the last run used */
 };
@@ -92,6 +95,7 @@ struct host_worker {
   struct host_scripts scripts;
   struct bc_buf batch; /* results that wait, as LUA_RESULTS has them */
   unsigned running;
+  unsigned turn; /* of host_check_on_due */
 };
 
 /* ---- host_check.c: what is set, and when it runs ---- */
