@@ -43,56 +43,27 @@ void bc_config_free(struct bc_config *config) {
 
 /* ---- keys ---- */
 
-static void config_take(struct bc_config *config, struct bc_str key, struct bc_str value, struct bc_mono now) {
+static void config_take(struct bc_config *config, struct bc_str key, struct bc_config_content content,
+                        struct bc_mono now) {
   struct bc_config_key_parts parts = bc_config_key_parse(config, key);
   switch (parts.kind) {
   case BC_CONFIG_ROUTE_KEY:
-    bc_config_entry_put(config, &parts, value, now);
+    bc_config_entry_put(config, &parts, content, now);
     break;
   case BC_CONFIG_CHECK_KEY:
-    bc_config_check_put(config, &parts, value, now);
+    bc_config_check_put(config, &parts, content, now);
     break;
   case BC_CONFIG_MODULE_KEY:
-    bc_config_module_put(config, parts.name, value);
+    bc_config_module_put(config, parts.name, content);
     break;
   case BC_CONFIG_DATA_KEY:
-    bc_config_data_put(config, parts.name, value);
+    bc_config_data_put(config, parts.name, content);
     break;
   case BC_CONFIG_SUBSCRIPTION:
-    bc_config_subscription_put(config, value);
+    bc_config_subscription_put(config, content);
     break;
   case BC_CONFIG_ADMIN:
-    bc_config_admin_put(config, value);
-    break;
-  case BC_CONFIG_BAD_NAME:
-  case BC_CONFIG_BAD_KEY:
-    bc_config_stray_put(config, key, &parts);
-    break;
-  case BC_CONFIG_IGNORED:
-    break;
-  }
-}
-
-static void config_take_unreadable(struct bc_config *config, struct bc_str key, const char *why, struct bc_mono now) {
-  struct bc_config_key_parts parts = bc_config_key_parse(config, key);
-  switch (parts.kind) {
-  case BC_CONFIG_ROUTE_KEY:
-    bc_config_entry_put_unreadable(config, &parts, why, now);
-    break;
-  case BC_CONFIG_CHECK_KEY:
-    bc_config_check_put_unreadable(config, &parts, why, now);
-    break;
-  case BC_CONFIG_MODULE_KEY:
-    bc_config_module_put_unreadable(config, parts.name, why);
-    break;
-  case BC_CONFIG_DATA_KEY:
-    bc_config_data_put_unreadable(config, parts.name, why);
-    break;
-  case BC_CONFIG_SUBSCRIPTION:
-    bc_config_subscription_put_unreadable(config, why);
-    break;
-  case BC_CONFIG_ADMIN:
-    bc_config_admin_put_unreadable(config, why);
+    bc_config_admin_put(config, content);
     break;
   case BC_CONFIG_BAD_NAME:
   case BC_CONFIG_BAD_KEY:
@@ -104,11 +75,11 @@ static void config_take_unreadable(struct bc_config *config, struct bc_str key, 
 }
 
 void bc_config_put(struct bc_config *config, struct bc_str key, struct bc_str value, struct bc_mono now) {
-  config_take(config, key, value, now);
+  config_take(config, key, (struct bc_config_content){.value = value}, now);
 }
 
 void bc_config_put_unreadable(struct bc_config *config, struct bc_str key, const char *why, struct bc_mono now) {
-  config_take_unreadable(config, key, why, now);
+  config_take(config, key, (struct bc_config_content){.unreadable = why}, now);
 }
 
 static void config_delete_route_key(struct bc_config *config, const struct bc_config_key_parts *parts,

@@ -10,9 +10,14 @@ static void admin_set(struct bc_config *config, enum bc_admin_state state) {
   bc_config_node_fault_set(config, &config->admin_fault, NULL);
 }
 
-void bc_config_admin_put(struct bc_config *config, struct bc_str value) {
-  value = bc_str_trim(value);
+void bc_config_admin_put(struct bc_config *config, struct bc_config_content content) {
   config->admin_seen = true;
+  if (content.unreadable != NULL) {
+    bc_config_node_fault_set(config, &config->admin_fault,
+                             bc_config_text("node/%s/adminState: %s", config->node, content.unreadable));
+    return;
+  }
+  struct bc_str value = bc_str_trim(content.value);
   for (size_t i = 0; i < sizeof admin_texts / sizeof admin_texts[0]; i++) {
     if (bc_str_is(value, admin_texts[i])) {
       config->has_admin = true;
@@ -25,11 +30,6 @@ void bc_config_admin_put(struct bc_config *config, struct bc_str value) {
   bc_config_node_fault_set(
       config, &config->admin_fault,
       bc_config_text("node/%s/adminState: expected up, down or drain, found \"%s\"", config->node, shown.text));
-}
-
-void bc_config_admin_put_unreadable(struct bc_config *config, const char *why) {
-  config->admin_seen = true;
-  bc_config_node_fault_set(config, &config->admin_fault, bc_config_text("node/%s/adminState: %s", config->node, why));
 }
 
 void bc_config_admin_delete(struct bc_config *config) {

@@ -269,34 +269,37 @@ static void check_after_change(struct bc_config *config, struct bc_config_check_
   check_tell_users(config, check);
 }
 
-void bc_config_check_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
-                         struct bc_mono now) {
-  bool is_new_key = false;
-  struct bc_config_check_node *check = check_note(config, parts, &is_new_key);
-  if (check != NULL) {
-    bool is_changed = parts->check_key == BC_CONFIG_CHECK_SCRIPT ? check_put_script(config, check, value)
-                                                                 : check_put_options(config, check, value);
-    check_after_change(config, check, is_changed || is_new_key, now);
-  }
-}
-
-void bc_config_check_put_unreadable(struct bc_config *config, const struct bc_config_key_parts *parts, const char *why,
-                                    struct bc_mono now) {
-  bool is_new_key = false;
-  struct bc_config_check_node *check = check_note(config, parts, &is_new_key);
-  if (check == NULL) {
-    return;
-  }
+static bool check_put_unreadable(struct bc_config *config, struct bc_config_check_node *check,
+                                 enum bc_config_check_key key, const char *why) {
   struct bc_fault fault;
   bc_fault_set(&fault, 0, "%s", why);
-  bool is_news = check->fault[parts->check_key] == NULL;
-  if (parts->check_key == BC_CONFIG_CHECK_SCRIPT) {
+  bool is_news = check->fault[key] == NULL;
+  if (key == BC_CONFIG_CHECK_SCRIPT) {
     check->has_bad_script = true;
   } else {
     check_block(check);
   }
-  check_set_fault(config, check, parts->check_key, fault.text);
-  check_after_change(config, check, is_news || is_new_key, now);
+  check_set_fault(config, check, key, fault.text);
+  return is_news;
+}
+
+static bool check_put(struct bc_config *config, struct bc_config_check_node *check, enum bc_config_check_key key,
+                      struct bc_config_content content) {
+  if (content.unreadable != NULL) {
+    return check_put_unreadable(config, check, key, content.unreadable);
+  }
+  return key == BC_CONFIG_CHECK_SCRIPT ? check_put_script(config, check, content.value)
+                                       : check_put_options(config, check, content.value);
+}
+
+void bc_config_check_put(struct bc_config *config, const struct bc_config_key_parts *parts,
+                         struct bc_config_content content, struct bc_mono now) {
+  bool is_new_key = false;
+  struct bc_config_check_node *check = check_note(config, parts, &is_new_key);
+  if (check != NULL) {
+    bool is_changed = check_put(config, check, parts->check_key, content);
+    check_after_change(config, check, is_changed || is_new_key, now);
+  }
 }
 
 static void check_delete_key(struct bc_config *config, struct bc_config_check_node *check, enum bc_config_check_key key,

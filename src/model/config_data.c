@@ -160,14 +160,19 @@ static struct bc_config_data_node *data_note(struct bc_config *config, struct bc
   return data;
 }
 
-void bc_config_data_put(struct bc_config *config, struct bc_str name, struct bc_str value) {
+void bc_config_data_put(struct bc_config *config, struct bc_str name, struct bc_config_content content) {
   struct bc_config_data_node *data = data_note(config, name);
   struct bc_fault fault = {0};
   char *quoted = NULL;
   if (data == NULL) {
     return;
   }
-  value = bc_str_trim(value);
+  if (content.unreadable != NULL) {
+    bc_fault_set(&fault, 0, "%s", content.unreadable);
+    data_set_fault(config, data, fault.text);
+    return;
+  }
+  struct bc_str value = bc_str_trim(content.value);
   if (data->value != NULL && bc_str_equal(value, (struct bc_str){data->value, data->len})) {
     data_set_fault(config, data, NULL);
     return;
@@ -181,15 +186,6 @@ void bc_config_data_put(struct bc_config *config, struct bc_str name, struct bc_
     data->text_len = quoted == NULL ? 0 : strlen(quoted);
     data_count(config, data, value.len);
     data_mark(config, data);
-  }
-}
-
-void bc_config_data_put_unreadable(struct bc_config *config, struct bc_str name, const char *why) {
-  struct bc_config_data_node *data = data_note(config, name);
-  if (data != NULL) {
-    struct bc_fault fault;
-    bc_fault_set(&fault, 0, "%s", why);
-    data_set_fault(config, data, fault.text);
   }
 }
 

@@ -132,22 +132,14 @@ static struct bc_config_entry *entry_note_key(struct bc_config *config, const st
   return entry;
 }
 
-void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
-                         struct bc_mono now) {
+void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts,
+                         struct bc_config_content content, struct bc_mono now) {
   bool is_new_key = false;
   struct bc_config_entry *entry = entry_note_key(config, parts, &is_new_key);
   if (entry != NULL) {
-    bool is_changed = bc_config_value_put(config, entry, parts->key, value);
-    entry_after_change(config, entry, is_changed || is_new_key, now);
-  }
-}
-
-void bc_config_entry_put_unreadable(struct bc_config *config, const struct bc_config_key_parts *parts, const char *why,
-                                    struct bc_mono now) {
-  bool is_new_key = false;
-  struct bc_config_entry *entry = entry_note_key(config, parts, &is_new_key);
-  if (entry != NULL) {
-    bool is_changed = bc_config_value_put_unreadable(config, entry, parts->key, why);
+    bool is_changed = content.unreadable == NULL
+                          ? bc_config_value_put(config, entry, parts->key, content.value)
+                          : bc_config_value_put_unreadable(config, entry, parts->key, content.unreadable);
     entry_after_change(config, entry, is_changed || is_new_key, now);
   }
 }

@@ -249,13 +249,19 @@ static struct bc_config_module_node *module_note(struct bc_config *config, struc
   return module;
 }
 
-void bc_config_module_put(struct bc_config *config, struct bc_str name, struct bc_str value) {
+void bc_config_module_put(struct bc_config *config, struct bc_str name, struct bc_config_content content) {
   struct bc_config_module_node *module = module_note(config, name);
   struct bc_fault fault = {0};
   struct bc_config_requires requires = {.modules = NULL};
   if (module == NULL) {
     return;
   }
+  if (content.unreadable != NULL) {
+    bc_fault_set(&fault, 0, "%s", content.unreadable);
+    module_set_fault(config, module, fault.text);
+    return;
+  }
+  struct bc_str value = content.value;
   if (module->text != NULL && bc_str_equal(value, (struct bc_str){module->text, module->len})) {
     module_set_fault(config, module, NULL);
     return;
@@ -278,15 +284,6 @@ void bc_config_module_put(struct bc_config *config, struct bc_str name, struct b
   module->requires = requires;
   module_changed(config, module);
   requires_free(config, &old);
-}
-
-void bc_config_module_put_unreadable(struct bc_config *config, struct bc_str name, const char *why) {
-  struct bc_config_module_node *module = module_note(config, name);
-  if (module != NULL) {
-    struct bc_fault fault;
-    bc_fault_set(&fault, 0, "%s", why);
-    module_set_fault(config, module, fault.text);
-  }
 }
 
 static void module_remove(struct bc_config *config, struct bc_config_module_node *module) {

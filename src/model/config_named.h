@@ -8,6 +8,12 @@
 
 #include <sys/queue.h>
 
+/* What a key holds. */
+struct bc_config_content {
+  struct bc_str value;
+  const char *unreadable; /* why it cannot be read; NULL: it can */
+};
+
 struct bc_config_entry;
 struct bc_config_key_parts;
 
@@ -182,8 +188,7 @@ struct bc_config_script_view bc_config_script_show(const struct bc_config_script
                                                    const struct bc_options *options);
 
 /* ---- config_module.c ---- */
-void bc_config_module_put(struct bc_config *config, struct bc_str name, struct bc_str value);
-void bc_config_module_put_unreadable(struct bc_config *config, struct bc_str name, const char *why);
+void bc_config_module_put(struct bc_config *config, struct bc_str name, struct bc_config_content content);
 void bc_config_module_delete(struct bc_config *config, struct bc_str name);
 void bc_config_module_list_begin(struct bc_config *config);
 void bc_config_module_list_end(struct bc_config *config);
@@ -196,8 +201,7 @@ bool bc_config_module_link(struct bc_config *config, struct bc_config_script *sc
 void bc_config_module_unlink(struct bc_config *config, struct bc_config_script *script);
 
 /* ---- config_data.c ---- */
-void bc_config_data_put(struct bc_config *config, struct bc_str name, struct bc_str value);
-void bc_config_data_put_unreadable(struct bc_config *config, struct bc_str name, const char *why);
+void bc_config_data_put(struct bc_config *config, struct bc_str name, struct bc_config_content content);
 void bc_config_data_delete(struct bc_config *config, struct bc_str name);
 void bc_config_data_list_begin(struct bc_config *config);
 void bc_config_data_list_end(struct bc_config *config);
@@ -206,10 +210,8 @@ void bc_config_data_faults(struct bc_config *config);
 void bc_config_data_free(struct bc_config *config);
 
 /* ---- config_check.c ---- */
-void bc_config_check_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
-                         struct bc_mono now);
-void bc_config_check_put_unreadable(struct bc_config *config, const struct bc_config_key_parts *parts, const char *why,
-                                    struct bc_mono now);
+void bc_config_check_put(struct bc_config *config, const struct bc_config_key_parts *parts,
+                         struct bc_config_content content, struct bc_mono now);
 void bc_config_check_delete(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_mono now);
 void bc_config_check_list_begin(struct bc_config *config);
 /* The list has told all checks, and they need not settle: as those of a first list. */

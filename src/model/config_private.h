@@ -275,8 +275,7 @@ void bc_config_save_key(const char *folder, const char *name, const char *key, s
                         bc_config_key_fn *fn, void *arg);
 
 /* ---- config_admin.c ---- */
-void bc_config_admin_put(struct bc_config *config, struct bc_str value);
-void bc_config_admin_put_unreadable(struct bc_config *config, const char *why);
+void bc_config_admin_put(struct bc_config *config, struct bc_config_content content);
 void bc_config_admin_delete(struct bc_config *config);
 /* NULL: the store says nothing. */
 const char *bc_config_admin_text(const struct bc_config *config);
@@ -287,10 +286,8 @@ int bc_config_name_compare(const char *a, const char *b);
 struct bc_config_entry *bc_config_entry_find(const struct bc_config *config, const char *name);
 struct bc_config_entry *bc_config_entry_after(const struct bc_config *config, const char *name);
 struct bc_config_entry *bc_config_entry_next(struct bc_config_entry *entry);
-void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts, struct bc_str value,
-                         struct bc_mono now);
-void bc_config_entry_put_unreadable(struct bc_config *config, const struct bc_config_key_parts *parts, const char *why,
-                                    struct bc_mono now);
+void bc_config_entry_put(struct bc_config *config, const struct bc_config_key_parts *parts,
+                         struct bc_config_content content, struct bc_mono now);
 void bc_config_entry_delete(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key,
                             struct bc_mono now);
 /* Deletes what the list that ends did not hold. The entry may be gone afterwards. */
@@ -351,8 +348,7 @@ bool bc_config_options_has_script(const struct bc_config_entry *entry);
 const char *bc_config_idle_text(const struct bc_ready_made *use, char to[static BC_FAULT_TEXT_BYTES]);
 
 /* ---- config_subscription.c ---- */
-void bc_config_subscription_put(struct bc_config *config, struct bc_str value);
-void bc_config_subscription_put_unreadable(struct bc_config *config, const char *why);
+void bc_config_subscription_put(struct bc_config *config, struct bc_config_content content);
 void bc_config_subscription_delete(struct bc_config *config);
 void bc_config_subscription_free(struct bc_config *config);
 /* A route of this name came (true) or went: whether it is subscribed. */

@@ -197,10 +197,14 @@ static void subscription_refuse(struct bc_config *config, char *fault) {
   bc_config_node_fault_set(config, &config->subscription.fault, fault);
 }
 
-void bc_config_subscription_put(struct bc_config *config, struct bc_str value) {
+void bc_config_subscription_put(struct bc_config *config, struct bc_config_content content) {
   struct bc_config_subscription *held = &config->subscription;
-  value = bc_str_trim(value);
   held->is_seen = true;
+  if (content.unreadable != NULL) {
+    subscription_refuse(config, bc_config_text("node/%s/subscribedRoutes: %s", config->node, content.unreadable));
+    return;
+  }
+  struct bc_str value = bc_str_trim(content.value);
   if (!held->is_refused && held->text != NULL && bc_str_is(value, held->text)) {
     return;
   }
@@ -236,11 +240,6 @@ void bc_config_subscription_put(struct bc_config *config, struct bc_str value) {
   subscription_release(held);
   *held = made;
   subscription_apply(config);
-}
-
-void bc_config_subscription_put_unreadable(struct bc_config *config, const char *why) {
-  config->subscription.is_seen = true;
-  subscription_refuse(config, bc_config_text("node/%s/subscribedRoutes: %s", config->node, why));
 }
 
 void bc_config_subscription_delete(struct bc_config *config) {
