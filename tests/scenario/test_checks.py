@@ -6,14 +6,15 @@ import time
 
 import pytest
 
-from lua_scene import FAST, Scene
+import lua_scene
+from lua_scene import FAST
 from wait import wait_for
 
 TOLD = "#!lua\nif options.env.OK == '0' then return false, 'it is off' end\nif options.env.OK == '?' then error('oh') end\n" \
        "return true, {route = route == nil and 'none' or route.name, check = check.name}\n"
 
 
-class World(Scene):
+class Scene(lua_scene.Scene):
     def put_check(self, name, ok="1", script=TOLD, **more):
         self.tree.put(f"checks/{name}/options", self.options(ok, **more))
         self.tree.put(f"checks/{name}/script", script)
@@ -38,16 +39,6 @@ class World(Scene):
 
     def wait_reason(self, name, reason):
         return wait_for(lambda: (r := self.daemon.route(name)) and r["reason"] == reason and r, f"{name}: {reason}")
-
-
-@pytest.fixture
-def scene(tmp_path):
-    made = World(tmp_path)
-    yield made
-    if made.daemon is not None:
-        made.daemon.close()
-        log = made.daemon.log()
-        assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
 
 
 def test_one_check_takes_all_its_routes(scene):

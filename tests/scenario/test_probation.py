@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from lua_scene import FAST, LOOP, UP, Scene
-from test_checks import World
+from test_checks import Scene as World
 from wait import wait_for
 
 GOOD = "#!lua\nif options.env.OK == '0' then return false, 'the old one says so' end\nreturn true, {is = 'old'}\n"
