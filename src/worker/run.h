@@ -5,9 +5,9 @@
  * dot before each piece of work that may use the CPU, so that the parent can tell a long one, and then the answer, one
  * JSON object and a line break: `status` (passed, failed, timeout, error, memory, killed), `verdict` (up, down,
  * neutral), `returned`, `score` (null = none), `reason`, `data`, `error`, `line` (0 = not known), `state` (null = not
- * changed), `metrics`, `log`, `log_dropped`, `trace`, `trace_dropped` and `instructions` if it is traced, `took_ms`, `cpu_ms`,
- * `memory_bytes`.
- * Nothing comes when the parent had to kill it: one call of C may last longer than this process can see to. */
+ * changed), `metrics`, `log`, `log_dropped`, `trace`, `trace_dropped` and `instructions` if it is traced, `took_ms`,
+ * `cpu_ms`, `memory_bytes`. Nothing comes when the parent had to kill it: one call of C may last longer than this
+ * process can see to. */
 #ifndef BC_WORKER_RUN_H
 #define BC_WORKER_RUN_H
 
