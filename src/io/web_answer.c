@@ -64,7 +64,7 @@ static const struct {
     {CURLE_SSL_CLIENTCERT, BC_STREAM_TLS, NULL},
     {CURLE_USE_SSL_FAILED, BC_STREAM_TLS, NULL},
     /* A line of the head that passes libcurl's own bound, which is above ours. */
-    {CURLE_OUT_OF_MEMORY, BC_STREAM_LIMIT, "the head of the answer is too large"},
+    {CURLE_OUT_OF_MEMORY, BC_STREAM_PROTOCOL, "the head of the answer is too large"},
 };
 
 static void web_set_errno(const struct bc_web_call *call, int number, struct bc_web_answer *answer) {
@@ -147,7 +147,7 @@ static void web_set_error(struct bc_web_call *call, struct bc_web_answer *answer
     answer->is_cut = true;
     break;
   case WEB_STOP_HEAD:
-    answer->error = BC_STREAM_LIMIT;
+    answer->error = BC_STREAM_PROTOCOL;
     bc_fault_set(&answer->fault, 0, "%s: the head of the answer has more than %d bytes or %d lines", call->place,
                  (int)BC_LIMIT_WEB_HEAD_BYTES, (int)BC_LIMIT_WEB_HEADERS);
     break;

@@ -204,10 +204,10 @@ static void a_large_head_ends_the_request(void **state) {
   }
   serve(replies);
   static const char many[] = "the head of the answer has more than 65536 bytes or 256 lines";
-  assert_failed(get("http://www.test/lines"), BC_STREAM_LIMIT, many);
-  assert_failed(get("http://www.test/bytes"), BC_STREAM_LIMIT, many);
-  assert_failed(get("http://www.test/interim"), BC_STREAM_LIMIT, many);
-  assert_failed(get("http://www.test/one-line"), BC_STREAM_LIMIT, "the head of the answer is too large");
+  assert_failed(get("http://www.test/lines"), BC_STREAM_PROTOCOL, many);
+  assert_failed(get("http://www.test/bytes"), BC_STREAM_PROTOCOL, many);
+  assert_failed(get("http://www.test/interim"), BC_STREAM_PROTOCOL, many);
+  assert_failed(get("http://www.test/one-line"), BC_STREAM_PROTOCOL, "the head of the answer is too large");
   assert_int_equal(get("http://www.test/")->error, BC_STREAM_FINE);
   web_server_free(world.server);
   world.server = NULL;
