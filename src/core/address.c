@@ -103,7 +103,7 @@ static void address_judge_managed(const struct bc_core *core, const struct bc_nl
   } else if (address->error != 0) {
     (void)snprintf(advice, sizeof advice, "it cannot be set (%s)", strerror(address->error));
   } else if (bc_mono_is_set(address->absent_since) &&
-             bc_mono_ms_between(address->absent_since, bc_loop_now(core->loop)) >= CORE_ADDRESS_COMING_MS) {
+             bc_mono_ms_between(address->absent_since, bc_mono_now()) >= CORE_ADDRESS_COMING_MS) {
     (void)snprintf(advice, sizeof advice, "the worker that sets it does not answer");
   } else {
     (void)snprintf(what, sizeof what, "the service address %s is being set", text);

@@ -196,17 +196,16 @@ static bool address_ask(struct bc_core *core, struct core_address *address, bool
   return true;
 }
 
-static bool address_may_try(const struct bc_core *core, const struct core_address *address) {
-  return address->request == 0 && bc_mono_reached(address->retry_at, bc_loop_now(core->loop));
+static bool address_may_try(const struct core_address *address) {
+  return address->request == 0 && bc_mono_reached(address->retry_at, bc_mono_now());
 }
 
 static void address_step_set(struct bc_core *core, struct core_address *address) {
   if (!bc_mono_is_set(address->absent_since)) {
-    address->absent_since = bc_loop_now(core->loop);
+    address->absent_since = bc_mono_now();
   }
   bool is_unable = core->addresses.is_told && !core->addresses.is_able;
-  if (is_unable || !address_may_try(core, address) ||
-      core_address_neighbor(core, address->is_ipv6, address->bytes) != NULL) {
+  if (is_unable || !address_may_try(address) || core_address_neighbor(core, address->is_ipv6, address->bytes) != NULL) {
     return;
   }
   address_record(core, address, true);
@@ -244,7 +243,7 @@ static void address_step_one(struct bc_core *core, struct core_address *address)
     }
   } else if (!address->is_recorded) {
     address_drop(core, address);
-  } else if (address_may_leave(core, address) && address_may_try(core, address)) {
+  } else if (address_may_leave(core, address) && address_may_try(address)) {
     (void)address_ask(core, address, true);
   }
 }
@@ -284,7 +283,7 @@ static void address_count_leftovers(struct bc_core *core) {
 
 /* When something has to be looked at that no event will tell of. */
 static void address_arm(struct bc_core *core) {
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   struct bc_mono at = {0};
   struct core_address *address;
   RB_FOREACH(address, core_address_tree, &core->addresses.set) {
@@ -329,13 +328,13 @@ static void address_on_step(void *arg) {
 }
 
 void core_address_step(struct bc_core *core) {
-  address_arm_at(core, bc_mono_add_ms(bc_loop_now(core->loop), ADDRESS_STEP_MS));
+  address_arm_at(core, bc_mono_add_ms(bc_mono_now(), ADDRESS_STEP_MS));
 }
 
 void core_address_on_rib(struct bc_core *core) {
   if (core->addresses.leaving > 0) {
     int64_t wait_ms = core->is_exiting ? ADDRESS_STEP_MS : ADDRESS_LOOK_MS;
-    address_arm_at(core, bc_mono_add_ms(bc_loop_now(core->loop), wait_ms));
+    address_arm_at(core, bc_mono_add_ms(bc_mono_now(), wait_ms));
   }
 }
 
@@ -363,7 +362,7 @@ static void address_on_result(struct bc_core *core, const struct bc_msg_address_
   if (is_done) {
     address_log(address, address->is_remove ? "removed from lo" : "set on lo");
   } else {
-    address->retry_at = bc_mono_add_ms(bc_loop_now(core->loop), ADDRESS_RETRY_MS);
+    address->retry_at = bc_mono_add_ms(bc_mono_now(), ADDRESS_RETRY_MS);
     bc_log(BC_LOG_WARNING, "a service address cannot be %s: %s", address->is_remove ? "removed" : "set",
            strerror(error));
   }

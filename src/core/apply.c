@@ -167,7 +167,7 @@ static void apply_on_list_entry(void *arg, struct bc_str key, struct bc_str valu
   (void)mod_revision;
   if (!core->apply.skip_list) {
     apply_count_listed(core, key);
-    bc_config_put(core->config, key, value, bc_loop_now(core->loop));
+    bc_config_put(core->config, key, value, bc_mono_now());
     if (bc_str_starts(key, "routes/")) {
       apply_act_early(core);
     }
@@ -178,7 +178,7 @@ static void apply_on_list_unreadable(void *arg, struct bc_str key, const char *t
   struct bc_core *core = arg;
   if (!core->apply.skip_list) {
     apply_count_listed(core, key);
-    bc_config_put_unreadable(core->config, key, text, bc_loop_now(core->loop));
+    bc_config_put_unreadable(core->config, key, text, bc_mono_now());
   }
 }
 
@@ -240,7 +240,7 @@ static void apply_on_list_end(void *arg, struct bc_store_point point) {
   }
   apply_set_loss(core, LOSS_NONE);
   apply->is_approved = false;
-  bc_config_list_end(core->config, bc_loop_now(core->loop));
+  bc_config_list_end(core->config, bc_mono_now());
   apply_accept(core, point);
 }
 
@@ -290,7 +290,7 @@ static bool apply_is_subscription(const struct bc_core *core, struct bc_str key)
 
 static void apply_one_change(struct bc_core *core, const struct core_change *change) {
   struct core_apply *apply = &core->apply;
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   bool is_subscription = apply_is_subscription(core, change->key);
   if (is_subscription) {
     bc_timer_stop(apply->unsubscribe_timer);
@@ -312,7 +312,7 @@ static void apply_on_unsubscribe(void *arg) {
     return;
   }
   (void)snprintf(own, sizeof own, "node/%s/subscribedRoutes", core->settings->node);
-  bc_config_delete(core->config, bc_str_of(own), bc_loop_now(core->loop));
+  bc_config_delete(core->config, bc_str_of(own), bc_mono_now());
   core_apply_changes(core);
 }
 
@@ -388,7 +388,7 @@ static void apply_on_wait_over(void *arg) {
 
 static void apply_on_tick(void *arg) {
   struct bc_core *core = arg;
-  bc_config_tick(core->config, bc_loop_now(core->loop));
+  bc_config_tick(core->config, bc_mono_now());
   core_apply_changes(core);
 }
 
@@ -421,7 +421,7 @@ void core_apply_changes(struct bc_core *core) {
     core_lastgood_dirty(core);
   }
   /* Until all that we want is known to be named, what is ours and stands without a name stays. */
-  bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, bc_loop_now(core->loop));
+  bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, bc_mono_now());
   bc_timer_start_at(core->apply.tick_timer, bc_config_deadline(core->config));
   core_publish_dirty(core);
   core_link_pump(core);

@@ -108,7 +108,7 @@ static bool named_has_standing_user(const struct core_named *named) {
 static void named_doubt(struct bc_core *core, struct core_named *named) {
   struct bc_health *health = &named->check.health;
   if (health->state == BC_HEALTH_DOWN) {
-    bc_health_start(health, BC_HEALTH_UNKNOWN, bc_loop_now(core->loop));
+    bc_health_start(health, BC_HEALTH_UNKNOWN, bc_mono_now());
     core_named_moved(core, &named->check);
   }
   health->on_probation = true;

@@ -176,7 +176,7 @@ void core_state_save(struct bc_core *core) {
   if (core->apply.has_list && core->routes_started && !core->is_exiting) {
     state_forget_saved(states);
   }
-  struct bc_mono begun = bc_loop_now(core->loop);
+  struct bc_mono begun = bc_mono_now();
   struct bc_keylog content;
   bc_keylog_init(&content, STATE_FILE_BYTES);
   state_add_all(core, &content);
@@ -188,7 +188,7 @@ void core_state_save(struct bc_core *core) {
   bc_keylog_free(&content);
   states->is_busy = err == BC_ERR_OK;
   states->is_dirty = err != BC_ERR_OK;
-  states->pause_ms = STATE_PAUSE_MS + bc_mono_ms_between(begun, bc_loop_now(core->loop)) * STATE_COST_FACTOR;
+  states->pause_ms = STATE_PAUSE_MS + bc_mono_ms_between(begun, bc_mono_now()) * STATE_COST_FACTOR;
   if (err != BC_ERR_OK) {
     state_set_problem(core, "not saved: the disk is too slow");
     bc_timer_start(states->timer, states->pause_ms);

@@ -43,8 +43,8 @@ static void check_drop_candidate(struct bc_core *core, struct core_check *check)
 
 /* What a changed script of a named check may not do before it has passed here: withdraw. It may be unknown while routes
  * that stand rest on it. */
-static void check_put_on_probation(struct bc_core *core, struct core_check *check) {
-  bc_health_script_changed(&check->health, bc_loop_now(core->loop));
+static void check_put_on_probation(struct core_check *check) {
+  bc_health_script_changed(&check->health, bc_mono_now());
   check->health.on_probation =
       check->health.on_probation || (check->route == NULL && check->health.state != BC_HEALTH_DOWN);
 }
@@ -80,7 +80,7 @@ static void check_replace_running(struct bc_core *core, struct core_check *check
   running->script = script;
   running->has_passed = false;
   core_script_put(core, left);
-  check_put_on_probation(core, check);
+  check_put_on_probation(check);
 }
 
 static void check_choose(struct bc_core *core, struct core_check *check, const struct core_wish *wish) {
@@ -144,7 +144,7 @@ void core_check_take(struct bc_core *core, struct core_check *check, const struc
 
 void core_check_init(struct bc_core *core, struct core_check *check, const char *name, enum bc_health_state presumed) {
   check->name = bc_intern_get(core->intern, bc_str_of(name));
-  bc_health_start(&check->health, presumed, bc_loop_now(core->loop));
+  bc_health_start(&check->health, presumed, bc_mono_now());
   core_state_claim(core, check);
 }
 
@@ -153,7 +153,7 @@ void core_check_idle(struct bc_core *core, struct core_check *check) {
   check_end_version(core, &check->running);
   core_script_put(core, check->previous);
   check->previous = NULL;
-  bc_health_start(&check->health, BC_HEALTH_UNKNOWN, bc_loop_now(core->loop));
+  bc_health_start(&check->health, BC_HEALTH_UNKNOWN, bc_mono_now());
 }
 
 void core_check_fini(struct bc_core *core, struct core_check *check) {
@@ -188,7 +188,7 @@ static void check_provide_own(struct bc_core *core, struct core_route *route, en
   core_check_init(core, route->check, route->name, presumed);
   if (presumed == BC_HEALTH_UP && bc_rib_is_started(core->rib)) {
     /* It was announced without this check: the check has to pass once before it may withdraw. */
-    bc_health_script_changed(&route->check->health, bc_loop_now(core->loop));
+    bc_health_script_changed(&route->check->health, bc_mono_now());
   }
 }
 
@@ -290,7 +290,7 @@ static void check_decide_users(struct bc_core *core, struct core_check *check, b
 static bool check_judge(struct bc_core *core, struct core_check *check, enum bc_check_status status) {
   struct bc_health before = check->health;
   check->running.has_passed = check->running.has_passed || status == BC_CHECK_PASSED;
-  bool is_moved = bc_health_result(&check->health, &check->options, status, bc_loop_now(core->loop));
+  bool is_moved = bc_health_result(&check->health, &check->options, status, bc_mono_now());
   if (before.on_probation != check->health.on_probation) {
     core_lastgood_dirty(core);
   }
@@ -345,7 +345,7 @@ static void check_fall_back(struct bc_core *core, struct core_check *check) {
   }
   check_begin_version(core, check, &check->running, previous);
   check->running.has_passed = true;
-  check_put_on_probation(core, check);
+  check_put_on_probation(check);
   check_tell(core, &check->running, &wish);
 }
 
@@ -382,7 +382,7 @@ static void check_tick(struct bc_core *core, struct core_check *check, struct bc
 static void check_on_health_timer(void *arg) {
   struct bc_core *core = arg;
   struct core_checks *checks = &core->checks;
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   struct bc_mono next = {0};
   for (uint32_t id = 0; id < checks->ids_used; id++) {
     struct core_version *version = checks->by_id[id];

@@ -35,7 +35,7 @@ static void core_on_left(void *arg) {
 
 static void core_on_exit_timer(void *arg) {
   struct bc_core *core = arg;
-  int64_t waited = bc_mono_ms_between(core->exit_begun, bc_loop_now(core->loop));
+  int64_t waited = bc_mono_ms_between(core->exit_begun, bc_mono_now());
   bool is_written = core->link.pipe == NULL || bc_exabgp_pipe_pending_bytes(core->link.pipe) == 0;
   bool is_settled = core->exit_code == BC_CORE_EXIT_UPGRADE || !core->routes_started || core->pipe_closed ||
                     (bc_rib_is_settled(core->rib) && core_address_is_settled(core));
@@ -52,7 +52,7 @@ void core_exit_begin(struct bc_core *core, int exit_code, const char *why) {
   }
   core->is_exiting = true;
   core->exit_code = exit_code;
-  core->exit_begun = bc_loop_now(core->loop);
+  core->exit_begun = bc_mono_now();
   bc_log(BC_LOG_NOTICE, "ending: %s", why);
   /* A hung disk or a stuck library must not keep us: the default action of SIGALRM ends the process. */
   (void)alarm(CORE_EXIT_LIMIT_S);

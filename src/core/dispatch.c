@@ -108,7 +108,7 @@ static void dispatch_refresh(struct bc_core *core, struct core_route *route, con
 static void dispatch_unwant_nlri(struct bc_core *core, struct core_route *route, size_t i) {
   struct bc_rib_view view;
   if (core_route_find_nlri(core, route, i, &view)) {
-    bc_rib_unwant(core->rib, route->claimed.selector, bc_route_nlri(&route->claimed, i), bc_loop_now(core->loop));
+    bc_rib_unwant(core->rib, route->claimed.selector, bc_route_nlri(&route->claimed, i), bc_mono_now());
   }
 }
 
@@ -165,7 +165,7 @@ static void dispatch_want_each(struct bc_core *core, const struct core_route *ro
       continue;
     }
     struct bc_route single = bc_route_single(wanted, i);
-    bc_rib_want(core->rib, route->name, &single, bc_loop_now(core->loop));
+    bc_rib_want(core->rib, route->name, &single, bc_mono_now());
     bc_route_release(core->intern, &single);
   }
 }
@@ -344,7 +344,7 @@ void core_dispatch_all(struct bc_core *core) {
 /* ---- start: what stands is presumed healthy, then the rib adopts ---- */
 
 static void dispatch_start_rib(struct bc_core *core) {
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, now);
   bc_rib_start(core->rib, core->journal.was_lost, now);
 }

@@ -47,7 +47,7 @@ static void journal_on_written(void *arg, enum bc_err err, const char *problem) 
   size_t count = journal_count(bc_buf_str(&journal->batch));
   journal->records = journal->is_rewrite ? count : journal->records + count;
   bc_buf_free(&journal->batch);
-  bc_rib_journal_written(core->rib, bc_loop_now(core->loop));
+  bc_rib_journal_written(core->rib, bc_mono_now());
   core_link_pump(core);
 }
 

@@ -139,7 +139,7 @@ static void lastgood_on_own(void *arg, struct bc_str key, struct bc_str value) {
 static void lastgood_put_key(void *arg, struct bc_str key, struct bc_str value) {
   struct bc_core *core = arg;
   if (!bc_str_starts(key, "@")) {
-    bc_config_put(core->config, key, value, bc_loop_now(core->loop));
+    bc_config_put(core->config, key, value, bc_mono_now());
   }
 }
 
@@ -237,7 +237,7 @@ void core_lastgood_save(struct bc_core *core) {
     core_lastgood_dirty(core);
     return;
   }
-  struct bc_mono begun = bc_loop_now(core->loop);
+  struct bc_mono begun = bc_mono_now();
   struct bc_keylog content;
   char point[80];
   bc_keylog_init(&content, LASTGOOD_BYTES_MAX);
@@ -258,7 +258,7 @@ void core_lastgood_save(struct bc_core *core) {
   bc_keylog_free(&content);
   apply->save_busy = err == BC_ERR_OK;
   apply->save_dirty = err != BC_ERR_OK;
-  int64_t cost_ms = bc_mono_ms_between(begun, bc_loop_now(core->loop));
+  int64_t cost_ms = bc_mono_ms_between(begun, bc_mono_now());
   apply->save_pause_ms = LASTGOOD_PAUSE_MS + cost_ms * LASTGOOD_COST_FACTOR;
   if (err != BC_ERR_OK) {
     lastgood_set_problem(core, is_too_long ? "too long to be saved" : "not saved: the disk is too slow");

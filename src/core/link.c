@@ -51,7 +51,7 @@ static void link_arm_rib_timer(struct bc_core *core) {
 
 static void link_ask(struct bc_core *core, enum core_link_phase phase) {
   struct core_link *link = &core->link;
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   link->asking_since = link->phase == LINK_READY || link->phase == LINK_SYNC ? now : link->asking_since;
   link->asked = link->phase == phase ? link->asked + 1 : 1;
   link->phase = phase;
@@ -102,7 +102,7 @@ static void link_config_ended(struct bc_core *core) {
 /* A session that flaps would have us ask all the time. */
 static void link_let_commands(struct bc_core *core) {
   struct core_link *link = &core->link;
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   int64_t pause_ms = bc_mono_ms_between(link->asking_since, now) * LINK_COMMANDS_SHARE;
   pause_ms = pause_ms < LINK_COMMANDS_MS ? LINK_COMMANDS_MS : pause_ms;
   link->commands_until = bc_mono_add_ms(now, pause_ms > LINK_COMMANDS_MAX_MS ? LINK_COMMANDS_MAX_MS : pause_ms);
@@ -195,14 +195,14 @@ static void link_on_header(struct bc_core *core) {
   }
   if (link->is_query) {
     link->is_ending = true;
-    link->heard = bc_loop_now(core->loop);
+    link->heard = bc_mono_now();
     if (link->acks_off) {
       link->is_answered = true; /* nobody can tell */
       link_answer_ended(core);
     }
     return;
   }
-  bc_rib_on_barrier(core->rib, bc_loop_now(core->loop));
+  bc_rib_on_barrier(core->rib, bc_mono_now());
 }
 
 /* After the last of our four headers comes its own ack; then all answers are ours. */
@@ -229,7 +229,7 @@ static void link_on_ack(struct bc_core *core, bool ok) {
     }
     return;
   }
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   if (ok) {
     bc_rib_on_done(core->rib, now);
   } else {
@@ -279,7 +279,7 @@ static void link_on_nlri(void *arg, const struct bc_exabgp_event *event, bool is
   bool has_paths = text->path_id.len > 0 || text->rule.len > 0;
   struct bc_nlri meant = has_paths ? nlri : *bc_rib_nlri_meant(core->rib, number, &nlri);
   bc_rib_on_wire(core->rib, number, is_withdraw ? BC_VERB_WITHDRAW : BC_VERB_ANNOUNCE, &meant, event->has_med,
-                 event->med, bc_loop_now(core->loop));
+                 event->med, bc_mono_now());
   bc_nlri_put(core->intern, &nlri);
 }
 
@@ -295,7 +295,7 @@ static void link_on_message(struct bc_core *core, const struct bc_exabgp_event *
   core_neighbor_heard(core, neighbor);
   enum bc_family family;
   if (event->kind == BC_EXABGP_LINE_EOR && bc_family_parse(event->family, &family) == BC_ERR_OK) {
-    bc_rib_on_eor(core->rib, core_neighbor_number(core, neighbor), family, bc_loop_now(core->loop));
+    bc_rib_on_eor(core->rib, core_neighbor_number(core, neighbor), family, bc_mono_now());
   }
 }
 
@@ -343,7 +343,7 @@ static void link_on_line(void *arg, struct bc_str line) {
   bc_exabgp_read(link->codec, line, &event, bc_rib_is_started(core->rib) ? link_on_nlri : NULL, core);
   if (link->phase == LINK_SYNC && event.kind != BC_EXABGP_LINE_STATE && event.kind != BC_EXABGP_LINE_UPDATE &&
       event.kind != BC_EXABGP_LINE_EOR) {
-    link->heard = bc_loop_now(core->loop);
+    link->heard = bc_mono_now();
     link->is_pattern_heard = true;
   }
   switch (event.kind) {
@@ -407,7 +407,7 @@ static bool link_flush(struct bc_core *core) {
 
 static void link_commands(struct bc_core *core) {
   struct core_link *link = &core->link;
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   while (!link->line_pending && bc_rib_next_command(core->rib, now, &link->line)) {
     link->line_pending = true;
     if (!link_flush(core)) {
@@ -421,21 +421,21 @@ static bool link_may_ask_config(const struct bc_core *core) {
   /* Those that found no place may write all day: that there is one now is looked for once in a while. */
   int64_t pause_ms = core->neighbors_cut ? LINK_CONFIG_PAUSE_MAX_MS : link->config_pause_ms;
   struct bc_mono next = bc_mono_add_ms(link->config_asked, pause_ms);
-  return link->want_config && bc_mono_reached(next, bc_loop_now(core->loop));
+  return link->want_config && bc_mono_reached(next, bc_mono_now());
 }
 
 /* True when commands have to wait for a question, which goes out as soon as all before it is answered. */
 static bool link_ask_again(struct bc_core *core) {
   struct core_link *link = &core->link;
   bool asks_config = link_may_ask_config(core);
-  bool may_ask = !core->is_exiting && bc_mono_reached(link->commands_until, bc_loop_now(core->loop));
+  bool may_ask = !core->is_exiting && bc_mono_reached(link->commands_until, bc_mono_now());
   if (!may_ask || !(asks_config || link->want_detail)) {
     return false;
   }
   struct bc_rib_counts counts = bc_rib_counts(core->rib);
   if (counts.outstanding_lines == 0 && counts.outstanding_barriers == 0) {
     link_ask(core, asks_config ? LINK_CONFIG : LINK_DETAIL);
-  } else if (bc_rib_next_barrier(core->rib, bc_loop_now(core->loop), &link->line)) {
+  } else if (bc_rib_next_barrier(core->rib, bc_mono_now(), &link->line)) {
     /* Where acks are missing, only its header tells that nothing is left to be answered. */
     link->line_pending = true;
   }
@@ -469,7 +469,7 @@ static void link_on_closed(void *arg) {
 
 static void link_on_rib_timer(void *arg) {
   struct bc_core *core = arg;
-  bc_rib_tick(core->rib, bc_loop_now(core->loop));
+  bc_rib_tick(core->rib, bc_mono_now());
   core_link_pump(core);
   link_arm_rib_timer(core);
 }
@@ -477,7 +477,7 @@ static void link_on_rib_timer(void *arg) {
 /* Where our answers begin is not found yet. */
 static void link_watch_sync(struct bc_core *core) {
   struct core_link *link = &core->link;
-  int64_t quiet = bc_mono_ms_between(link->heard, bc_loop_now(core->loop));
+  int64_t quiet = bc_mono_ms_between(link->heard, bc_mono_now());
   /* Silence: headers may be a dead core's, and ours are still to come. */
   if (link->headers >= 4 && !link->any_ack && quiet > LINK_NO_ACK_MS) {
     link->acks_off = true;
@@ -492,7 +492,7 @@ static void link_watch_sync(struct bc_core *core) {
 static void link_on_watchdog(void *arg) {
   struct bc_core *core = arg;
   struct core_link *link = &core->link;
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   int64_t waited = bc_mono_ms_between(link->started, now);
   bc_timer_start(link->watchdog, LINK_WATCHDOG_MS);
   if (link->phase == LINK_READY) {
@@ -522,7 +522,7 @@ void core_link_open(struct bc_core *core) {
   link->pump_timer = bc_timer_new(core->loop, link_on_pump, core);
   link->rib_timer = bc_timer_new(core->loop, link_on_rib_timer, core);
   link->watchdog = bc_timer_new(core->loop, link_on_watchdog, core);
-  link->started = bc_loop_now(core->loop);
+  link->started = bc_mono_now();
   link->config_pause_ms = LINK_CONFIG_PAUSE_MS;
   if (bc_exabgp_pipe_open(core->loop, &handler, &link->pipe) != BC_ERR_OK) {
     core_exit_begin(core, BC_CORE_EXIT_OK, "the pipe from ExaBGP cannot be used");

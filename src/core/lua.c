@@ -72,7 +72,7 @@ static struct core_strike *lua_provide_strike(struct bc_core *core, uint64_t scr
 }
 
 static void lua_strike(struct bc_core *core, const struct core_version *version) {
-  struct bc_mono now = bc_loop_now(core->loop);
+  struct bc_mono now = bc_mono_now();
   struct core_strike *strike = lua_provide_strike(core, version->script->hash);
   if (strike->is_quarantined) {
     return;

@@ -94,7 +94,7 @@ static struct core_neighbor *neighbor_add(struct bc_core *core, const struct bc_
   neighbor->since_ms = bc_wall_now_ms();
   struct bc_rib_neighbor made = neighbor_for_rib(neighbor, NULL);
   made.negotiated = made.configured;
-  bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_loop_now(core->loop));
+  bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_mono_now());
   core->neighbors_are_news = true;
   return neighbor;
 }
@@ -106,7 +106,7 @@ static void neighbor_change(struct bc_core *core, struct core_neighbor *neighbor
       core->neighbors_are_news || neighbor->is_gone || neighbor_differs(&neighbor->config, config);
   neighbor->config = *config;
   struct bc_rib_neighbor made = neighbor_for_rib(neighbor, bc_rib_neighbor_get(core->rib, number));
-  bc_rib_neighbor_set(core->rib, number, &made, bc_loop_now(core->loop));
+  bc_rib_neighbor_set(core->rib, number, &made, bc_mono_now());
 }
 
 void core_neighbor_configured(struct bc_core *core, const struct bc_exabgp_neighbor_config *config) {
@@ -131,7 +131,7 @@ static void neighbor_set_established(struct bc_core *core, struct core_neighbor 
   if (negotiated != NULL) {
     made.negotiated = *negotiated;
   }
-  bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_loop_now(core->loop));
+  bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_mono_now());
 }
 
 void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_detail *detail) {
@@ -178,7 +178,7 @@ static void neighbor_set_ours(struct bc_core *core, const struct core_neighbor *
   struct bc_rib_neighbor made = *bc_rib_neighbor_get(core->rib, core_neighbor_number(core, neighbor));
   if (made.is_ours != is_ours) {
     made.is_ours = is_ours;
-    bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_loop_now(core->loop));
+    bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_mono_now());
   }
 }
 

@@ -193,7 +193,7 @@ static void pool_on_ended(void *arg, int wait_status, const char *why) {
   if (core->is_exiting) {
     return;
   }
-  if (bc_mono_ms_between(pool->started, bc_loop_now(core->loop)) > POOL_HEALTHY_MS) {
+  if (bc_mono_ms_between(pool->started, bc_mono_now()) > POOL_HEALTHY_MS) {
     pool->backoff_ms = 0;
   }
   if (pool->is_renewed) {
@@ -255,7 +255,7 @@ static void pool_start(struct core_pool *pool) {
   }
   struct bc_channel_handler handler = {.arg = pool, .message = pool_on_message, .closed = pool_on_closed};
   pool->channel = bc_channel_new(pool->core->loop, fd, BC_MSG_TO_CORE, &handler);
-  pool->started = bc_loop_now(pool->core->loop);
+  pool->started = bc_mono_now();
   pool->cpu_at = (struct bc_mono){0};
   pool->cpu_permille = 0;
   pool->pong_due = false;
@@ -289,7 +289,7 @@ static void pool_measure(struct core_pool *pool, struct bc_mono now) {
 
 static void pool_on_ping(void *arg) {
   struct core_pool *pool = arg;
-  struct bc_mono now = bc_loop_now(pool->core->loop);
+  struct bc_mono now = bc_mono_now();
   bool was_late = bc_mono_ms_between(pool->last_tick, now) > POOL_PING_MS + POOL_LATE_MS;
   pool->last_tick = now;
   bc_timer_start(pool->ping_timer, POOL_PING_MS);
@@ -391,7 +391,7 @@ void core_pool_need(struct bc_core *core, unsigned worker) {
       bc_timer_is_armed(pool->restart_timer)) {
     return;
   }
-  pool->last_tick = bc_loop_now(core->loop);
+  pool->last_tick = bc_mono_now();
   bc_timer_start(pool->ping_timer, POOL_PING_MS);
   pool_start(pool);
 }

@@ -71,7 +71,7 @@ static void renew_on_look(void *arg) {
     }
   }
   for (unsigned i = CORE_WORKER_LUA; i < core->pool_count; i++) {
-    if (renew_worker(&core->pools[i], files, bc_loop_now(core->loop))) {
+    if (renew_worker(&core->pools[i], files, bc_mono_now())) {
       return;
     }
   }

@@ -80,7 +80,7 @@ struct dir {
 static void dir_pump(struct dir *dir);
 
 static void dir_tell_state(struct dir *dir, enum bc_store_state state, const char *text) {
-  struct bc_mono now = bc_loop_now(dir->loop);
+  struct bc_mono now = bc_mono_now();
   if (dir->state_text != NULL && dir->state == state) {
     bool is_soon = state != BC_STORE_STATE_CONNECTED && bc_mono_ms_between(dir->told, now) < DIR_RETELL_MS;
     if (is_soon || strcmp(text, dir->state_text) == 0) {
@@ -107,7 +107,7 @@ static void dir_arm_scan(struct dir *dir, struct bc_mono when) {
 
 /* Something happened: not before it is quiet, but not for ever. */
 static void dir_arm_quiet(struct dir *dir) {
-  struct bc_mono now = bc_loop_now(dir->loop);
+  struct bc_mono now = bc_mono_now();
   dir->last_disturbed = now;
   if (!bc_mono_is_set(dir->disturbed)) {
     dir->disturbed = now;
@@ -176,7 +176,7 @@ static bool dir_is_round_due(const struct dir *dir) {
   if (!dir->is_connected || bc_mono_is_set(dir->disturbed) || !bc_mono_is_set(due)) {
     return false;
   }
-  if (bc_mono_reached(due, bc_loop_now(dir->loop))) {
+  if (bc_mono_reached(due, bc_mono_now())) {
     return true;
   }
   bc_timer_start_at(dir->round_timer, due);
@@ -195,12 +195,12 @@ static void dir_pump(struct dir *dir) {
   } else if (dir->is_scan_due) {
     dir->is_scan_due = false;
     dir->is_disturbed_again = false;
-    dir->scan_begun = bc_loop_now(dir->loop);
-    dir->is_rushed = bc_mono_is_set(dir->disturbed) &&
-                     bc_mono_ms_between(dir->last_disturbed, bc_loop_now(dir->loop)) < dir->tuning.quiet_ms;
+    dir->scan_begun = bc_mono_now();
+    dir->is_rushed =
+        bc_mono_is_set(dir->disturbed) && bc_mono_ms_between(dir->last_disturbed, bc_mono_now()) < dir->tuning.quiet_ms;
     dir_run(dir, JOB_SCAN, dir_work_scan);
   } else if (dir_is_round_due(dir)) {
-    bc_dir_publish_begin(dir->publish, dir->work->round, bc_loop_now(dir->loop));
+    bc_dir_publish_begin(dir->publish, dir->work->round, bc_mono_now());
     dir_run(dir, JOB_ROUND, dir_work_round);
   }
 }
@@ -212,7 +212,7 @@ static void dir_tell_connected(struct dir *dir) {
   struct bc_fault text;
   if (!dir->is_connected) {
     dir->is_connected = true;
-    bc_dir_publish_again(dir->publish, bc_loop_now(dir->loop));
+    bc_dir_publish_again(dir->publish, bc_mono_now());
   }
   if (problem == NULL) {
     bc_fault_set(&text, 0, "%s", dir->endpoint);
@@ -232,7 +232,7 @@ static bool dir_should_wait(struct dir *dir, const struct bc_dir_scan_state *is)
       dir->is_disturbed_again || dir->is_rushed || is->is_unsettled || (!is->is_good && bc_mono_is_set(dir->disturbed));
   dir->patience_ms = is->has_lost_routes ? dir->tuning.removal_most_ms : dir->tuning.quiet_most_ms;
   struct bc_mono end = bc_mono_add_ms(dir->disturbed, dir->patience_ms);
-  bool is_over = bc_mono_is_set(dir->disturbed) && bc_mono_reached(end, bc_loop_now(dir->loop));
+  bool is_over = bc_mono_is_set(dir->disturbed) && bc_mono_reached(end, bc_mono_now());
   if (!is_moving || is_over) {
     return false;
   }
@@ -241,7 +241,7 @@ static bool dir_should_wait(struct dir *dir, const struct bc_dir_scan_state *is)
 }
 
 static void dir_arm_next(struct dir *dir, const struct bc_dir_scan_state *is) {
-  struct bc_mono now = bc_loop_now(dir->loop);
+  struct bc_mono now = bc_mono_now();
   bool is_watched = is->is_good && bc_dir_watch_problem(dir->work->watch) == NULL;
   bool is_moving = dir->is_disturbed_again || is->is_unsettled;
   dir->disturbed = (struct bc_mono){0};
@@ -258,7 +258,7 @@ static void dir_take_scan(struct dir *dir) {
   /* What happened while it ran may still wait to be read. */
   dir->is_disturbed_again = bc_dir_watch_read(dir->work->watch) || dir->is_disturbed_again;
   bc_dir_watch_settle(dir->work->watch);
-  struct bc_mono now = bc_loop_now(dir->loop);
+  struct bc_mono now = bc_mono_now();
   dir->rest_until = bc_mono_add_ms(now, DIR_REST_TIMES * bc_mono_ms_between(dir->scan_begun, now));
   if (dir->is_leaving || dir_should_wait(dir, is)) {
     return;
@@ -268,7 +268,7 @@ static void dir_take_scan(struct dir *dir) {
     dir_fail(dir, is->text);
     return;
   }
-  dir->heard = bc_loop_now(dir->loop);
+  dir->heard = bc_mono_now();
   dir_tell_connected(dir);
   if (!dir->is_closed && (dir->need_list || is->is_changed)) {
     dir->need_list = false;
@@ -299,9 +299,9 @@ static void dir_on_done(void *arg) {
     dir_take_scan(dir);
     break;
   case JOB_ROUND:
-    bc_dir_publish_take(dir->publish, dir->work->round, bc_loop_now(dir->loop));
+    bc_dir_publish_take(dir->publish, dir->work->round, bc_mono_now());
     if (!dir->is_connected && !dir->is_leaving) {
-      dir_arm_scan(dir, bc_loop_now(dir->loop)); /* it hung, and answers again */
+      dir_arm_scan(dir, bc_mono_now()); /* it hung, and answers again */
     }
     break;
   case JOB_LEAVE:
@@ -319,7 +319,7 @@ static void dir_relist(struct bc_store *store) {
   struct dir *dir = (struct dir *)store;
   dir->need_list = true;
   if (!dir->is_leaving) {
-    dir_arm_scan(dir, bc_loop_now(dir->loop));
+    dir_arm_scan(dir, bc_mono_now());
   }
 }
 
@@ -334,7 +334,7 @@ static void dir_publish(struct bc_store *store, const char *key, const char *val
 static void dir_publish_enable(struct bc_store *store, bool on) {
   struct dir *dir = (struct dir *)store;
   if (!dir->is_leaving) {
-    bc_dir_publish_enable(dir->publish, on, bc_loop_now(dir->loop));
+    bc_dir_publish_enable(dir->publish, on, bc_mono_now());
     bc_timer_start(dir->round_timer, 0);
   }
 }
@@ -370,7 +370,7 @@ static const char *dir_endpoint(const struct bc_store *store) {
 
 static int64_t dir_age_ms(const struct bc_store *store) {
   const struct dir *dir = (const struct dir *)store;
-  return bc_mono_is_set(dir->heard) ? bc_mono_ms_between(dir->heard, bc_loop_now(dir->loop)) : -1;
+  return bc_mono_is_set(dir->heard) ? bc_mono_ms_between(dir->heard, bc_mono_now()) : -1;
 }
 
 static void dir_work_free(void *arg) {

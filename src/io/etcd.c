@@ -54,7 +54,7 @@ static void etcd_start_check(struct etcd *etcd, bool verdict);
 static void etcd_reach_connected(struct etcd *etcd);
 
 static void etcd_tell_state(struct etcd *etcd, enum bc_store_state state, const char *text) {
-  struct bc_mono now = bc_loop_now(etcd->loop);
+  struct bc_mono now = bc_mono_now();
   if (etcd->state_text != NULL && etcd->state == state) {
     /* Why it cannot be reached may differ from try to try: said anew only now and then. */
     bool soon = state != BC_STORE_STATE_CONNECTED && bc_mono_ms_between(etcd->told, now) < RETELL_MS;
@@ -106,7 +106,7 @@ static void etcd_on_retry(void *arg) {
 }
 
 static int64_t etcd_next_delay(struct etcd *etcd) {
-  int64_t delay = bc_etcd_backoff_next(&etcd->backoff, &etcd->tuning, &etcd->random, bc_loop_now(etcd->loop));
+  int64_t delay = bc_etcd_backoff_next(&etcd->backoff, &etcd->tuning, &etcd->random, bc_mono_now());
   if (etcd->need_list && etcd->listed) {
     delay += bc_etcd_random(&etcd->random, etcd->tuning.list_spread_ms);
   }
@@ -183,7 +183,7 @@ static void etcd_on_list_end(void *arg, const struct bc_etcd_header *header) {
   etcd->list_keys = NULL;
   etcd->need_list = false;
   etcd->listed = true;
-  etcd->checked = bc_loop_now(etcd->loop);
+  etcd->checked = bc_mono_now();
   bc_etcd_publish_list_end(etcd->publish, header->revision);
   for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
     etcd->watches[i]->next = etcd_list_revision(etcd, header, i) + 1;
@@ -228,7 +228,7 @@ static void etcd_on_quiet(void *arg) {
   if (etcd->check != NULL) {
     return; /* its end arms this again, or ends the connection */
   }
-  if (bc_mono_reached(due, bc_loop_now(etcd->loop))) {
+  if (bc_mono_reached(due, bc_mono_now())) {
     etcd_start_check(etcd, false);
   } else {
     bc_timer_start_at(etcd->quiet, due);
@@ -246,7 +246,7 @@ static void etcd_on_watch_created(void *arg, struct bc_etcd_watch *watch) {
 static void etcd_reach_connected(struct etcd *etcd) {
   etcd->connected = true;
   etcd->was_connected = true;
-  bc_etcd_backoff_healthy(&etcd->backoff, bc_loop_now(etcd->loop));
+  bc_etcd_backoff_healthy(&etcd->backoff, bc_mono_now());
   etcd_arm_quiet(etcd);
   bc_etcd_publish_ready(etcd->publish, true);
   etcd_tell_state(etcd, BC_STORE_STATE_CONNECTED, bc_etcd_link_endpoint(etcd->link));
@@ -358,7 +358,7 @@ static void etcd_take_check(struct etcd *etcd, const struct bc_etcd_header *head
   } else {
     etcd_set_pace(etcd, header->revision - etcd->point.revision);
     etcd->point.revision = header->revision;
-    etcd->checked = bc_loop_now(etcd->loop);
+    etcd->checked = bc_mono_now();
     etcd_arm_quiet(etcd);
     etcd_note_revision(etcd);
   }
@@ -438,7 +438,7 @@ static const char *etcd_endpoint(const struct bc_store *store) {
 static int64_t etcd_age_ms(const struct bc_store *store) {
   const struct etcd *etcd = (const struct etcd *)store;
   struct bc_mono heard = etcd_heard(etcd);
-  return bc_mono_is_set(heard) ? bc_mono_ms_between(heard, bc_loop_now(etcd->loop)) : -1;
+  return bc_mono_is_set(heard) ? bc_mono_ms_between(heard, bc_mono_now()) : -1;
 }
 
 static void etcd_free(struct etcd *etcd) {

@@ -50,7 +50,7 @@ static void watch_stop(struct bc_etcd_watch *base) {
 static void watch_on_head(void *arg, const struct bc_etcd_header *header) {
   struct etcd2_watch *watch = arg;
   struct bc_etcd_watch *base = &watch->base;
-  base->heard = bc_loop_now(base->setup.loop);
+  base->heard = bc_mono_now();
   if (header->cluster_id != base->cluster_id || header->revision + 1 < base->next) {
     bc_etcd_watch_end(base, BC_ETCD_WATCH_ODD, NULL);
     return;
@@ -72,8 +72,7 @@ static void watch_advance(struct etcd2_watch *watch) {
 }
 
 static bool watch_is_settled(const struct etcd2_watch *watch) {
-  return watch->begun != 0 &&
-         bc_mono_ms_between(watch->opened, bc_loop_now(watch->base.setup.loop)) >= WATCH_SETTLED_MS;
+  return watch->begun != 0 && bc_mono_ms_between(watch->opened, bc_mono_now()) >= WATCH_SETTLED_MS;
 }
 
 static void watch_expire(struct bc_etcd_watch *base) {
@@ -116,7 +115,7 @@ static void watch_on_end(void *arg, const struct bc_etcd_reply *reply) {
   struct bc_etcd_watch *base = &watch->base;
   base->call = NULL;
   bc_timer_stop(watch->head);
-  base->heard = bc_loop_now(base->setup.loop);
+  base->heard = bc_mono_now();
   if (reply->err == BC_ERR_REFUSED && reply->error.trouble == BC_ETCD_TROUBLE_COMPACTED) {
     bc_etcd_watch_end(base, BC_ETCD_WATCH_COMPACTED, NULL);
   } else if (reply->err != BC_ERR_OK) {

@@ -169,7 +169,7 @@ static void watch_on_bytes(void *arg, struct bc_str bytes) {
   struct etcd3_watch *watch = arg;
   struct bc_str object;
   enum bc_err err;
-  watch->base.heard = bc_loop_now(watch->base.setup.loop);
+  watch->base.heard = bc_mono_now();
   while ((err = bc_json_frame_next(&watch->frame, &bytes, &object)) == BC_ERR_OK) {
     if (!watch_take_object(watch, object)) {
       return;

@@ -104,7 +104,7 @@ void bc_etcd_publish_put_back(struct bc_etcd_publish *publish) {
 }
 
 void bc_etcd_publish_pause(struct bc_etcd_publish *publish, int64_t ms) {
-  struct bc_mono end = bc_mono_add_ms(bc_loop_now(publish->loop), ms);
+  struct bc_mono end = bc_mono_add_ms(bc_mono_now(), ms);
   /* A short one does not end a long one: the minute after a lost lease. */
   publish->not_before = end.us > publish->not_before.us ? end : publish->not_before;
   publish_wake_at(publish, publish->not_before);
@@ -114,7 +114,7 @@ void bc_etcd_publish_set_aside(struct bc_etcd_publish *publish, int64_t ms) {
   struct bc_etcd_own *entry;
   while ((entry = TAILQ_FIRST(&publish->in_flight)) != NULL) {
     bool again = entry->changed || ms > 0;
-    entry->not_before = ms > 0 ? bc_mono_add_ms(bc_loop_now(publish->loop), ms) : (struct bc_mono){0};
+    entry->not_before = ms > 0 ? bc_mono_add_ms(bc_mono_now(), ms) : (struct bc_mono){0};
     entry->changed = false;
     publish_move(publish, entry, again ? BC_ETCD_PLACE_DIRTY : BC_ETCD_PLACE_CLEAN);
   }
@@ -139,7 +139,7 @@ void bc_etcd_publish_take_error(struct bc_etcd_publish *publish, const struct bc
 
 void bc_etcd_publish_confirm(struct bc_etcd_publish *publish, uint64_t revision) {
   publish->revision = revision > publish->revision ? revision : publish->revision;
-  struct bc_mono now = bc_loop_now(publish->loop);
+  struct bc_mono now = bc_mono_now();
   struct bc_etcd_own *entry;
   while ((entry = TAILQ_FIRST(&publish->in_flight)) != NULL) {
     publish_move(publish, entry, BC_ETCD_PLACE_CLEAN);
@@ -165,7 +165,7 @@ static bool publish_is_due(const struct bc_etcd_own *entry, struct bc_mono now) 
 }
 
 bool bc_etcd_publish_has_due(const struct bc_etcd_publish *publish) {
-  struct bc_mono now = bc_loop_now(publish->loop);
+  struct bc_mono now = bc_mono_now();
   const struct bc_etcd_own *entry;
   TAILQ_FOREACH(entry, &publish->dirty, queue) {
     if (publish_is_due(entry, now)) {
@@ -176,7 +176,7 @@ bool bc_etcd_publish_has_due(const struct bc_etcd_publish *publish) {
 }
 
 struct bc_etcd_own *bc_etcd_publish_take_due(struct bc_etcd_publish *publish) {
-  struct bc_mono now = bc_loop_now(publish->loop);
+  struct bc_mono now = bc_mono_now();
   struct bc_mono next = {0};
   struct bc_etcd_own *entry;
   TAILQ_FOREACH(entry, &publish->dirty, queue) {
@@ -194,7 +194,7 @@ void bc_etcd_publish_pump(struct bc_etcd_publish *publish) {
   if (!publish->enabled || !publish->ready || publish->is_writing || TAILQ_EMPTY(&publish->dirty)) {
     return;
   }
-  if (!bc_mono_reached(publish->not_before, bc_loop_now(publish->loop))) {
+  if (!bc_mono_reached(publish->not_before, bc_mono_now())) {
     publish_wake_at(publish, publish->not_before);
   } else {
     publish->kind->write(publish->writer);

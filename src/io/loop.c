@@ -159,11 +159,6 @@ void bc_loop_stop(struct bc_loop *loop) {
   uv_stop(&loop->uv);
 }
 
-struct bc_mono bc_loop_now(const struct bc_loop *loop) {
-  (void)loop;
-  return bc_mono_now();
-}
-
 void *bc_loop_uv(struct bc_loop *loop) {
   return &loop->uv;
 }

@@ -30,8 +30,6 @@ void bc_loop_free(struct bc_loop *loop);
 /* Runs until bc_loop_stop. */
 void bc_loop_run(struct bc_loop *loop);
 void bc_loop_stop(struct bc_loop *loop);
-/* Time now; a fresh reading of the clock. */
-struct bc_mono bc_loop_now(const struct bc_loop *loop);
 /* The uv_loop_t of this loop, for other files of io/ only. */
 void *bc_loop_uv(struct bc_loop *loop);
 

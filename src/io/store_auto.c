@@ -207,7 +207,7 @@ static void auto_choose(struct auto_store *store, enum auto_api api, const char 
 }
 
 static void auto_wait(struct auto_store *store, enum bc_store_state state, const char *text) {
-  int64_t delay = bc_etcd_backoff_next(&store->backoff, &store->tuning, &store->random, bc_loop_now(store->loop));
+  int64_t delay = bc_etcd_backoff_next(&store->backoff, &store->tuning, &store->random, bc_mono_now());
   bc_timer_start(store->timer, delay);
   auto_tell(store, state, text);
 }

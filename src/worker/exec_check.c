@@ -90,7 +90,7 @@ void exec_check_set(struct exec_worker *worker, const struct bc_msg_check_set *m
   check->environment_len = message->environment.len;
   bc_schedule_pace(&check->when, message->interval_ms, message->fast_interval_ms, message->jitter_percent);
   check->timeout_ms = message->timeout_ms == 0 ? 1 : message->timeout_ms;
-  check->when.due = bc_mono_add_ms(bc_loop_now(worker->loop), message->first_delay_ms);
+  check->when.due = bc_mono_add_ms(bc_mono_now(), message->first_delay_ms);
   struct bc_fault fault;
   check->is_written =
       exec_dir_provide(&worker->dir, check->file_name, check->script, check->script_len, false, &fault) == BC_ERR_OK;
@@ -132,7 +132,7 @@ void exec_check_remove_all(struct exec_worker *worker) {
 
 void exec_check_on_due(void *arg) {
   struct exec_worker *worker = arg;
-  struct bc_mono now = bc_loop_now(worker->loop);
+  struct bc_mono now = bc_mono_now();
   struct exec_check *check;
   while ((check = bc_schedule_take(&worker->schedule, now)) != NULL) {
     check->is_queued = true;
@@ -147,7 +147,7 @@ void exec_check_pump(struct exec_worker *worker) {
   while (worker->running < BC_LIMIT_CHECKS_AT_ONCE && (check = TAILQ_FIRST(&worker->queue)) != NULL) {
     TAILQ_REMOVE(&worker->queue, check, in_queue);
     check->is_queued = false;
-    bc_schedule_begin(&check->when, bc_loop_now(worker->loop));
+    bc_schedule_begin(&check->when, bc_mono_now());
     exec_run_start(check);
   }
 }

@@ -69,7 +69,7 @@ static void command_report(const struct exec_command *command, int status) {
                                          .is_truncated = is_truncated ? 1 : 0,
                                          .output = bc_buf_str(&command->output.bytes),
                                          .error_output = bc_buf_str(&command->error_output.bytes)};
-  result.duration_us = (uint64_t)(bc_loop_now(command->worker->loop).us - command->started.us);
+  result.duration_us = (uint64_t)(bc_mono_now().us - command->started.us);
   command_send(command->worker, &result);
 }
 
@@ -237,7 +237,7 @@ void exec_command_run(struct exec_worker *worker, const struct bc_msg_command_ru
   command->worker = worker;
   command->id = message->id;
   command->number = ++worker->run_number;
-  command->started = bc_loop_now(worker->loop);
+  command->started = bc_mono_now();
   int err = command_start(command, message);
   if (err != 0) {
     command_report_unstarted(worker, message->id, err);

@@ -71,7 +71,7 @@ static void run_report(struct exec_run *run, enum bc_check_status status, int co
                                  .code = (uint8_t)code,
                                  .late_us = run->late_us,
                                  .output = {.at = run->tail.bytes, .len = run->tail.len}};
-  result.duration_us = (uint64_t)(bc_loop_now(run->worker->loop).us - run->started.us);
+  result.duration_us = (uint64_t)(bc_mono_now().us - run->started.us);
   run_send(run->worker, &result);
 }
 
@@ -89,7 +89,7 @@ static bool run_has_ended(const struct exec_run *run) {
 /* Time for a run whose deadline we noticed too late, at most as much as it had: whatever paused us (a stopped worker,
  * a machine that slept) paused it, too. 0: none. */
 static int64_t run_extra_ms(const struct exec_run *run) {
-  int64_t late_ms = bc_mono_ms_between(run->deadline, bc_loop_now(run->worker->loop));
+  int64_t late_ms = bc_mono_ms_between(run->deadline, bc_mono_now());
   int64_t given_ms = bc_mono_ms_between(run->started, run->deadline);
   if (run->is_extended || late_ms <= EXEC_GRACE_MS) {
     return 0;
@@ -233,7 +233,7 @@ void exec_run_start(struct exec_check *check) {
   worker->running++;
   check->run = run;
   bc_watch_set(run->watch, BC_WATCH_READ);
-  run->deadline = bc_mono_add_ms(bc_loop_now(worker->loop), check->timeout_ms);
+  run->deadline = bc_mono_add_ms(bc_mono_now(), check->timeout_ms);
   run->timer = bc_timer_new(worker->loop, run_on_timer, run);
   bc_timer_start_at(run->timer, run->deadline);
 }

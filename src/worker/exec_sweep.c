@@ -22,7 +22,7 @@ enum {
 enum sweep_owner { SWEEP_LIVE, SWEEP_ENDED, SWEEP_UNKNOWN };
 
 void exec_sweep_request(struct exec_worker *worker) {
-  struct bc_mono now = bc_loop_now(worker->loop);
+  struct bc_mono now = bc_mono_now();
   bool may_now = bc_mono_reached(worker->sweep_allowed, now);
   bc_timer_start_at(worker->sweep_timer, may_now ? now : worker->sweep_allowed);
 }
@@ -88,7 +88,7 @@ static unsigned sweep_round(struct exec_worker *worker, struct bc_procs_child *l
   struct exec_suspect kept[EXEC_SUSPECTS];
   size_t kept_count = 0;
   unsigned killed = 0;
-  struct bc_mono now = bc_loop_now(worker->loop);
+  struct bc_mono now = bc_mono_now();
   size_t count = bc_procs_children(list, SWEEP_CHILDREN);
   for (size_t i = 0; i < count; i++) {
     enum sweep_owner owner = list[i].is_zombie ? SWEEP_LIVE : sweep_find_owner(worker, &list[i]);
@@ -105,7 +105,7 @@ static unsigned sweep_round(struct exec_worker *worker, struct bc_procs_child *l
 
 void exec_sweep_on_timer(void *arg) {
   struct exec_worker *worker = arg;
-  struct bc_mono begin = bc_loop_now(worker->loop);
+  struct bc_mono begin = bc_mono_now();
   struct bc_procs_child *list = bc_mem_new(SWEEP_CHILDREN, sizeof *list);
   unsigned killed = 1;
   bool any = false;
@@ -120,7 +120,7 @@ void exec_sweep_on_timer(void *arg) {
     any = any || killed > 0;
   }
   free(list);
-  struct bc_mono end = bc_loop_now(worker->loop);
+  struct bc_mono end = bc_mono_now();
   worker->sweep_allowed =
       bc_mono_add_ms((struct bc_mono){.us = end.us + (end.us - begin.us) * SWEEP_SHARE}, SWEEP_PAUSE_MS);
   if (any) {

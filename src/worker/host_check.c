@@ -57,7 +57,7 @@ void host_check_set(struct host_worker *worker, const struct bc_msg_lua_set *mes
   check->timeout_ms = message->timeout_ms == 0 ? 1 : message->timeout_ms;
   check->threshold = message->threshold;
   check->cpu_us = 0;
-  host_check_wait(check, bc_mono_add_ms(bc_loop_now(worker->loop), message->first_delay_ms));
+  host_check_wait(check, bc_mono_add_ms(bc_mono_now(), message->first_delay_ms));
 }
 
 void host_check_set_state(struct host_worker *worker, const struct bc_msg_check_state *message) {
@@ -94,7 +94,7 @@ void host_check_remove_all(struct host_worker *worker) {
 
 void host_check_on_due(void *arg) {
   struct host_worker *worker = arg;
-  struct bc_mono begun = bc_loop_now(worker->loop);
+  struct bc_mono begun = bc_mono_now();
   struct bc_mono now = begun;
   struct host_check *check;
   worker->turn++;
@@ -106,7 +106,7 @@ void host_check_on_due(void *arg) {
     } else {
       host_run_wake(check);
     }
-    now = bc_loop_now(worker->loop);
+    now = bc_mono_now();
   }
   bc_schedule_arm(&worker->schedule);
 }

@@ -68,7 +68,7 @@ static void run_name_error(const struct host_check *check, enum bc_check_status 
 }
 
 static void run_report(struct host_check *check, enum bc_check_status status, const char *reason) {
-  struct bc_mono now = bc_loop_now(check->worker->loop);
+  struct bc_mono now = bc_mono_now();
   char named[BC_LIMIT_LUA_REASON_BYTES];
   run_name_error(check, status, reason, named, sizeof named);
   struct bc_msg message = {.type = BC_MSG_LUA_RESULT,
@@ -99,7 +99,7 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
 
 void host_run_on_beat(void *arg) {
   struct host_worker *worker = arg;
-  struct bc_mono now = bc_loop_now(worker->loop);
+  struct bc_mono now = bc_mono_now();
   int64_t late_ms = bc_mono_is_set(worker->beat) ? bc_mono_ms_between(worker->beat, now) : 0;
   worker->held_ms += late_ms > HOST_BEAT_MS ? late_ms : 0;
   worker->beat = worker->running > 0 ? bc_mono_add_ms(now, HOST_BEAT_MS) : (struct bc_mono){0};
@@ -149,14 +149,14 @@ static void run_step(struct host_check *check) {
   }
   check->wake = (struct bc_mono){0};
   if (outcome->wait_ms != BC_SANDBOX_WAIT_EVENT) {
-    check->wake = bc_mono_add_ms(bc_loop_now(check->worker->loop), outcome->wait_ms);
+    check->wake = bc_mono_add_ms(bc_mono_now(), outcome->wait_ms);
   }
   host_check_wait(check, bc_mono_earlier(check->wake, check->deadline));
 }
 
 static void run_on_ready(void *arg) {
   struct host_check *check = arg;
-  check->wake = bc_loop_now(check->worker->loop);
+  check->wake = bc_mono_now();
   host_check_wait(check, check->wake);
   bc_schedule_arm(&check->worker->schedule);
 }
@@ -182,7 +182,7 @@ void host_run_start(struct host_check *check) {
 
 /* What held us up held up the run, too. From now on: a deadline that passed meanwhile would else be over again. */
 static void run_extend(struct host_check *check) {
-  struct bc_mono now = bc_loop_now(check->worker->loop);
+  struct bc_mono now = bc_mono_now();
   int64_t late_ms = bc_mono_ms_between(check->when.due, now);
   if (!check->is_extended && late_ms > HOST_LATE_MS) {
     int64_t most_ms = check->timeout_ms < HOST_LATE_MS ? HOST_LATE_MS : check->timeout_ms;
@@ -202,7 +202,7 @@ static bool run_has_grace(struct host_check *check) {
     check->grace_turn = check->worker->turn;
     check->grace--;
   }
-  host_check_wait(check, bc_mono_add_ms(bc_loop_now(check->worker->loop), 1));
+  host_check_wait(check, bc_mono_add_ms(bc_mono_now(), 1));
   return true;
 }
 
@@ -214,7 +214,7 @@ void host_run_wake(struct host_check *check) {
     return;
   }
   struct bc_mono at = bc_mono_earlier(check->wake, check->deadline);
-  if (!bc_mono_reached(at, bc_loop_now(check->worker->loop))) {
+  if (!bc_mono_reached(at, bc_mono_now())) {
     host_check_wait(check, at);
     return;
   }

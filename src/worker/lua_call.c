@@ -261,7 +261,7 @@ int bc_lua_call_wait(lua_State *L, struct bc_lua_call *call, int64_t timeout_ms)
   call->timeout_ms = timeout_ms;
   call->grace = CALL_GRACE_ROUNDS; /* once: who keeps on sending must not prolong it */
   if (timeout_ms != BC_LUA_NO_TIMEOUT) {
-    call->deadline = bc_mono_add_ms(bc_loop_now(call->held.io->loop), timeout_ms);
+    call->deadline = bc_mono_add_ms(bc_mono_now(), timeout_ms);
   }
   return call->is_done ? call_resume(L, LUA_OK, (lua_KContext)call) : call_yield(L, call);
 }

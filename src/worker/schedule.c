@@ -118,7 +118,7 @@ static int64_t schedule_interval_us(struct bc_schedule *schedule, const struct b
 }
 
 void bc_schedule_plan_next(struct bc_schedule *schedule, struct bc_schedule_item *item, int64_t least_us) {
-  struct bc_mono now = bc_loop_now(schedule->loop);
+  struct bc_mono now = bc_mono_now();
   int64_t interval_us = schedule_interval_us(schedule, item);
   struct bc_mono due = {.us = item->started.us + (interval_us > least_us ? interval_us : least_us)};
   bc_schedule_plan(schedule, item, bc_mono_reached(due, now) ? now : due);
