@@ -223,13 +223,14 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--busy", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--copies", type=int, default=1, help="crowd: of each bad script")
     options = parser.parse_args()
     if options.what == "single":
         single(options.count or 100)
     elif options.what == "checks":
         checks.cost(options.count or 1000)
     elif options.what == "crowd":
-        checks.crowd_of(options.count or 1000, options.busy, options.kills)
+        checks.crowd_of(options.count or 1000, options.busy, options.kills, options.copies)
     else:
         start_with(options.routes, options.repeat)
 

@@ -131,7 +131,7 @@ def burn():
     return subprocess.Popen(["sh", "-c", "while :; do :; done"], start_new_session=True)
 
 
-def crowd_of(count, is_busy, kills):
+def crowd_of(count, is_busy, kills, copies):
     """The longest time between two runs of a good check that should run once a second, before and beside bad ones."""
     def work(lab):
         crowd.put_good(lab, count, "http")
@@ -140,7 +140,7 @@ def crowd_of(count, is_busy, kills):
         burners = [burn() for _ in range(os.cpu_count())] if is_busy else []
         try:
             before = lab.bird.counters()
-            bad = crowd.put_bad(lab, copies=3)
+            bad = crowd.put_bad(lab, copies=copies)
             time.sleep(30)
             gaps = [worst for _, worst in crowd.good_data(lab)]
             print(f"{count} good checks, {len(bad)} bad ones{', both processors busy' if is_busy else ''}: the longest time "

@@ -1,9 +1,11 @@
 """What the etcd tests share: real members, the JSON gateway, and the probe that prints what a store tells."""
 import base64
+import contextlib
 import http.client
 import json
 import os
 import queue
+import random
 import shutil
 import signal
 import socket
@@ -22,9 +24,13 @@ def b64(text):
 
 
 def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """Below those that the kernel gives to connections: nobody's connection takes it between two lives of a server."""
+    while True:
+        with socket.socket() as sock:
+            port = random.randrange(10000, 32000)
+            with contextlib.suppress(OSError):
+                sock.bind(("127.0.0.1", port))
+                return port
 
 
 class Probe:

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from etcd_lab import free_port
 from lua_scene import Scene
 from wait import wait_for
 
@@ -78,7 +79,7 @@ class Server:
     """Can be killed and come back at its port."""
 
     def __init__(self, kind, handler):
-        self.kind, self.handler, self.port = kind, handler, 0
+        self.kind, self.handler, self.port = kind, handler, free_port()
         self.start()
 
     def start(self):
@@ -86,7 +87,6 @@ class Server:
             allow_reuse_address = True
             daemon_threads = True
         self.server = Kind(("127.0.0.1", self.port), self.handler)
-        self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(self):
