@@ -223,6 +223,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--busy", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--kinds", type=lambda text: text.split(","), help="crowd: which bad scripts, of tests/e2e/crowd.py")
     parser.add_argument("--copies", type=int, default=1, help="crowd: of each bad script")
     options = parser.parse_args()
     if options.what == "single":
@@ -230,7 +231,7 @@ def main():
     elif options.what == "checks":
         checks.cost(options.count or 1000)
     elif options.what == "crowd":
-        checks.crowd_of(options.count or 1000, options.busy, options.kills, options.copies)
+        checks.crowd_of(options.count or 1000, options.busy, options.kills, options.copies, options.kinds)
     else:
         start_with(options.routes, options.repeat)
 

@@ -131,7 +131,7 @@ def burn():
     return subprocess.Popen(["sh", "-c", "while :; do :; done"], start_new_session=True)
 
 
-def crowd_of(count, is_busy, kills, copies):
+def crowd_of(count, is_busy, kills, copies, kinds):
     """The longest time between two runs of a good check that should run once a second, before and beside bad ones."""
     def work(lab):
         crowd.put_good(lab, count, "http")
@@ -140,7 +140,11 @@ def crowd_of(count, is_busy, kills, copies):
         burners = [burn() for _ in range(os.cpu_count())] if is_busy else []
         try:
             before = lab.bird.counters()
-            bad = crowd.put_bad(lab, copies=copies)
+            crowd.begin_phase(lab, "alone")
+            time.sleep(15)
+            print(f"alone: the longest time between two runs {max(gap for _, gap in crowd.good_data(lab)):.2f} s", flush=True)
+            crowd.begin_phase(lab, "crowd")
+            bad = crowd.put_bad(lab, copies=copies, kinds=kinds)
             time.sleep(30)
             gaps = [worst for _, worst in crowd.good_data(lab)]
             print(f"{count} good checks, {len(bad)} bad ones{', both processors busy' if is_busy else ''}: the longest time "

@@ -2,13 +2,15 @@
 were."""
 import json
 
-# Keeps the longest time between the starts of two runs, also over the end of a worker.
+# Keeps the longest time between the starts of two runs, also over the end of a worker; from the last change of the key
+# data/phase on.
 GOOD = """#!lua
 local now = time.monotonic()
+if state.phase ~= data.phase then state.phase, state.worst = data.phase, nil end
 local worst = state.last and now - state.last > (state.worst or 0) and now - state.last or state.worst
 state.last, state.worst, state.runs = now, worst, (state.runs or 0) + 1
 {look}
-return true, {{worst = state.worst, runs = state.runs}}
+return true, {{worst = state.worst, runs = state.runs, phase = state.phase}}
 """
 LOOKS = {
     "pure": "",
@@ -49,10 +51,12 @@ def put_good(lab, count, look, interval="1s", env=None):
     lab.put_all(keys)
 
 
-def put_bad(lab, copies=1, interval="500ms"):
+def put_bad(lab, copies=1, interval="500ms", kinds=None):
     """Each a script of its own, so that none profits from the quarantine of another."""
     keys = {}
     for at, (name, (body, _)) in enumerate(BAD.items()):
+        if kinds and name not in kinds:
+            continue
         for copy in range(copies):
             route = f"bad-{name}-{copy}"
             keys[f"routes/{route}/options"] = json.dumps({"interval": interval, "timeout": "300ms"})
@@ -60,6 +64,13 @@ def put_bad(lab, copies=1, interval="500ms"):
             keys[f"routes/{route}/config"] = f"route 10.31.{at}.{copy}/32 next-hop self"
     lab.put_all(keys)
     return [key.split("/")[1] for key in keys if key.endswith("/config")]
+
+
+def begin_phase(lab, phase):
+    """Longest times count from here on."""
+    lab.put("data/phase", phase)
+    lab.wait_for(lambda: all(route["data"] and route["data"].get("phase") == phase
+                             for route in lab.api("routes", names=["g*"], timeout=30)["routes"]), 60, f"all are in {phase}")
 
 
 def good_data(lab):

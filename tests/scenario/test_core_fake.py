@@ -479,7 +479,7 @@ def test_neighbors_of_a_reloaded_exabgp_are_followed(scene):
     fake.neighbors.append(second)
     fake.say_state(second, "connected")
     fake.say_state(second, "up")
-    wait_for(lambda: len(daemon.ask("neighbors")["neighbors"]) == 2, "the new one is known")
+    wait_for(lambda: [one["state"] for one in daemon.ask("neighbors")["neighbors"]] == ["up", "up"], "the new one is known")
     fake.rib[second.ip][scene.net("r1")] = "next-hop self med 1"
     fake.say_update(second, "announce", [scene.net("r1")], "next-hop self med 1")
     wait_for(lambda: daemon.route("r1")["onWire"] == ["10.99.0.2", "10.99.0.3"], "it has the route")
