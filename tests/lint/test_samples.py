@@ -244,7 +244,7 @@ def test_what_the_grammar_says_is_refused_is_refused():
 @pytest.mark.parametrize("block, word, count, bad", [("exec-rules", "exec_allow", 3, "exec_allow birdc show"),
                                                      ("egress-rules", "egress_", 7, "egress_deny 10.0.0.1/8")])
 def test_the_rules_are_taken_from_a_node_file(tmp_path, block, word, count, bad):
-    file = tmp_path / "bgpcommander.conf"
+    file = tmp_path / "n.conf"
     rules = samples.block(block)
 
     def complaints(text):
