@@ -29,7 +29,7 @@ frontend stats
   stats uri /
 """
 SHELL = "#!/bin/sh\nexec curl -fs -m 1 -o /dev/null http://127.0.0.1:8080/health\n"
-MEASURED_S = 20
+MEASURED_RUNS = 20  # of each check, once a second
 FIRST = 16
 
 
@@ -48,17 +48,30 @@ def cpu_of(pids):
     return sum(cpu_seconds(pid) for pid in pids)
 
 
-def measure(pids, seconds=MEASURED_S):
-    """CPU seconds that these use in that time."""
-    before, begun = cpu_of(pids), time.monotonic()
-    time.sleep(seconds)
-    return (cpu_of(pids) - before) / (time.monotonic() - begun) * seconds
+def requests(lab):
+    """That nginx has answered."""
+    return (lab.dir / "nginx" / "access").read_bytes().count(b"\n")
+
+
+def cost_of_request(lab, pids, count):
+    """CPU milliseconds that these use for one of the requests that they make, over MEASURED_RUNS of each of `count`."""
+    begun = requests(lab)
+    lab.wait_for(lambda: requests(lab) >= begun + 3 * count, 60, "each has asked three times", interval=0.5)
+    asked, cpu = requests(lab), cpu_of(pids)
+    lab.wait_for(lambda: requests(lab) >= asked + MEASURED_RUNS * count, 120, "all have asked often enough", interval=0.5)
+    return (cpu_of(pids) - cpu) * 1000 / (requests(lab) - asked)
+
+
+def wait_runs(lab, more):
+    """Until each good check has run so many times more."""
+    begun = min(runs for runs, _ in crowd.good_data(lab))
+    lab.wait_for(lambda: min(runs for runs, _ in crowd.good_data(lab)) >= begun + more, 120, f"{more} more runs", interval=0.5)
 
 
 def with_lab(work):
     lab = Lab()
     try:
-        services.Nginx(lab).start()
+        services.Nginx(lab, access_log=True).start()
         services.Dnsmasq(lab).start()
         lab.put(f"node/{NODE}/subscribedRoutes", "*")
         return work(lab)
@@ -80,10 +93,12 @@ def lua_cost(look, count):
         workers, core = [worker["pid"] for worker in lua_workers(lab)], lab.pid_of("core")
         before = sum(runs for runs, _ in crowd.good_data(lab))
         cpu, cpu_core = cpu_of(workers), cpu_of([core])
-        time.sleep(MEASURED_S)
+        begun = time.monotonic()
+        wait_runs(lab, MEASURED_RUNS)
+        seconds = time.monotonic() - begun
         runs = sum(runs for runs, _ in crowd.good_data(lab)) - before
         full = sum(lab.rss_kib(worker["pid"]) for worker in lua_workers(lab))
-        return ((cpu_of(workers) - cpu) * 1000 / runs, (cpu_of([core]) - cpu_core) * 1000 / runs, runs / MEASURED_S,
+        return ((cpu_of(workers) - cpu) * 1000 / runs, (cpu_of([core]) - cpu_core) * 1000 / runs, runs / seconds,
                 full, (full - empty) / (count - FIRST))
     return with_lab(work)
 
@@ -97,7 +112,7 @@ def shell_cost(count):
                          f"routes/s{number}/config": f"route {crowd.prefix_of(number)} next-hop self"})
         lab.start_exabgp()
         lab.wait_for(lambda: lab.bird.count() >= count, 120, "all pass")
-        return measure([lab.pid_of("exec")]) * 1000 / (count * MEASURED_S)
+        return cost_of_request(lab, [lab.pid_of("exec")], count)
     return with_lab(work)
 
 
@@ -110,8 +125,7 @@ def haproxy_cost(count):
         haproxy = lab.spawn([services.program("haproxy"), "-db", "-f", conf], lab.exa, "haproxy.log")
         seen = 'curl -s "http://127.0.0.1:9000/;csv" | grep -c "checked,s[0-9].*,UP,"'
         lab.wait_for(lambda: int(lab.inside(lab.exa, "sh", "-c", seen, check=False) or 0) >= count, 60, "all are up")
-        time.sleep(3)
-        return measure([haproxy.pid]) * 1000 / (count * MEASURED_S)
+        return cost_of_request(lab, [haproxy.pid], count)
     return with_lab(work)
 
 
@@ -141,11 +155,11 @@ def crowd_of(count, is_busy, kills, copies, kinds):
         try:
             before = lab.bird.counters()
             crowd.begin_phase(lab, "alone")
-            time.sleep(15)
+            wait_runs(lab, 15)
             print(f"alone: the longest time between two runs {max(gap for _, gap in crowd.good_data(lab)):.2f} s", flush=True)
             crowd.begin_phase(lab, "crowd")
             bad = crowd.put_bad(lab, copies=copies, kinds=kinds)
-            time.sleep(30)
+            wait_runs(lab, 30)
             gaps = [worst for _, worst in crowd.good_data(lab)]
             print(f"{count} good checks, {len(bad)} bad ones{', both processors busy' if is_busy else ''}: the longest time "
                   f"between two runs {max(gaps):.2f} s, median {statistics.median(gaps):.2f} s", flush=True)

@@ -12,7 +12,7 @@ NGINX = """
 daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/nginx.err;
 events {{ worker_connections 256; }}
 http {{
-  access_log off; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
+  access_log {access_log}; client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
   uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
   server {{
     listen 127.0.0.1:8080; listen [::1]:8080; listen 127.0.0.1:8443 ssl;
@@ -40,8 +40,9 @@ class Service:
     def why_not():
         """Why it cannot run here; None when it can."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, access_log=False):
         self.lab = lab
+        self.access_log = access_log
         self.dir = lab.dir / type(self).__name__.lower()
         self.dir.mkdir()
         self.process = None
@@ -81,7 +82,7 @@ class Nginx(Service):
 
     def prepare(self):
         self.certificate = make_certificate(self.dir)
-        (self.dir / "nginx.conf").write_text(NGINX.format(dir=self.dir))
+        (self.dir / "nginx.conf").write_text(NGINX.format(dir=self.dir, access_log=self.dir / "access" if self.access_log else "off"))
 
     def argv(self):
         return [program("nginx"), "-c", self.dir / "nginx.conf", "-p", self.dir, "-e", self.dir / "nginx.err"]

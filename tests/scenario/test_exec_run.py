@@ -44,6 +44,16 @@ class Scene:
     def wait_data(self, name="web", what=lambda data: True):
         return wait_for(lambda: (d := self.data(name)) and what(d) and d, f"data of {name}")
 
+    @property
+    def hang(self):
+        return self.folder / "hang"
+
+    def allow_hang(self):
+        """A program that does nothing for ever, whoever reads what it says."""
+        self.hang.write_text("#!/usr/bin/python3\nimport signal\nsignal.pause()\n")
+        self.hang.chmod(0o755)
+        return f"exec_allow {self.hang} *"
+
     def exec_pid(self):
         return wait_for(lambda: (s := self.daemon.status()) and s["workers"]["exec"]["state"] == "running"
                         and s["workers"]["exec"]["pid"], "the exec worker runs")
@@ -117,17 +127,17 @@ def test_without_a_rule_nothing_runs(scene):
 
 def test_its_own_timeout_kills_it(scene):
     number = next(NUMBER)
-    scene.start("exec_allow /bin/sleep *")
-    scene.check("web", f"local r, text, code = exec.run({{'/bin/sleep', '{number}'}}, {{timeout = 0.2}})\n"
+    scene.start(scene.allow_hang())
+    scene.check("web", f"local r, text, code = exec.run({{'{scene.hang}', '{number}'}}, {{timeout = 0.2}})\n"
                        "return true, {r = r == nil, text = text, code = code}\n", interval="1h")
-    assert scene.wait_data() == {"r": True, "text": "/bin/sleep: timeout after 200 ms", "code": "timeout"}
+    assert scene.wait_data() == {"r": True, "text": f"{scene.hang}: timeout after 200 ms", "code": "timeout"}
     wait_gone(number)
 
 
 def start_sleeping(scene, **options):
     number = next(NUMBER)
-    daemon = scene.start("exec_allow /bin/sleep *")
-    scene.check("web", f"exec.run({{'/bin/sleep', '{number}'}})\nreturn true\n", **options)
+    daemon = scene.start(scene.allow_hang())
+    scene.check("web", f"exec.run({{'{scene.hang}', '{number}'}})\nreturn true\n", **options)
     wait_for(lambda: commands(number), "it runs")
     return daemon, number
 
@@ -155,28 +165,28 @@ def test_the_end_of_its_lua_worker_kills_it(scene):
 
 def test_the_end_of_the_exec_worker_is_told(scene):
     number = next(NUMBER)
-    scene.start("exec_allow /bin/sleep *", "exec_allow /bin/true")
+    scene.start(scene.allow_hang(), "exec_allow /bin/true")
     scene.check("web", f"if not exec.run({{'/bin/true'}}) then return false end\n"
-                       f"local r, text, code = exec.run({{'/bin/sleep', '{number}'}})\n"
+                       f"local r, text, code = exec.run({{'{scene.hang}', '{number}'}})\n"
                        "return true, {r = r == nil, text = text, code = code}\n", timeout="50m", interval="1h")
     wait_for(lambda: commands(number), "it runs")
     os.kill(scene.exec_pid(), signal.SIGKILL)
-    assert scene.wait_data() == {"r": True, "text": "/bin/sleep: the process that ran it has ended", "code": "io"}
+    assert scene.wait_data() == {"r": True, "text": f"{scene.hang}: the process that ran it has ended", "code": "io"}
     wait_gone(number)
 
 
 def test_the_end_of_the_exec_worker_withdraws_nothing(scene):
     number = next(NUMBER)
-    daemon = scene.start("exec_allow /bin/sleep *", "exec_allow /bin/true")
+    daemon = scene.start(scene.allow_hang(), "exec_allow /bin/true")
     scene.check("web", "local r = exec.run({'/bin/true'})\nreturn r ~= nil\n")
     daemon.wait_state("web", "announced")
     scene.tree.put("routes/web/healthcheck", "#!lua\nif options.env.LONG then\n"
-                   f"  local r = exec.run({{'/bin/sleep', '{number}'}})\n  return r ~= nil\nend\nreturn true, {{new = 1}}\n")
+                   f"  local r = exec.run({{'{scene.hang}', '{number}'}})\n  return r ~= nil\nend\nreturn true, {{new = 1}}\n")
     wait_for(lambda: scene.data(), "the new script has passed")
     scene.tree.put("routes/web/options", json.dumps({**FAST, "timeout": "50m", "env": {"LONG": "1"}}))
     wait_for(lambda: commands(number), "it runs")
     os.kill(scene.exec_pid(), signal.SIGKILL)
-    told = "/bin/sleep: the process that ran it has ended"
+    told = f"{scene.hang}: the process that ran it has ended"
     route = wait_for(lambda: told in (daemon.route("web")["error"] or "") and daemon.route("web"), "it is told")
     assert "call refused by this node" in route["error"]
     assert daemon.route("web")["state"] == "announced" and daemon.exabgp.withdrawn() == []
@@ -194,8 +204,9 @@ def test_after_the_end_of_the_exec_worker_commands_run_again(scene):
 
 def test_what_it_leaves_behind_is_killed(scene):
     number = next(NUMBER)
+    scene.allow_hang()
     scene.start("exec_allow /bin/sh -c *")
-    scene.check("web", f"local r = exec.run({{'/bin/sh', '-c', '(setsid sleep {number} >/dev/null 2>&1 &) ; sleep {number} & exit 0'}})\n"
+    scene.check("web", f"local r = exec.run({{'/bin/sh', '-c', '(setsid {scene.hang} {number} >/dev/null 2>&1 &) ; {scene.hang} {number} & exit 0'}})\n"
                        "return r.code == 0, {code = r.code}\n", interval="1h")
     assert scene.wait_data() == {"code": 0}
     wait_gone(number)
@@ -203,9 +214,9 @@ def test_what_it_leaves_behind_is_killed(scene):
 
 def test_a_node_runs_some_at_once_only(scene):
     number = next(NUMBER)
-    scene.start("exec_allow /bin/sleep *")
+    scene.start(scene.allow_hang())
     script = ("local calls = {}\nfor i = 1, 40 do calls[i] = function()\n"
-              f"  local r, text, code = exec.run({{'/bin/sleep', '{number}'}}, {{timeout = 30}})\n"
+              f"  local r, text, code = exec.run({{'{scene.hang}', '{number}'}}, {{timeout = 30}})\n"
               "  if code == 'limit' then log.info(text) error('limit') end\nend end\nparallel(calls)\nreturn true\n")
     for name in ("one", "two"):
         scene.check(name, script, timeout=40, interval="1h")

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "hold_up.h"
 #include "own_network.h"
 
 #include <arpa/inet.h>
@@ -267,12 +268,11 @@ static void only_the_one_asked_is_heard(void **state) {
 static void a_loop_that_is_late_makes_no_reply_late(void **state) {
   (void)state;
   struct bc_datagram_wanted wanted = wanted_of("ping");
-  struct timespec pause = {.tv_nsec = 300000000};
   wanted.timeout_ms = 200;
   (void)world_begin(&wanted);
   world.reply = echo;
   server_on_read(NULL, world.fd, BC_WATCH_READ);
-  (void)nanosleep(&pause, NULL);
+  hold_up_past(bc_mono_add_ms(bc_mono_now(), 300));
   bc_loop_run(world.loop);
   assert_reply("ping");
 }

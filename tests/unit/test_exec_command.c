@@ -77,7 +77,8 @@ static void at_its_timeout_its_group_is_killed(void **state) {
   (void)state;
   struct harness h;
   harness_open(&h);
-  start(&h, 5, "trap '' TERM; sleep 1000 & echo $! >$0/pid; printf x; sleep 1000", "", 100, 500);
+  start(&h, 5, "trap '' TERM; tail -f /dev/null >/dev/null & echo $! >$0/pid; printf x; tail -f /dev/null >/dev/null",
+        "", 100, 500);
   pid_t pid = harness_wait_pid(&h, "pid");
   harness_wait_results(&h, 1);
   assert_int_equal(h.results[0].outcome, BC_COMMAND_TIMED_OUT);
@@ -91,7 +92,7 @@ static void a_cancelled_one_dies_and_says_nothing(void **state) {
   (void)state;
   struct harness h;
   harness_open(&h);
-  start(&h, 5, "sleep 1000 & echo $! >$0/pid; sleep 1000", "", 100, TIMEOUT_MS);
+  start(&h, 5, "tail -f /dev/null >/dev/null & echo $! >$0/pid; tail -f /dev/null >/dev/null", "", 100, TIMEOUT_MS);
   pid_t pid = harness_wait_pid(&h, "pid");
   harness_send(&h, &(struct bc_msg){.type = BC_MSG_COMMAND_CANCEL, .command_cancel = {.id = 5}});
   harness_wait_dead(&h, pid);
@@ -106,12 +107,15 @@ static void what_it_leaves_behind_dies_while_others_live(void **state) {
   (void)state;
   struct harness h;
   harness_open(&h);
-  start(&h, 7, "(setsid sh -c 'echo $$ >'$0'/lives; exec sleep 1000' &); echo $$ >$0/main; sleep 1000", "", 100,
-        TIMEOUT_MS);
+  start(&h, 7,
+        "(setsid sh -c 'echo $$ >'$0'/lives; exec tail -f /dev/null >/dev/null' &); echo $$ >$0/main; tail -f "
+        "/dev/null >/dev/null",
+        "", 100, TIMEOUT_MS);
   pid_t lives = harness_wait_pid(&h, "lives");
-  (void)run(
-      &h, "(setsid sh -c 'echo $$ >'$0'/left; exec sleep 1000' >/dev/null 2>&1 &); while ! [ -s $0/left ]; do :; done",
-      "");
+  (void)run(&h,
+            "(setsid sh -c 'echo $$ >'$0'/left; exec tail -f /dev/null >/dev/null' >/dev/null 2>&1 &); while ! [ -s "
+            "$0/left ]; do :; done",
+            "");
   harness_wait_dead(&h, harness_wait_pid(&h, "left"));
   assert_false(harness_is_gone(lives));
   harness_send(&h, &(struct bc_msg){.type = BC_MSG_COMMAND_CANCEL, .command_cancel = {.id = 7}});
@@ -143,7 +147,7 @@ static void the_end_of_core_kills_them(void **state) {
   (void)state;
   struct harness h;
   harness_open(&h);
-  start(&h, 5, "echo $$ >$0/pid; sleep 1000", "input that nobody reads", 100, TIMEOUT_MS);
+  start(&h, 5, "echo $$ >$0/pid; tail -f /dev/null >/dev/null", "input that nobody reads", 100, TIMEOUT_MS);
   pid_t pid = harness_wait_pid(&h, "pid");
   harness_close(&h);
   assert_true(harness_is_gone(pid));

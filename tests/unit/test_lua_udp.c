@@ -1,4 +1,5 @@
 /* The module udp of scripts. */
+#include "hold_up.h"
 #include "lua_world.h"
 #include "own_network.h"
 
@@ -98,14 +99,13 @@ static void the_reply_and_its_time_are_given(void **state) {
 /* The reply waits in the socket while this process sleeps over the timeout. */
 static void a_loop_that_is_late_makes_no_reply_late(void **state) {
   (void)state;
-  struct timespec pause = {.tv_nsec = 300000000};
   lua_world_load(&lua, (struct bc_sandbox_options){0},
                  "return udp.exchange('127.0.0.1', port, 'echo', {timeout = '200ms'})", globals());
   lua.run = bc_sandbox_run_new(lua.check);
   bc_sandbox_run_on_ready(lua.run, lua_world_on_ready, &lua);
   assert_int_equal(bc_sandbox_run_resume(lua.run), BC_SANDBOX_YIELDED);
   server_on_read(NULL, server.fd, BC_WATCH_READ);
-  (void)nanosleep(&pause, NULL);
+  hold_up_past(bc_mono_add_ms(bc_mono_now(), 300));
   bc_timer_start(lua.hang, LUA_WORLD_HANG_MS);
   bc_loop_run(lua.loop);
   bc_timer_stop(lua.hang);

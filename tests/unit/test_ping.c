@@ -1,6 +1,7 @@
 #include "io/ping.h"
 
 #include "base/limits.h"
+#include "hold_up.h"
 #include "own_network.h"
 #include "ping_peer.h"
 
@@ -256,11 +257,10 @@ static void a_loop_that_is_late_makes_no_answer_late(void **state) {
   (void)state;
   NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.1");
-  struct timespec pause = {.tv_nsec = 700000000};
   wanted.count = 1;
   wanted.timeout_ms = 500;
   (void)world_begin(&wanted);
-  (void)nanosleep(&pause, NULL);
+  hold_up_past(bc_mono_add_ms(bc_mono_now(), 700));
   bc_loop_run(world.loop);
   assert_received(1, 1);
   assert_true(world.result.max_us < 500000);
@@ -271,12 +271,11 @@ static void what_comes_late_is_lost_when_the_loop_is_late_too(void **state) {
   (void)state;
   NEEDS_NETWORK(has_network);
   struct bc_ping_wanted wanted = wanted_of("127.0.0.2");
-  struct timespec pause = {.tv_nsec = 300000000};
   wanted.count = 1;
   wanted.timeout_ms = 200;
   peer_start(world.loop, false, answer);
   (void)world_begin(&wanted);
-  (void)nanosleep(&pause, NULL);
+  hold_up_past(bc_mono_add_ms(bc_mono_now(), 300));
   peer_on_ready(NULL, peer.fd, BC_WATCH_READ);
   assert_int_equal(peer.requests, 1);
   bc_loop_run(world.loop);
