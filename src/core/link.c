@@ -22,7 +22,8 @@ enum {
   LINK_COMMANDS_MAX_MS = 10000,
   LINK_COMMANDS_SHARE = 3, /* of the time, where sessions come up all the time: the other part is for questions */
   LINK_CONFIG_PAUSE_MS = 1000,
-  LINK_CONFIG_PAUSE_MAX_MS = 60000
+  LINK_CONFIG_PAUSE_MAX_MS = 60000,
+  LINK_UNKNOWN_BYTES = 1048576
 };
 
 static const char *const link_questions[] = {
@@ -89,9 +90,33 @@ static bool link_lacks_answer(struct bc_core *core) {
   return is_needed;
 }
 
+static void link_on_line(void *arg, struct bc_str line);
+
+/* A session that a new configuration of ExaBGP brought may be up, and its updates sent, before we know whose it is. */
+static void link_keep_unknown(struct bc_core *core, struct bc_str line) {
+  bc_buf_add_format(&core->link.unknown, BC_STR_FMT "\n", BC_STR_ARG(line));
+  core->link.want_config = true;
+}
+
+/* Not a part of them: what is left out may take back what is there. */
+static void link_hear_unknown(struct bc_core *core) {
+  struct bc_buf heard = core->link.unknown;
+  bc_buf_init(&core->link.unknown, 0); /* who is unknown still is not kept again */
+  struct bc_str rest = bc_buf_str(&heard);
+  struct bc_str line;
+  while (bc_buf_status(&heard) == BC_ERR_OK && rest.len > 0 && bc_str_next_field(&rest, '\n', &line)) {
+    link_on_line(core, line);
+  }
+  bc_buf_free(&heard);
+  bc_buf_init(&core->link.unknown, LINK_UNKNOWN_BYTES);
+}
+
 static void link_config_ended(struct bc_core *core) {
   struct core_link *link = &core->link;
   bool is_new = link->is_answered && core_neighbor_configure_end(core);
+  if (link->is_answered) {
+    link_hear_unknown(core);
+  }
   link->config_pause_ms = is_new ? LINK_CONFIG_PAUSE_MS : link->config_pause_ms * 2;
   if (link->config_pause_ms > LINK_CONFIG_PAUSE_MAX_MS) {
     link->config_pause_ms = LINK_CONFIG_PAUSE_MAX_MS;
@@ -283,10 +308,10 @@ static void link_on_nlri(void *arg, const struct bc_exabgp_event *event, bool is
   bc_nlri_put(core->intern, &nlri);
 }
 
-static void link_on_message(struct bc_core *core, const struct bc_exabgp_event *event) {
+static void link_on_message(struct bc_core *core, const struct bc_exabgp_event *event, struct bc_str line) {
   struct core_neighbor *neighbor = core_neighbor_find(core, event->neighbor.peer, event->neighbor.local);
   if (neighbor == NULL) {
-    core->link.want_config = true;
+    link_keep_unknown(core, line);
     return;
   }
   if (!neighbor->config.reports_updates) {
@@ -308,9 +333,9 @@ static void link_see_encoder(struct bc_core *core, const struct bc_exabgp_event 
   }
 }
 
-static void link_on_state(struct bc_core *core, const struct bc_exabgp_event *event) {
+static void link_on_state(struct bc_core *core, const struct bc_exabgp_event *event, struct bc_str line) {
   if (!core_neighbor_event(core, event)) {
-    core->link.want_config = true;
+    link_keep_unknown(core, line);
   } else if (event->state == BC_EXABGP_UP) {
     core->link.want_detail = true;
     /* A session also comes up after ExaBGP has read a changed configuration. */
@@ -362,12 +387,12 @@ static void link_on_line(void *arg, struct bc_str line) {
     break;
   case BC_EXABGP_LINE_STATE:
     link_see_encoder(core, &event);
-    link_on_state(core, &event);
+    link_on_state(core, &event, line);
     break;
   case BC_EXABGP_LINE_UPDATE:
   case BC_EXABGP_LINE_EOR:
     link_see_encoder(core, &event);
-    link_on_message(core, &event);
+    link_on_message(core, &event, line);
     break;
   case BC_EXABGP_LINE_SHUTDOWN:
     /* SIGTERM follows within 100 ms; ending before it would only make the holder start another core. */
@@ -518,6 +543,7 @@ void core_link_open(struct bc_core *core) {
   struct bc_exabgp_pipe_handler handler = {
       .arg = core, .line = link_on_line, .closed = link_on_closed, .writable = link_on_writable};
   bc_buf_init(&link->line, BC_LIMIT_COMMAND_BYTES);
+  bc_buf_init(&link->unknown, LINK_UNKNOWN_BYTES);
   link->codec = bc_exabgp_new();
   link->pump_timer = bc_timer_new(core->loop, link_on_pump, core);
   link->rib_timer = bc_timer_new(core->loop, link_on_rib_timer, core);
@@ -541,4 +567,5 @@ void core_link_close(struct bc_core *core) {
   bc_exabgp_pipe_free(link->pipe);
   bc_exabgp_free(link->codec);
   bc_buf_free(&link->line);
+  bc_buf_free(&link->unknown);
 }

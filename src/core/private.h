@@ -109,6 +109,7 @@ struct core_link {
   unsigned patterns;             /* sent so far */
   bool is_pattern_heard;         /* ExaBGP has answered something since the last one */
   struct bc_mono heard;          /* the last answer, while in LINK_SYNC */
+  struct bc_buf unknown;         /* messages about neighbors that we were not told of, a line each */
   bool line_pending;             /* `line` waits for room in the pipe */
   struct bc_buf line;
   bool is_pipe_full;

@@ -492,6 +492,23 @@ def test_neighbors_of_a_reloaded_exabgp_are_followed(scene):
     assert fake.withdrawn() == []
 
 
+@in_each_dialect
+def test_what_a_new_neighbor_got_before_it_was_known_counts(scene):
+    """ExaBGP's messages about a session come with its reload, before we can ask who that is."""
+    first, second = Neighbor(), Neighbor(ip="10.99.0.3", peer_as=65002, up=False)
+    scene.put_routes("r1")
+    daemon = scene.daemon(neighbors=[first])
+    fake = daemon.exabgp
+    daemon.wait_state("r1", "announced")
+    told = len(fake.lines)
+    fake.neighbors.append(second)
+    fake.rib[second.ip] = dict(fake.rib[first.ip])
+    fake.begin_session(second)
+    wait_for(lambda: daemon.route("r1")["onWire"] == ["10.99.0.2", "10.99.0.3"], "both have the route")
+    assert daemon.route("r1")["state"] == "announced"
+    assert not [line for line in fake.lines[told:] if "route" in line]
+
+
 def test_neighbors_of_other_processes_are_not_waited_for(scene):
     ours, others = Neighbor(processes="bgp"), Neighbor(ip="10.99.0.3", processes="other", wire=True)
     scene.put_routes("r1")
