@@ -50,6 +50,10 @@
   X(LUA_CALLS, 64, "connections and waiting calls of one run of a Lua check")                                          \
   X(LUA_CALLS_ALL, 4096, "connections and waiting calls of all runs in a Lua worker")                                  \
   X(LUA_TASKS, 64, "threads of one run of a Lua check: its own and those of parallel")                                 \
+  X(POLICY_CPU_MS, 10, "milliseconds of CPU time of one run of a policy")                                              \
+  X(POLICY_CONTEXT_BYTES, 262144, "bytes of the JSON context that a policy gets")                                      \
+  X(POLICY_VERDICT_BYTES, 16384, "bytes of the JSON verdict that a policy gives")                                      \
+  X(POLICY_RUNS, 4096, "runs of policies that wait in the policy worker")                                              \
   X(STREAM_QUEUE_BYTES, 262144, "bytes that wait to be sent on a connection of a Lua check")                           \
   X(STREAM_INPUT_BYTES, 65536, "bytes that came on a connection of a Lua check and were not taken yet")                \
   X(TLS_PEM_BYTES, 65536, "bytes of a PEM text (ca, cert, key) that a Lua check gives for TLS")                        \

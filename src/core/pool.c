@@ -166,6 +166,12 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_LUA_MODULE_REMOVE:
   case BC_MSG_LUA_DATA:
   case BC_MSG_LUA_RUN:
+  case BC_MSG_POLICY_SET:
+  case BC_MSG_POLICY_REMOVE:
+  case BC_MSG_POLICY_WORLD:
+  case BC_MSG_POLICY_RUN:
+  case BC_MSG_POLICY_RESULT:
+  case BC_MSG_POLICY_RESULTS:
     break;
   }
 }
