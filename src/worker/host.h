@@ -9,7 +9,8 @@
  * moves the deadline once by as much, at most by the timeout. A run during which this process stood still for more than
  * a second, or half its timeout, and that did not pass is HELD_UP: that says nothing of the service. A run that used
  * much CPU time is followed by the next after HOST_CPU_SHARE times as much at the earliest: a check has at most a tenth
- * of the worker. After HOST_TURN_MS of work the loop has its turn, so that pings are answered.
+ * of the worker, and all that need much have half of it together, in turn. After HOST_TURN_MS of work the
+ * loop has its turn, so that pings are answered.
  *
  * What a run says: DONE is PASSED or FAILED (a score: by the threshold), an error ERROR, or BROKEN if a call of it had
  * failed before, the limits MEMORY and KILLED. The reason of an error begins with the check's name and the line. A

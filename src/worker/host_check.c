@@ -57,6 +57,7 @@ void host_check_set(struct host_worker *worker, const struct bc_msg_lua_set *mes
   check->timeout_ms = message->timeout_ms == 0 ? 1 : message->timeout_ms;
   check->threshold = message->threshold;
   check->cpu_us = 0;
+  check->has_run = false;
   host_check_wait(check, bc_mono_add_ms(bc_mono_now(), message->first_delay_ms));
 }
 
@@ -92,6 +93,25 @@ void host_check_remove_all(struct host_worker *worker) {
   }
 }
 
+void host_check_note_cost(struct host_check *check, uint64_t cpu_us) {
+  check->cpu_us = cpu_us;
+  check->has_run = true;
+  if (cpu_us > HOST_COSTLY_MS * 1000) {
+    check->worker->costly_at = bc_mono_now();
+    check->worker->costly_ms = (int64_t)cpu_us / 1000;
+  }
+}
+
+/* Together the costly ones have half of our time: the others run in between. */
+static struct bc_mono check_may_begin(const struct host_check *check) {
+  const struct host_worker *worker = check->worker;
+  bool is_quick = check->has_run && check->cpu_us <= HOST_COSTLY_MS * 1000;
+  if (check->run != NULL || is_quick || !bc_mono_is_set(worker->costly_at)) {
+    return (struct bc_mono){.us = 0};
+  }
+  return bc_mono_add_ms(worker->costly_at, check->has_run ? worker->costly_ms : HOST_STRANGER_MS);
+}
+
 void host_check_on_due(void *arg) {
   struct host_worker *worker = arg;
   struct bc_mono begun = bc_mono_now();
@@ -100,7 +120,10 @@ void host_check_on_due(void *arg) {
   worker->turn++;
   host_run_on_beat(worker);
   while (bc_mono_ms_between(begun, now) < HOST_TURN_MS && (check = bc_schedule_take(&worker->schedule, now)) != NULL) {
-    if (check->run == NULL) {
+    struct bc_mono least = check_may_begin(check);
+    if (!bc_mono_reached(least, now)) {
+      bc_schedule_postpone(&worker->schedule, &check->when, least);
+    } else if (check->run == NULL) {
       bc_schedule_begin(&check->when, now);
       host_run_start(check);
     } else {

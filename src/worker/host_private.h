@@ -21,7 +21,9 @@
 
 enum {
   HOST_CHANNEL_FD = 3,
-  HOST_CPU_SHARE = 10, /* a check has at most this part of our CPU time */
+  HOST_CPU_SHARE = 10,  /* a check has at most this part of our CPU time */
+  HOST_COSTLY_MS = 20,  /* CPU time of a run */
+  HOST_STRANGER_MS = 1, /* who has not run yet lets pass who is known to be quick */
   HOST_TURN_MS = 20,
   HOST_BATCH_MS = 5,
   HOST_BATCH_BYTES = 65536,
@@ -75,7 +77,8 @@ struct host_check {
   unsigned grace;         /* turns for which its deadline still waits */
   unsigned grace_turn;    /* the last of them */
   int64_t held_ms_before; /* the worker's, when the run began */
-  uint64_t cpu_us;        /* that the last run used */
+  uint64_t cpu_us;        /* that the last run used … */
+  bool has_run;           /* … if there was one */
 };
 
 struct host_worker {
@@ -95,7 +98,9 @@ struct host_worker {
   struct host_scripts scripts;
   struct bc_buf batch; /* results that wait, as LUA_RESULTS has them */
   unsigned running;
-  unsigned turn; /* of host_check_on_due */
+  unsigned turn;            /* of host_check_on_due */
+  struct bc_mono costly_at; /* when the last costly run ended, … */
+  int64_t costly_ms;        /* … and what it used */
 };
 
 /* ---- host_check.c: what is set, and when it runs ---- */
@@ -108,6 +113,8 @@ void host_check_remove_all(struct host_worker *worker);
 void host_check_on_due(void *arg);
 /* Its run waits, until `at` at most. */
 void host_check_wait(struct host_check *check, struct bc_mono at);
+/* Its run has used so much CPU time. */
+void host_check_note_cost(struct host_check *check, uint64_t cpu_us);
 /* Its run is over: plans the next. */
 void host_check_ended(struct host_check *check);
 

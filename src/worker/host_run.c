@@ -82,7 +82,7 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
   bc_buf_init(&metrics, HOST_BATCH_BYTES);
   if (check->run != NULL) {
     const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
-    check->cpu_us = outcome->cpu_us;
+    host_check_note_cost(check, outcome->cpu_us);
     bc_sandbox_run_print_metrics(check->run, &metrics);
     message.lua_result.cpu_us = outcome->cpu_us;
     message.lua_result.data = bc_str_of(outcome->data);

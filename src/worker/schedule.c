@@ -15,6 +15,9 @@ static int schedule_compare_dues(const struct bc_schedule_item *a, const struct 
   if (a->due.us != b->due.us) {
     return a->due.us < b->due.us ? -1 : 1;
   }
+  if (a->planned.us != b->planned.us) {
+    return a->planned.us < b->planned.us ? -1 : 1;
+  }
   return schedule_compare_ids(a, b);
 }
 
@@ -96,14 +99,24 @@ void bc_schedule_unplan(struct bc_schedule *schedule, struct bc_schedule_item *i
   }
 }
 
-void bc_schedule_plan(struct bc_schedule *schedule, struct bc_schedule_item *item, struct bc_mono due) {
+static void schedule_insert(struct bc_schedule *schedule, struct bc_schedule_item *item, struct bc_mono due,
+                            struct bc_mono planned) {
   bc_schedule_unplan(schedule, item);
   item->due = due;
+  item->planned = planned;
   item->is_due = true;
   RB_INSERT(bc_schedule_dues, &schedule->dues, item);
   if (RB_MIN(bc_schedule_dues, &schedule->dues) == item) {
     bc_schedule_arm(schedule);
   }
+}
+
+void bc_schedule_plan(struct bc_schedule *schedule, struct bc_schedule_item *item, struct bc_mono due) {
+  schedule_insert(schedule, item, due, (struct bc_mono){.us = 0});
+}
+
+void bc_schedule_postpone(struct bc_schedule *schedule, struct bc_schedule_item *item, struct bc_mono until) {
+  schedule_insert(schedule, item, until, bc_mono_is_set(item->planned) ? item->planned : item->due);
 }
 
 static int64_t schedule_interval_us(struct bc_schedule *schedule, const struct bc_schedule_item *item) {
@@ -134,7 +147,7 @@ void *bc_schedule_take(struct bc_schedule *schedule, struct bc_mono now) {
 }
 
 void bc_schedule_begin(struct bc_schedule_item *item, struct bc_mono now) {
-  int64_t late_us = now.us - item->due.us;
+  int64_t late_us = now.us - (bc_mono_is_set(item->planned) ? item->planned.us : item->due.us);
   item->late_us = late_us < 0 ? 0 : late_us > UINT32_MAX ? UINT32_MAX : (uint32_t)late_us;
   item->started = now;
 }

@@ -20,6 +20,7 @@ struct bc_schedule_item {
   bool is_fast;
   bool is_due;
   struct bc_mono due;     /* the planned time; kept when it has come */
+  struct bc_mono planned; /* before it was postponed; not set: it was not */
   struct bc_mono started; /* the last start; not set: it never ran */
 };
 
@@ -60,6 +61,9 @@ void bc_schedule_unplan(struct bc_schedule *schedule, struct bc_schedule_item *i
 /* The first that is due, planned no more; NULL: none is. */
 void *bc_schedule_take(struct bc_schedule *schedule, struct bc_mono now);
 void bc_schedule_arm(struct bc_schedule *schedule);
+/* What was just taken waits until then. Of several the one that was planned first comes first, and how late it is
+ * counts from then. */
+void bc_schedule_postpone(struct bc_schedule *schedule, struct bc_schedule_item *item, struct bc_mono until);
 /* It starts now: notes it, and how late that is. */
 void bc_schedule_begin(struct bc_schedule_item *item, struct bc_mono now);
 

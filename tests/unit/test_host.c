@@ -399,6 +399,35 @@ static void who_uses_much_cpu_time_runs_less_often(void **state) {
   assert_true(bc_mono_ms_between(begun, bc_mono_now()) >= 10 * used_ms);
 }
 
+/* They would follow each other without a gap: each is due all the time. */
+static void between_two_costly_runs_others_have_their_turn(void **state) {
+  (void)state;
+  static const char burn[] = "local x = 0 for i = 1, 6000000 do x = x + i end return true";
+  struct bc_msg_lua_set cheap = check(9, "return true");
+  cheap.interval_ms = 10;
+  set(cheap);
+  wait_results(1);
+  for (uint32_t id = 1; id <= 4; id++) {
+    struct bc_msg_lua_set costly = check(id, burn);
+    costly.interval_ms = 50;
+    set(costly);
+  }
+  wait_results(100);
+  bool is_cheap_between = true;
+  size_t costly_runs = 0;
+  for (size_t i = 0; i < at.count; i++) {
+    assert_int_equal(at.results[i].status, BC_CHECK_PASSED);
+    if (at.results[i].id == 9) {
+      is_cheap_between = true;
+      continue;
+    }
+    assert_true(is_cheap_between);
+    is_cheap_between = at.results[i].cpu_us < 20000;
+    costly_runs += !is_cheap_between;
+  }
+  assert_true(costly_runs > 1);
+}
+
 static void a_new_setting_ends_the_old_run_and_a_removed_check_is_silent(void **state) {
   (void)state;
   set(check(1, "time.sleep(0.2) return true"));
@@ -546,6 +575,7 @@ int main(int argc, char **argv) {
       HOST_TEST(globals_data_and_log_go_both_ways),
       HOST_TEST(runs_repeat_at_their_interval_and_never_overlap),
       HOST_TEST(who_uses_much_cpu_time_runs_less_often),
+      HOST_TEST(between_two_costly_runs_others_have_their_turn),
       HOST_TEST(a_new_setting_ends_the_old_run_and_a_removed_check_is_silent),
       HOST_TEST(a_pause_of_the_worker_is_not_the_scripts_fault),
       HOST_TEST(an_answer_that_came_in_time_counts_however_late_the_worker_reads_it),

@@ -56,6 +56,27 @@ static void what_is_due_is_taken_in_the_order_of_time_and_once(void **state) {
   assert_null(bc_schedule_take(&schedule, at_us(1000)));
 }
 
+static void of_those_that_were_postponed_the_oldest_comes_first_and_is_late_by_all_of_it(void **state) {
+  (void)state;
+  bc_schedule_plan(&schedule, &items[0], at_us(200));
+  bc_schedule_plan(&schedule, &items[1], at_us(100));
+  for (int turn = 0; turn < 2; turn++) {
+    for (int each = 0; each < 2; each++) {
+      int *check = bc_schedule_take(&schedule, at_us(300 + 200 * turn));
+      bc_schedule_postpone(&schedule, &items[check - checks], at_us(500 + 200 * turn));
+    }
+  }
+  bc_schedule_plan(&schedule, &items[2], at_us(600)); /* what was not postponed goes before */
+  assert_ptr_equal(bc_schedule_take(&schedule, at_us(800)), &checks[2]);
+  assert_ptr_equal(bc_schedule_take(&schedule, at_us(800)), &checks[1]);
+  bc_schedule_begin(&items[1], at_us(800));
+  assert_int_equal(items[1].late_us, 700);
+  assert_ptr_equal(bc_schedule_take(&schedule, at_us(800)), &checks[0]);
+  bc_schedule_plan(&schedule, &items[0], at_us(900)); /* planned anew: that is forgotten */
+  bc_schedule_begin(&items[0], at_us(1000));
+  assert_int_equal(items[0].late_us, 100);
+}
+
 static void a_check_is_found_by_its_id(void **state) {
   (void)state;
   assert_ptr_equal(bc_schedule_find(&schedule, 12), &checks[2]);
@@ -119,9 +140,13 @@ static void a_late_start_says_how_late_it_is(void **state) {
 int main(void) {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
-      RULE(what_is_due_is_taken_in_the_order_of_time_and_once), RULE(a_check_is_found_by_its_id),
-      RULE(the_next_start_is_one_interval_after_the_last),      RULE(a_start_that_was_missed_is_made_up_for_once),
-      RULE(the_jitter_is_to_both_sides_and_within_its_bound),   RULE(a_late_start_says_how_late_it_is),
+      RULE(what_is_due_is_taken_in_the_order_of_time_and_once),
+      RULE(of_those_that_were_postponed_the_oldest_comes_first_and_is_late_by_all_of_it),
+      RULE(a_check_is_found_by_its_id),
+      RULE(the_next_start_is_one_interval_after_the_last),
+      RULE(a_start_that_was_missed_is_made_up_for_once),
+      RULE(the_jitter_is_to_both_sides_and_within_its_bound),
+      RULE(a_late_start_says_how_late_it_is),
   };
 #undef RULE
   return cmocka_run_group_tests(tests, NULL, NULL);
