@@ -14,5 +14,5 @@ install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTE
   PATTERN man EXCLUDE)
 install(FILES src/install/bgpcommander.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(DIRECTORY examples/checks DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-# For editors, and to begin a check from.
-install(DIRECTORY lua/api lua/checks DESTINATION ${CMAKE_INSTALL_DATADIR}/bgpcommander/lua)
+# For editors, and to begin a check or a policy from.
+install(DIRECTORY lua/api lua/checks lua/policies DESTINATION ${CMAKE_INSTALL_DATADIR}/bgpcommander/lua)

@@ -203,11 +203,13 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
     before.route = &route->claimed;
     config = &before;
   }
-  enum bc_health_state health = core_route_health(route).state;
   struct bc_decision old = route->decision;
   bool was_wanted = route->is_wanted;
-  enum bc_address_state address = core_address_judge(core, route, config);
-  route->decision = bc_decide(config, bc_config_admin_state(core->config), health, address, route->is_wanted);
+  route->decision = bc_decide(&(struct bc_decide_input){.route = config,
+                                                        .admin = bc_config_admin_state(core->config),
+                                                        .health = core_route_health(route).state,
+                                                        .address = core_address_judge(core, route, config),
+                                                        .stands = route->is_wanted});
   switch (route->decision.verdict) {
   case BC_VERDICT_ANNOUNCE:
     dispatch_want(core, route, config->route);

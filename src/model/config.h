@@ -80,6 +80,20 @@ struct bc_config_module {
  * not found. False after the last. Valid as the script's view. */
 bool bc_config_script_module(const struct bc_config_script_view *view, size_t index, struct bc_config_module *module);
 
+/* A policy in force. Valid until the next change of the config. */
+struct bc_config_policy {
+  const char
+      *key; /* "routes/web/policy", "node/n1/policy", "policy", "admission"; NULL = none: the built-in decision */
+  /* The text, Lua whether or not its first line is #!lua; of a ready-made one with its parameters, which the script
+   * finds as `options`. Its text NULL = the built-in decision (with `key`: that one says so, see is_builtin). */
+  struct bc_config_script_view script;
+  bool is_builtin; /* {"use": "builtin"}: in spite of a policy further out */
+  /* The key was there from the start and never had a good value, which is not the same as absent: it decides nothing,
+   * and nothing else does in its place but a failed check. */
+  bool is_unknown;
+  const char *fault; /* "policy: …" of this key, or NULL */
+};
+
 /* One route's running version. Valid until the next change of the config. */
 struct bc_config_route {
   const char *name;
@@ -95,6 +109,9 @@ struct bc_config_route {
    * until there is another one or options say `"check": "none"` (has_lost_check). */
   struct bc_config_script_view script;
   bool has_lost_check;
+  /* The one in force: the route's own, else the node's, else the default one. A change of the latter two does not make
+   * the route changed (bc_config_next_changed_policy). */
+  struct bc_config_policy policy;
   bool stands;        /* as bc_config_set_standing said, if that was of this version */
   bool lost_identity; /* another route with the same identity wins: do not want it */
   const char *fault;  /* "routes/X/config: column 24: …" the first of its faults, or NULL */
@@ -154,6 +171,19 @@ bool bc_config_find_data(const struct bc_config *config, const char *name, struc
 bool bc_config_each_data(const struct bc_config *config, const char *after, struct bc_config_data *data);
 /* data->found false = removed. */
 BC_MUST_CHECK bool bc_config_next_changed_data(struct bc_config *config, struct bc_config_data *data);
+
+/* ---- policies and labels of the node ---- */
+
+/* What one key says: "routes/NAME/policy", "node/ME/policy", "policy", "admission". False when there is no such key. */
+bool bc_config_find_policy(const struct bc_config *config, const char *key, struct bc_config_policy *view);
+/* Takes one of node/ME/policy, policy and admission that changed (it, its modules, its fault); `key` is always set, the
+ * text NULL = gone (or it says built-in). A route's own makes the route changed. False when none is left. */
+BC_MUST_CHECK bool bc_config_next_changed_policy(struct bc_config *config, struct bc_config_policy *view);
+
+/* node/ME/labels: a JSON object, compact, its members sorted; "{}" when there is none. Valid until the next change. */
+const char *bc_config_labels(const struct bc_config *config);
+/* The labels changed since the last call. */
+bool bc_config_take_labels_changed(struct bc_config *config);
 
 enum bc_admin_state bc_config_admin_state(const struct bc_config *config);
 /* The admin state changed since the last call. */

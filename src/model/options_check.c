@@ -5,7 +5,6 @@
 #include "model/name.h"
 #include "model/ready_made.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,17 +22,6 @@ static struct bc_str option_text(const json_t *value) {
 
 /* ---- check ---- */
 
-static void option_refuse_use(struct bc_str name, struct bc_fault *fault) {
-  char known[BC_FAULT_TEXT_BYTES] = "";
-  const struct bc_ready_made *ready = bc_ready_made_at(0);
-  for (size_t i = 0; ready != NULL; ready = bc_ready_made_at(++i)) {
-    size_t used = strlen(known);
-    (void)snprintf(known + used, sizeof known - used, "%s%s", used == 0 ? "" : ", ", ready->name);
-  }
-  bc_fault_set(fault, 0, "check: use: there is no ready-made check \"%.*s\": expected %s",
-               (int)(name.len < OPTIONS_WORD_MAX ? name.len : OPTIONS_WORD_MAX), name.at, known);
-}
-
 enum bc_err bc_option_parse_check(const json_t *value, struct bc_options *out, struct bc_fault *fault) {
   out->check_is_none = json_is_string(value) && bc_str_is(option_text(value), "none");
   if (out->check_is_none) {
@@ -44,12 +32,12 @@ enum bc_err bc_option_parse_check(const json_t *value, struct bc_options *out, s
     bc_option_refuse("check", value, "\"none\" or {\"use\": NAME, ...}", fault);
     return BC_ERR_SYNTAX;
   }
-  const struct bc_ready_made *ready = bc_ready_made_find(option_text(name));
+  struct bc_fault why = {0};
+  const struct bc_ready_made *ready = bc_ready_made_use(BC_READY_CHECKS, value, &why);
   if (ready == NULL) {
-    option_refuse_use(option_text(name), fault);
+    bc_fault_set(fault, 0, "check: %s", why.text);
     return BC_ERR_NOT_FOUND;
   }
-  struct bc_fault why = {0};
   char *parameters = NULL;
   enum bc_err err = bc_ready_made_check(ready, value, &parameters, &why);
   if (err != BC_ERR_OK) {

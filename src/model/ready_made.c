@@ -8,20 +8,45 @@
 
 enum { READY_DURATION_MAX_MS = 3600 * 1000, READY_SHOWN_BYTES = 40 };
 
-const struct bc_ready_made *bc_ready_made_at(size_t index) {
-  size_t count = 0;
-  while (bc_ready_made_list[count].name != NULL) {
-    count++;
-  }
-  return index < count ? &bc_ready_made_list[index] : NULL;
-}
+static const char *const ready_nouns[] = {
+#define READY_NOUN(member, folder, noun) noun,
+    BC_READY_KIND_LIST(READY_NOUN)
+#undef READY_NOUN
+};
 
-const struct bc_ready_made *bc_ready_made_find(struct bc_str name) {
+const struct bc_ready_made *bc_ready_made_at(enum bc_ready_kind kind, size_t index) {
   const struct bc_ready_made *ready = bc_ready_made_list;
-  while (ready->name != NULL && !bc_str_is(name, ready->name)) {
+  while (ready->name != NULL && (ready->kind != kind || index > 0)) {
+    index -= ready->kind == kind ? 1 : 0;
     ready++;
   }
   return ready->name == NULL ? NULL : ready;
+}
+
+const struct bc_ready_made *bc_ready_made_find(enum bc_ready_kind kind, struct bc_str name) {
+  const struct bc_ready_made *ready = bc_ready_made_list;
+  while (ready->name != NULL && (ready->kind != kind || !bc_str_is(name, ready->name))) {
+    ready++;
+  }
+  return ready->name == NULL ? NULL : ready;
+}
+
+const struct bc_ready_made *bc_ready_made_use(enum bc_ready_kind kind, const json_t *given, struct bc_fault *fault) {
+  const json_t *value = json_object_get(given, "use");
+  struct bc_str name = {json_string_value(value), json_string_length(value)};
+  const struct bc_ready_made *found = bc_ready_made_find(kind, name);
+  if (found == NULL) {
+    char known[BC_FAULT_TEXT_BYTES] = "";
+    const struct bc_ready_made *ready = bc_ready_made_at(kind, 0);
+    for (size_t i = 0; ready != NULL; ready = bc_ready_made_at(kind, ++i)) {
+      size_t used = strlen(known);
+      (void)snprintf(known + used, sizeof known - used, "%s%s", used == 0 ? "" : ", ", ready->name);
+    }
+    bc_fault_set(fault, 0, "use: there is no ready-made %s \"%.*s\": expected %s", ready_nouns[kind],
+                 (int)(name.len < READY_SHOWN_BYTES ? name.len : READY_SHOWN_BYTES), name.len == 0 ? "" : name.at,
+                 known);
+  }
+  return found;
 }
 
 /* ---- descriptions ---- */

@@ -1,5 +1,5 @@
-/* Ready-made checks: the files lua/checks/NAME.lua of the source, built into the program. Options choose one by
- * `"check": {"use": "NAME", …}`. Pure.
+/* Ready-made scripts: the files lua/checks/NAME.lua and lua/policies/NAME.lua of the source, built into the program.
+ * Options choose a check by `"check": {"use": "NAME", …}`, the keys of policies hold `{"use": "NAME", …}`. Pure.
  *
  * The comments at the head of a file describe its parameters, one a line:
  *
@@ -11,6 +11,7 @@
 #ifndef BC_MODEL_READY_MADE_H
 #define BC_MODEL_READY_MADE_H
 
+#include "base/enum_text.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -28,16 +29,24 @@
   X(BC_READY_STRINGS, "string[]", "an array of texts")                                                                 \
   X(BC_READY_MAP, "map", "an object of texts")
 
+/* The folder they are in. */
+#define BC_READY_KIND_LIST(X) X(BC_READY_CHECKS, "checks", "check") X(BC_READY_POLICIES, "policies", "policy")
+enum bc_ready_kind { BC_READY_KIND_LIST(BC_ENUM_MEMBER) };
+
 struct bc_ready_made {
+  enum bc_ready_kind kind;
   const char *name;
   const char *text; /* terminated; its first line is #!lua */
   size_t len;
 };
 
-/* In the order of their names; NULL behind the last. */
-const struct bc_ready_made *bc_ready_made_at(size_t index);
+/* Those of a kind in the order of their names; NULL behind the last. */
+const struct bc_ready_made *bc_ready_made_at(enum bc_ready_kind kind, size_t index);
 /* NULL: there is none of this name. */
-const struct bc_ready_made *bc_ready_made_find(struct bc_str name);
+const struct bc_ready_made *bc_ready_made_find(enum bc_ready_kind kind, struct bc_str name);
+/* The one that `given`, the object {"use": NAME, …}, names; else NULL and a fault that lists those there are, behind
+ * "use: ". */
+const struct bc_ready_made *bc_ready_made_use(enum bc_ready_kind kind, const json_t *given, struct bc_fault *fault);
 
 struct bc_ready_param {
   struct bc_str name, type;
@@ -55,8 +64,8 @@ bool bc_ready_param_next(struct bc_str *rest, struct bc_ready_param *param, stru
 BC_MUST_CHECK enum bc_err bc_ready_param_check(const struct bc_ready_param *param, const json_t *value, json_t **out,
                                                struct bc_fault *fault);
 
-/* Checks the members of `given` but "use". *out: the JSON object that the script finds as options.check, with the
- * defaults, in the order of the descriptions; owned by the caller. */
+/* Checks the members of `given` but "use". *out: the JSON object that the script finds as options.check (a
+ * policy's as options), with the defaults, in the order of the descriptions; owned by the caller. */
 BC_MUST_CHECK enum bc_err bc_ready_made_check(const struct bc_ready_made *ready, const json_t *given, char **out,
                                               struct bc_fault *fault);
 

@@ -36,7 +36,11 @@ static struct bc_decision decide(unsigned flags, enum bc_admin_state admin, enum
       .has_lost_check = (flags & LOST_CHECK) != 0,
       .lost_identity = (flags & LOSER) != 0,
   };
-  return bc_decide((flags & GONE) != 0 ? NULL : &route, admin, health, address, stands);
+  return bc_decide(&(struct bc_decide_input){.route = (flags & GONE) != 0 ? NULL : &route,
+                                             .admin = admin,
+                                             .health = health,
+                                             .address = address,
+                                             .stands = stands});
 }
 
 #define UP BC_ADMIN_UP

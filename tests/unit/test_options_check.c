@@ -102,7 +102,7 @@ static void a_threshold_is_a_score(void **state) {
 static void a_ready_made_check_is_chosen_with_its_parameters(void **state) {
   (void)state;
   struct bc_options options = parse_good("{\"check\": {\"use\": \"tcp\", \"port\": 53, \"host\": \"::1\"}}");
-  assert_ptr_equal(options.use, bc_ready_made_find(bc_str_of("tcp")));
+  assert_ptr_equal(options.use, bc_ready_made_find(BC_READY_CHECKS, bc_str_of("tcp")));
   assert_non_null(strstr(options.parameters, "{\"host\":\"::1\",\"port\":53,"));
   assert_int_equal(bc_options_count_checks(&options, false), 1);
   struct bc_options other = parse_good("{\"check\": {\"use\": \"tcp\", \"port\": 54, \"host\": \"::1\"}}");

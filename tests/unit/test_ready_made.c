@@ -1,4 +1,4 @@
-/* The ready-made checks and what their heads say of their parameters. */
+/* The ready-made checks and policies, and what their heads say of their parameters. */
 #include "base/limits.h"
 #include "model/ready_made.h"
 
@@ -11,26 +11,46 @@
 
 #include <cmocka.h>
 
+static const enum bc_ready_kind kinds[] = {BC_READY_CHECKS, BC_READY_POLICIES};
+
 static void every_script_of_the_source_is_there(void **state) {
   (void)state;
-  const struct bc_ready_made *ready = NULL;
-  for (size_t i = 0; (ready = bc_ready_made_at(i)) != NULL; i++) {
-    assert_ptr_equal(bc_ready_made_find(bc_str_of(ready->name)), ready);
-    assert_int_equal(strlen(ready->text), ready->len);
-    assert_true(ready->len <= BC_LIMIT_SCRIPT_BYTES);
-    assert_true(bc_str_starts(bc_str_of(ready->text), "#!lua\n"));
-    assert_true(i == 0 || strcmp(bc_ready_made_at(i - 1)->name, ready->name) < 0);
+  for (size_t kind = 0; kind < 2; kind++) {
+    const struct bc_ready_made *ready = NULL;
+    for (size_t i = 0; (ready = bc_ready_made_at(kinds[kind], i)) != NULL; i++) {
+      assert_ptr_equal(bc_ready_made_find(kinds[kind], bc_str_of(ready->name)), ready);
+      assert_int_equal(ready->kind, kinds[kind]);
+      assert_int_equal(strlen(ready->text), ready->len);
+      assert_true(ready->len <= BC_LIMIT_SCRIPT_BYTES);
+      assert_true(bc_str_starts(bc_str_of(ready->text), "#!lua\n"));
+      assert_true(i == 0 || strcmp(bc_ready_made_at(kinds[kind], i - 1)->name, ready->name) < 0);
+    }
   }
-  assert_non_null(bc_ready_made_find(bc_str_of("http")));
-  assert_non_null(bc_ready_made_find(bc_str_of("tcp")));
-  assert_null(bc_ready_made_find(bc_str_of("")));
-  assert_null(bc_ready_made_find(bc_str_of("htt")));
+  assert_non_null(bc_ready_made_find(BC_READY_CHECKS, bc_str_of("http")));
+  assert_non_null(bc_ready_made_find(BC_READY_CHECKS, bc_str_of("tcp")));
+  assert_null(bc_ready_made_find(BC_READY_CHECKS, bc_str_of("")));
+  assert_null(bc_ready_made_find(BC_READY_CHECKS, bc_str_of("htt")));
 }
 
-static void every_description_is_good(void **state) {
+static void a_check_is_no_policy(void **state) {
   (void)state;
+  json_t *given = json_loads("{\"use\": \"tcp\"}", 0, NULL);
+  struct bc_fault fault = {0};
+  assert_ptr_equal(bc_ready_made_use(BC_READY_CHECKS, given, &fault),
+                   bc_ready_made_find(BC_READY_CHECKS, bc_str_of("tcp")));
+  assert_string_equal(fault.text, "");
+  assert_null(bc_ready_made_find(BC_READY_POLICIES, bc_str_of("tcp")));
+  assert_null(bc_ready_made_find(BC_READY_CHECKS, bc_str_of("time_window")));
+  assert_null(bc_ready_made_use(BC_READY_POLICIES, given, &fault));
+  assert_non_null(strstr(fault.text, "use: there is no ready-made policy \"tcp\": expected "));
+  assert_non_null(strstr(fault.text, "time_window"));
+  assert_null(strstr(fault.text, "http"));
+  json_decref(given);
+}
+
+static void descriptions_are_good(enum bc_ready_kind kind) {
   const struct bc_ready_made *ready = NULL;
-  for (size_t i = 0; (ready = bc_ready_made_at(i)) != NULL; i++) {
+  for (size_t i = 0; (ready = bc_ready_made_at(kind, i)) != NULL; i++) {
     struct bc_str rest = bc_str_of(ready->text);
     struct bc_ready_param param;
     struct bc_fault fault = {0};
@@ -51,6 +71,12 @@ static void every_description_is_good(void **state) {
     assert_string_equal(fault.text, "");
     assert_true(count > 0);
   }
+}
+
+static void every_description_is_good(void **state) {
+  (void)state;
+  descriptions_are_good(BC_READY_CHECKS);
+  descriptions_are_good(BC_READY_POLICIES);
 }
 
 static const char head[] = "#!lua\n"
@@ -162,6 +188,7 @@ static void wrong_parameters_are_told_by_name(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_script_of_the_source_is_there),
+      cmocka_unit_test(a_check_is_no_policy),
       cmocka_unit_test(every_description_is_good),
       cmocka_unit_test(descriptions_are_read),
       cmocka_unit_test(lines_that_describe_nothing_are_told),
