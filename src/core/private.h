@@ -17,6 +17,7 @@
 #include "model/config.h"
 #include "model/decide.h"
 #include "model/health.h"
+#include "model/record.h"
 #include "model/rib.h"
 #include "model/settings.h"
 #include "proto/exabgp.h"
@@ -51,6 +52,7 @@ struct core_route {
   uint32_t seen;       /* hash of what people saw then */
   uint32_t fault_hash; /* of the fault that the log has told */
   uint32_t error_hash; /* of ExaBGP's refusal that the log has told */
+  uint64_t record;     /* of its last decision; 0 = none */
   uint8_t state;       /* enum bc_rib_state, as counted in core->by_state */
   bool is_standing;    /* any of it, as the config was told */
 };
@@ -291,6 +293,20 @@ struct core_journal {
   size_t records;    /* in the file */
 };
 
+/* ---- decision records (record.c) ---- */
+
+struct core_record {
+  uint64_t last_id;
+};
+
+/* What a record tells of a decision beside the route, its checks and the store. */
+struct core_decision_told {
+  bool was_announced;            /* before it */
+  const struct bc_route *wanted; /* as it is to be announced from now on; NULL = nothing is */
+  /* What the policy that was asked got and gave; NULL = none was. Without `context` when it is not to be kept. */
+  const struct bc_record_policy *policy;
+};
+
 struct core_publish {
   struct bc_timer *timer;
   uint64_t told;       /* hash of the last status written */
@@ -326,6 +342,7 @@ struct bc_core {
   struct core_renew renew;
   struct core_commands commands;
   struct core_journal journal;
+  struct core_record record;
   struct core_publish publish;
   struct core_addresses addresses;
   struct core_route_tree routes;
@@ -378,6 +395,16 @@ void core_advice_list(struct bc_core *core, json_t *list);
 void core_journal_open(struct bc_core *core);
 void core_journal_flush(struct bc_core *core);
 void core_journal_close(struct bc_core *core);
+/* ---- record.c ---- */
+/* Records the route's decision, which stands in route->decision already: call it when that or what is wanted is another
+ * than before, and before the rib is told (commands refer to route->record, which is set here). Copies all that it
+ * keeps; never waits, never fails: what cannot be kept is counted. The id; 0 = nothing is recorded on this node. */
+uint64_t core_record_decision(struct bc_core *core, struct core_route *route, const struct core_decision_told *told);
+/* The inputs of its policy are others, its verdict is not: kept at most once in 10 s for a route. */
+void core_record_input(struct bc_core *core, struct core_route *route, const struct bc_record_policy *policy);
+/* Whether a decision is worth a record: its verdict, layer or kind of reason is another (what a policy says as its
+ * reason is not looked at). */
+bool core_record_is_news(const struct bc_decision *before, const struct bc_decision *after);
 /* ---- apply.c, lastgood.c ---- */
 void core_apply_open(struct bc_core *core);
 void core_apply_close(struct bc_core *core);

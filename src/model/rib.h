@@ -75,6 +75,36 @@ struct bc_rib_neighbor {
 struct bc_rib *bc_rib_new(struct bc_intern *intern);
 void bc_rib_free(struct bc_rib *rib);
 
+/* ---- what becomes of commands, for who keeps records ---- */
+
+enum bc_rib_event_kind {
+  BC_RIB_EVENT_SENT,        /* handed out by bc_rib_next_command */
+  BC_RIB_EVENT_ACKED,       /* ExaBGP took it */
+  BC_RIB_EVENT_WIRE,        /* this neighbor's wire shows it, or the computed drain is over */
+  BC_RIB_EVENT_UNCONFIRMED, /* this neighbor did not show it in time */
+  BC_RIB_EVENT_REFUSED,     /* ExaBGP refused it, or never answered */
+  BC_RIB_EVENT_ALARMED      /* repaired as often as is tried in a row, without success */
+};
+
+/* Valid during the call. */
+struct bc_rib_event {
+  enum bc_rib_event_kind kind;
+  uint64_t mark;      /* what the want had that led to the command */
+  unsigned neighbor;  /* WIRE and UNCONFIRMED */
+  uint64_t line;      /* SENT: the number of the line; the NLRI of one line follow each other */
+  enum bc_verb verb;  /* of the command */
+  bool is_repair;     /* SENT: a nudge, or what was sent before */
+  bool is_by_time;    /* WIRE: the neighbor does not report its updates */
+  struct bc_str text; /* SENT: the whole line; REFUSED: why, with the command */
+};
+/* Within calls of this header, which it must not make itself. */
+typedef void bc_rib_event_fn(void *arg, const struct bc_rib_event *event);
+/* NULL: nobody observes. What happens again to a route that nothing new is wanted of (a session comes up, a repair once
+ * a minute) is not told, so that the number of events is bounded by that of wants. */
+void bc_rib_observe(struct bc_rib *rib, bc_rib_event_fn *fn, void *arg);
+/* The mark of what is wanted and unwanted from now on; 0 (as at the beginning): no event tells of it. */
+void bc_rib_set_mark(struct bc_rib *rib, uint64_t mark);
+
 /* ---- wants: any time, also before bc_rib_start ---- */
 
 /* Wants `route` (copied) announced for `owner` (a route's name, copied as an interned text). Replaces
