@@ -155,3 +155,5 @@ std = {
 max_line_length = 120
 -- A description: nothing in it is used.
 files["lua/api"] = { ignore = { "." } }
+-- What a policy finds, beside what a check finds.
+files["**/policies"] = { read_globals = { "announce", "withdraw", "keep", "admit", "refuse" } }

@@ -1,47 +1,74 @@
 #!lua
--- Announces only in a window of the day, and only while the route is healthy.
+-- Announced at certain hours of certain days only, or only outside of them; at other times withdrawn, or announced with
+-- worse attributes.
 --
--- {"use": "time_window", "from": "22:00", "to": "06:00", "days": [5, 6], "offset": "+01:00"}
+-- {"use": "time_window", "days": ["sun"], "from": "22:00", "to": "06:00", "offset": "+01:00", "announce": "outside"}
 --
--- @param from string required  when the window begins, as HH:MM
--- @param to string required  when it ends, as HH:MM; earlier than `from`: on the next day
--- @param days number[] = [1, 2, 3, 4, 5, 6, 7]  the days on which it begins, 1 = Monday
--- @param offset string = "+00:00"  how far the clock that this means is ahead of UTC; it knows no summer time
+-- @param days string[] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]  days on which the window opens
+-- @param from string = "00:00"  when it opens
+-- @param to string = "24:00"  when it closes; not later than `from`: on the next day
+-- @param offset string = "+00:00"  the local time less UTC, the same in summer and winter
+-- @param announce "inside"|"outside" = "inside"  when the route is announced
+-- @param med number  at other times: announced with this MED, not withdrawn
+-- @param times number  at other times: announced with the local AS number so often in front, not withdrawn
+-- @param community string[]  at other times: announced with these communities added, not withdrawn
+local want = options
+local DAY = 86400
+local NAMES = { mon = 1, tue = 2, wed = 3, thu = 4, fri = 5, sat = 6, sun = 7 }
 
-local DAY = 24 * 60
-
-local function minutes(name, text)
-  local hour, minute = text:match("^(%d%d):(%d%d)$")
-  if not hour or tonumber(hour) > 23 or tonumber(minute) > 59 then
-    error(name .. ": expected HH:MM, found " .. text)
-  end
-  return tonumber(hour) * 60 + tonumber(minute)
+local function seconds(name, text)
+  local hours, minutes = text:match("^(%d%d):(%d%d)$")
+  hours, minutes = tonumber(hours), tonumber(minutes)
+  assert(hours and minutes < 60 and hours * 60 + minutes <= 24 * 60, name .. ': expected a time as "06:30"')
+  return hours * 3600 + minutes * 60
 end
 
-local from, to = minutes("from", options.from), minutes("to", options.to)
-local begins_on = {}
-for _, day in ipairs(options.days) do
-  begins_on[day] = true
+local function offset(text)
+  local sign, rest = text:match("^([+-])(%d%d:%d%d)$")
+  assert(sign, 'offset: expected one as "+01:00"')
+  return (sign == "-" and -1 or 1) * seconds("offset", rest)
 end
 
-local function is_open(at, weekday)
-  if from < to then
-    return begins_on[weekday] and at >= from and at < to
+assert(#want.days > 0, "days: expected at least one")
+local days, east = {}, offset(want.offset)
+local from, to = seconds("from", want.from), seconds("to", want.to)
+to = to <= from and to + DAY or to
+for _, name in ipairs(want.days) do
+  days[assert(NAMES[name], "days: expected mon, tue, wed, thu, fri, sat or sun")] = true
+end
+
+-- Whether a window is open at this second of the local time, and in how many seconds one opens or closes.
+local function look(at)
+  local is_open, edge = false, 8 * DAY
+  local today = math.floor(at / DAY)
+  for day = today - 1, today + 7 do
+    -- 1970-01-01 was a Thursday.
+    if days[(day + 3) % 7 + 1] then
+      local opens, closes = day * DAY + from - at, day * DAY + to - at
+      is_open = is_open or opens <= 0 and closes > 0
+      edge = math.min(edge, opens > 0 and opens or closes > 0 and closes or edge)
+    end
   end
-  local yesterday = weekday == 1 and 7 or weekday - 1
-  return begins_on[weekday] and at >= from or begins_on[yesterday] and at < to
+  return is_open, edge
 end
 
 return function(ctx)
-  local now = time.date(ctx.now, options.offset)
-  local at = now.hour * 60 + now.min
-  local next_from, next_to = (from - at - 1) % DAY + 1, (to - at - 1) % DAY + 1
-  local again_in = math.min(next_from, next_to) * 60 - now.sec
   if not ctx.healthy then
-    return withdraw(ctx.reason, { again_in = again_in })
+    return withdraw(ctx.reason)
   end
-  if is_open(at, now.weekday) then
-    return announce { reason = "from " .. options.from .. " to " .. options.to, again_in = again_in }
+  local is_open, edge = look(ctx.now + east)
+  local again_in = math.max(0.1, math.min(edge, DAY))
+  local reason = is_open and "inside the window" or "outside the window"
+  if is_open == (want.announce == "inside") then
+    return announce({ reason = reason, again_in = again_in })
+  elseif not (want.med or want.times or want.community) then
+    return withdraw(reason, { again_in = again_in })
   end
-  return withdraw("not from " .. options.from .. " to " .. options.to, { again_in = again_in })
+  return announce({
+    med = want.med,
+    prepend = want.times,
+    add_community = want.community,
+    reason = reason,
+    again_in = again_in,
+  })
 end

@@ -1,4 +1,5 @@
-"""Writes docs/lua-api.md and .luacheckrc from lua/api/*.lua, docs/ready-made-checks.md from the heads of lua/checks/*.lua."""
+"""Writes docs/lua-api.md and .luacheckrc from lua/api/*.lua, docs/ready-made-checks.md and docs/ready-made-policies.md from
+the heads of lua/checks/*.lua and lua/policies/*.lua."""
 import pathlib
 import re
 
@@ -252,10 +253,12 @@ def luacheckrc():
 max_line_length = 120
 -- A description: nothing in it is used.
 files["lua/api"] = { ignore = { "." } }
+-- What a policy finds, beside what a check finds.
+files["**/policies"] = { read_globals = { "announce", "withdraw", "keep", "admit", "refuse" } }
 """
 
 
-# ---- the ready-made checks ----
+# ---- the ready-made checks and policies ----
 
 CHECKS_HEAD = """# Ready-made checks
 
@@ -270,13 +273,33 @@ serves several routes has none, and needs one given. A duration is a number of s
 They are scripts as yours are ([how to write one](writing-checks.md)): `lua/checks/NAME.lua` in the sources. This page is
 made from their heads by `tests/lint/gen_lua_api.py`.
 """
+POLICIES_HEAD = """# Ready-made policies
+
+A policy without a script: the key `routes/NAME/policy`, `node/NODE/policy` or `policy` names one of these, with its
+parameters, as in the example of each. Unknown parameters, and values of a wrong
+type, are a fault of the key. A duration is a number of seconds or a text with a unit (`"90s"`, `"5m"`), at most an hour;
+`string[]` is an array of texts.
+
+They have in common:
+
+- A route that is not healthy is withdrawn, as without a policy.
+- What they set stands beside the attributes of the config, or in their place where it is the same attribute.
+- What is missing takes nothing away: without a score, a label or a `data` key a route stays as it stands; one that does
+  not stand yet is announced as the config has it, unless it says otherwise below.
+- Scores and changes of checks are those of the checks that the route has: its own, which is called `healthcheck`, and those
+  in its option `checks`.
+- One with prepending needs neighbors of another AS: an internal one would take its own AS number for a loop.
+
+They are scripts as yours are: `lua/policies/NAME.lua` in the sources, good to begin from; in a copy only `options` is to be
+replaced. This page is made from their heads by `tests/lint/gen_lua_api.py`.
+"""
 PARAM = re.compile(r"-- @param (\w+) (\S+)( required)?(?: = (.*?))?  (\S.*)")
 
 
-def check_heads():
-    """Of each ready-made check: what it does, its example, its parameters (name, type, required, default, what)."""
+def heads(folder):
+    """Of each ready-made script: what it does, its example, its parameters (name, type, required, default, what)."""
     found = {}
-    for path in sorted((ROOT / "lua/checks").glob("*.lua")):
+    for path in sorted((ROOT / "lua" / folder).glob("*.lua")):
         head = re.match(r"#!lua\n((?:--.*\n)+)", path.read_text()).group(1).splitlines()
         text = " ".join(line[3:] for line in head[:head.index("--")])
         example = next(line[3:] for line in head if line.startswith("-- {"))
@@ -285,17 +308,34 @@ def check_heads():
     return found
 
 
-def checks_page():
-    text = CHECKS_HEAD
-    for name, (what, example, params) in check_heads().items():
-        text += f"\n## {name}\n\n{what}\n\nExample: `{{\"check\": {example}}}`\n\n| parameter | type | default | what |\n|---|---|---|---|\n"
+def check_heads():
+    return heads("checks")
+
+
+def policy_heads():
+    return heads("policies")
+
+
+def _ready_made(head, found, frame):
+    text = head
+    for name, (what, example, params) in found.items():
+        text += f"\n## {name}\n\n{what}\n\nExample: `{frame % example}`\n\n| parameter | type | default | what |\n|---|---|---|---|\n"
         for param, kind, required, default, meaning in params:
             fallback = "required" if required else f"`{default}`" if default else ""
             text += f"| `{param}` | {kind.replace('|', ' or ')} | {fallback} | {meaning} |\n"
     return text
 
 
-MADE = {"docs/lua-api.md": page, ".luacheckrc": luacheckrc, "docs/ready-made-checks.md": checks_page}
+def checks_page():
+    return _ready_made(CHECKS_HEAD, check_heads(), '{"check": %s}')
+
+
+def policies_page():
+    return _ready_made(POLICIES_HEAD, policy_heads(), "%s")
+
+
+MADE = {"docs/lua-api.md": page, ".luacheckrc": luacheckrc, "docs/ready-made-checks.md": checks_page,
+        "docs/ready-made-policies.md": policies_page}
 
 if __name__ == "__main__":
     for made, write in MADE.items():
