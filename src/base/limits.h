@@ -7,15 +7,15 @@
   X(ROUTES, 100000, "routes in the store")                                                                             \
   X(NAME_BYTES, 128, "bytes of a route, check or node name")                                                           \
   X(CONFIG_BYTES, 65536, "bytes of a route's config or prefix")                                                        \
-  X(SCRIPT_BYTES, 262144, "bytes of a health check script or a module")                                                \
-  X(OPTIONS_BYTES, 16384, "bytes of the options of a route or a check")                                                \
+  X(SCRIPT_BYTES, 262144, "bytes of a health check script, a policy or a module")                                      \
+  X(OPTIONS_BYTES, 16384, "bytes of the options of a route or a check, and of a policy as JSON")                       \
   X(SUBSCRIPTION_BYTES, 1048576, "bytes of subscribedRoutes")                                                          \
   X(SUBSCRIBED_GLOBS, 256, "globs in subscribedRoutes")                                                                \
   X(KEY_NLRI, 1000, "NLRI that one route of the store announces")                                                      \
   X(LIST_NLRI, 100000, "NLRI of all routes of the store, beyond one each")                                             \
   X(SAME_PREFIX, 64, "routes with one prefix that are announced at once")                                              \
   X(STRAY_KEYS, 100, "keys without a meaning that are named in faults")                                                \
-  X(SCRIPTS, 1000, "distinct health check scripts")                                                                    \
+  X(SCRIPTS, 1000, "distinct scripts: health checks and policies")                                                     \
   X(ROUTE_CHECKS, 16, "named checks that one route's options name")                                                    \
   X(NAMED_CHECKS, 10000, "named checks in the store")                                                                  \
   X(LUA_MODULES, 64, "modules that a Lua script requires, with those that these require")                              \
@@ -23,6 +23,7 @@
   X(DATA_KEYS, 10000, "keys below data/ in the store")                                                                 \
   X(DATA_BYTES, 65536, "bytes of a value of data/...")                                                                 \
   X(DATA_ALL_BYTES, 16777216, "bytes of all values of data/... together")                                              \
+  X(LABELS_BYTES, 16384, "bytes of node/NODE/labels")                                                                  \
   X(KEPT_SCRIPT_BYTES, 67108864, "bytes of all scripts from which on older versions of them are not kept")             \
   X(KEY_BYTES, 1024, "bytes of a key in the store")                                                                    \
   X(NODE_FILE_BYTES, 65536, "bytes of the node file")                                                                  \

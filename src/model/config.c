@@ -13,6 +13,7 @@ struct bc_config *bc_config_new(struct bc_intern *intern, const char *node) {
   config->node = bc_mem_copy_string(node);
   config->default_options = bc_options_default();
   config->settle_ms = CONFIG_SETTLE_MS;
+  bc_config_policy_init(config);
   TAILQ_INIT(&config->changed);
   TAILQ_INIT(&config->modules.changed);
   TAILQ_INIT(&config->data.changed);
@@ -31,12 +32,15 @@ void bc_config_free(struct bc_config *config) {
   }
   bc_config_identity_free(config);
   bc_config_check_free(config);
+  bc_config_policy_free(config);
   bc_config_data_free(config);
   bc_config_module_free(config);
   bc_config_view_free(config);
   bc_config_subscription_free(config);
   bc_config_node_faults_free(config);
   free(config->admin_fault);
+  free(config->labels);
+  free(config->labels_fault);
   free(config->node);
   free(config);
 }
@@ -64,6 +68,12 @@ static void config_take(struct bc_config *config, struct bc_str key, struct bc_c
     break;
   case BC_CONFIG_ADMIN:
     bc_config_admin_put(config, content);
+    break;
+  case BC_CONFIG_LABELS:
+    bc_config_labels_put(config, content);
+    break;
+  case BC_CONFIG_POLICY_KEY:
+    bc_config_policy_put(config, parts.policy, content);
     break;
   case BC_CONFIG_BAD_NAME:
   case BC_CONFIG_BAD_KEY:
@@ -113,6 +123,12 @@ void bc_config_delete(struct bc_config *config, struct bc_str key, struct bc_mon
   case BC_CONFIG_ADMIN:
     bc_config_admin_delete(config);
     break;
+  case BC_CONFIG_LABELS:
+    bc_config_labels_delete(config);
+    break;
+  case BC_CONFIG_POLICY_KEY:
+    bc_config_policy_delete(config, parts.policy);
+    break;
   case BC_CONFIG_BAD_NAME:
   case BC_CONFIG_BAD_KEY:
     bc_config_stray_delete(config, key);
@@ -142,12 +158,14 @@ void bc_config_list_begin(struct bc_config *config) {
   config->passed = NULL;
   config->subscription.is_seen = false;
   config->admin_seen = false;
+  config->labels_seen = false;
   for (struct bc_config_entry *at = bc_config_entry_after(config, NULL); at != NULL; at = bc_config_entry_next(at)) {
     at->seen = 0;
   }
   bc_config_check_list_begin(config);
   bc_config_module_list_begin(config);
   bc_config_data_list_begin(config);
+  bc_config_policy_list_begin(config);
   bc_config_stray_list_begin(config);
   bc_config_surplus_clear(config);
 }
@@ -169,6 +187,7 @@ void bc_config_list_end(struct bc_config *config, struct bc_mono now) {
   /* First what routes refer to. */
   bc_config_module_list_end(config);
   bc_config_data_list_end(config);
+  bc_config_policy_list_end(config);
   bc_config_check_list_end(config, now);
   struct bc_config_entry *next;
   for (struct bc_config_entry *at = bc_config_entry_after(config, NULL); at != NULL; at = next) {
@@ -181,6 +200,9 @@ void bc_config_list_end(struct bc_config *config, struct bc_mono now) {
   }
   if (!config->admin_seen) {
     bc_config_admin_delete(config);
+  }
+  if (!config->labels_seen) {
+    bc_config_labels_delete(config);
   }
   if (config->has_listed) {
     return;

@@ -177,7 +177,8 @@ BC_MUST_CHECK bool bc_config_next_changed_data(struct bc_config *config, struct 
 /* What one key says: "routes/NAME/policy", "node/ME/policy", "policy", "admission". False when there is no such key. */
 bool bc_config_find_policy(const struct bc_config *config, const char *key, struct bc_config_policy *view);
 /* Takes one of node/ME/policy, policy and admission that changed (it, its modules, its fault); `key` is always set, the
- * text NULL = gone (or it says built-in). A route's own makes the route changed. False when none is left. */
+ * text NULL = gone (or it says built-in, or was never good). A route's own makes the route changed. False when none is
+ * left. */
 BC_MUST_CHECK bool bc_config_next_changed_policy(struct bc_config *config, struct bc_config_policy *view);
 
 /* node/ME/labels: a JSON object, compact, its members sorted; "{}" when there is none. Valid until the next change. */

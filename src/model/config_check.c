@@ -409,7 +409,7 @@ static bool check_show(const struct bc_config_check_node *check, struct bc_confi
       .has_version = has_version,
       .is_settled = check->is_settled && has_version,
       .options = has_version ? &check->options : NULL,
-      .script = bc_config_script_show(has_version ? use->script : NULL, &check->options),
+      .script = bc_config_script_show(has_version ? use->script : NULL, check->options.use, check->options.parameters),
       .users = check->user_count,
       .fault = fault != NULL ? fault : check->fault[BC_CONFIG_CHECK_OPTIONS],
   };

@@ -37,7 +37,7 @@ static void data_set_fault(struct bc_config *config, struct bc_config_data_node 
 /* ---- values ---- */
 
 /* Tables within tables, outside of texts; of good JSON. */
-static size_t data_depth(struct bc_str json) {
+size_t bc_config_json_depth(struct bc_str json) {
   size_t depth = 0;
   size_t deepest = 0;
   bool in_text = false;
@@ -99,7 +99,7 @@ static bool data_check(const struct bc_config *config, const struct bc_config_da
     return false;
   }
   if (data_is_json(value)) {
-    if (data_depth(value) > BC_LIMIT_LUA_JSON_DEPTH) {
+    if (bc_config_json_depth(value) > BC_LIMIT_LUA_JSON_DEPTH) {
       bc_fault_set(fault, 0, "more than %d tables within tables", BC_LIMIT_LUA_JSON_DEPTH);
       return false;
     }

@@ -235,6 +235,8 @@ static void node_faults_add_stray(struct bc_config *config, const struct bc_conf
 static void node_faults_collect(struct bc_config *config) {
   node_faults_clear(config);
   bc_config_node_faults_add(config, config->admin_fault);
+  bc_config_node_faults_add(config, config->labels_fault);
+  bc_config_policy_faults(config);
   bc_config_node_faults_add(config, config->subscription.fault);
   node_faults_take(config, bc_config_subscription_lonely_text(config));
   for (int i = 0; i < BC_CONFIG_FOLDER_COUNT; i++) {

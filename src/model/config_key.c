@@ -65,6 +65,11 @@ struct bc_config_key_parts bc_config_key_parse(const struct bc_config *config, s
   struct bc_str rest = key;
   struct bc_str folder;
   struct bc_str node;
+  if (bc_str_is(key, "policy") || bc_str_is(key, "admission")) {
+    parts.kind = BC_CONFIG_POLICY_KEY;
+    parts.policy = bc_str_is(key, "policy") ? BC_CONFIG_POLICY_DEFAULT : BC_CONFIG_POLICY_ADMISSION;
+    return parts;
+  }
   if (key.len == 0 || !bc_str_next_field(&rest, '/', &folder) || rest.at == NULL) {
     return parts;
   }
@@ -78,6 +83,11 @@ struct bc_config_key_parts bc_config_key_parse(const struct bc_config *config, s
       parts.kind = BC_CONFIG_SUBSCRIPTION;
     } else if (bc_str_is(rest, "adminState")) {
       parts.kind = BC_CONFIG_ADMIN;
+    } else if (bc_str_is(rest, "labels")) {
+      parts.kind = BC_CONFIG_LABELS;
+    } else if (bc_str_is(rest, "policy")) {
+      parts.kind = BC_CONFIG_POLICY_KEY;
+      parts.policy = BC_CONFIG_POLICY_NODE;
     }
   }
   return parts;

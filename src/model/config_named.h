@@ -34,6 +34,9 @@ enum bc_config_user {
   BC_CONFIG_USER_ROUTE_READY, /* its options: bc_config_options.ready */
   BC_CONFIG_USER_CHECK,       /* a named check: bc_config_check_node.script … */
   BC_CONFIG_USER_CHECK_READY, /* … and .ready */
+  /* Those of policies, which are Lua whatever their first line is. */
+  BC_CONFIG_USER_ROUTE_POLICY, /* a route's: bc_config_policy_value.script */
+  BC_CONFIG_USER_NODE_POLICY,  /* the same of the node and of all */
   BC_CONFIG_USER_COUNT
 };
 
@@ -124,6 +127,33 @@ struct bc_config_data_all {
   size_t bytes, listed_bytes; /* of the values in force */
 };
 
+/* ---- policies ---- */
+
+/* What a key of a policy holds: all zero when nothing was good yet. */
+struct bc_config_policy_value {
+  struct bc_config_use script; /* none: the built-in decision, or nothing was good yet */
+  struct bc_config_entry *entry;
+  char *key;
+  char *json; /* the value in force when it is no Lua */
+  const struct bc_ready_made *ready;
+  char *parameters; /* of `ready` */
+};
+
+enum bc_config_policy_place {
+  BC_CONFIG_POLICY_NODE,
+  BC_CONFIG_POLICY_DEFAULT,
+  BC_CONFIG_POLICY_ADMISSION,
+  BC_CONFIG_POLICY_COUNT
+};
+
+/* A key that is not a route's. */
+struct bc_config_policy_slot {
+  struct bc_config_policy_value value;
+  char *fault;
+  bool is_present, is_seen, is_changed;
+  bool is_unknown; /* was never good, and came before anything was acted on */
+};
+
 /* ---- named checks ---- */
 
 /* A route's options name a check. */
@@ -183,9 +213,9 @@ void bc_config_script_mark(struct bc_config *config, const struct bc_config_scri
 uint64_t bc_config_script_hash(struct bc_str bytes);
 /* Text that can be a script or a module. */
 bool bc_config_script_check_text(struct bc_str bytes, struct bc_fault *fault);
-/* `script` may be NULL: none. `options` are those beside it, which may have chosen it. */
+/* `script` may be NULL: none. `ready` has chosen it; NULL = it is the value of a key. */
 struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script,
-                                                   const struct bc_options *options);
+                                                   const struct bc_ready_made *ready, const char *parameters);
 
 /* ---- config_module.c ---- */
 void bc_config_module_put(struct bc_config *config, struct bc_str name, struct bc_config_content content);
@@ -200,7 +230,34 @@ void bc_config_module_free(struct bc_config *config);
 bool bc_config_module_link(struct bc_config *config, struct bc_config_script *script, struct bc_fault *fault);
 void bc_config_module_unlink(struct bc_config *config, struct bc_config_script *script);
 
+/* ---- config_policy.c ---- */
+void bc_config_policy_init(struct bc_config *config);
+void bc_config_policy_free(struct bc_config *config);
+/* As those of bc_config_value. */
+bool bc_config_policy_put_route(struct bc_config *config, struct bc_config_entry *entry, struct bc_str value);
+void bc_config_policy_delete_route(struct bc_config *config, struct bc_config_entry *entry);
+void bc_config_policy_free_route(struct bc_config *config, struct bc_config_entry *entry);
+void bc_config_policy_put(struct bc_config *config, enum bc_config_policy_place place,
+                          struct bc_config_content content);
+void bc_config_policy_delete(struct bc_config *config, enum bc_config_policy_place place);
+void bc_config_policy_list_begin(struct bc_config *config);
+void bc_config_policy_list_end(struct bc_config *config);
+void bc_config_policy_save(const struct bc_config *config, bc_config_key_fn *fn, void *arg);
+void bc_config_policy_faults(struct bc_config *config);
+/* The value in force, as it is to be saved; `at` NULL: none. `held` may be NULL. */
+struct bc_str bc_config_policy_text(const struct bc_config_policy_value *held);
+/* Its script has become another one by its modules; of the node's. */
+void bc_config_policy_mark(struct bc_config *config, const struct bc_config_policy_value *held);
+/* The one in force for the route. */
+struct bc_config_policy bc_config_policy_of(const struct bc_config *config, const struct bc_config_entry *entry);
+
+/* ---- config_labels.c ---- */
+void bc_config_labels_put(struct bc_config *config, struct bc_config_content content);
+void bc_config_labels_delete(struct bc_config *config);
+
 /* ---- config_data.c ---- */
+/* How many arrays and objects of good JSON are within each other. */
+size_t bc_config_json_depth(struct bc_str json);
 void bc_config_data_put(struct bc_config *config, struct bc_str name, struct bc_config_content content);
 void bc_config_data_delete(struct bc_config *config, struct bc_str name);
 void bc_config_data_list_begin(struct bc_config *config);

@@ -5,7 +5,7 @@
  * config_entry.c: one route and its life; config_value.c: its values, config_options.c: that of its options;
  * config_settle.c: new ones wait;
  * config_script.c: shared scripts; config_module.c: modules, and what requires them; config_data.c: data;
- * config_check.c: named checks;
+ * config_check.c: named checks; config_policy.c: policies; config_labels.c: the node's labels;
  * config_subscription.c: names and globs; config_identity.c: who wins a prefix;
  * config_view.c: what others see; config_fault.c: faults of routes and of the node. */
 #ifndef BC_MODEL_CONFIG_PRIVATE_H
@@ -55,8 +55,10 @@ enum bc_config_key_kind {
   BC_CONFIG_DATA_KEY,
   BC_CONFIG_SUBSCRIPTION,
   BC_CONFIG_ADMIN,
-  BC_CONFIG_BAD_NAME, /* in a folder, but not a NAME */
-  BC_CONFIG_BAD_KEY   /* behind FOLDER/NAME, but none of its keys */
+  BC_CONFIG_LABELS,
+  BC_CONFIG_POLICY_KEY, /* not a route's */
+  BC_CONFIG_BAD_NAME,   /* in a folder, but not a NAME */
+  BC_CONFIG_BAD_KEY     /* behind FOLDER/NAME, but none of its keys */
 };
 
 struct bc_config_key_parts {
@@ -65,6 +67,7 @@ struct bc_config_key_parts {
   struct bc_str name;
   enum bc_config_key key;             /* of a route */
   enum bc_config_check_key check_key; /* of a check */
+  enum bc_config_policy_place policy;
 };
 
 /* The options in force of a route that has others than the defaults. */
@@ -114,6 +117,7 @@ struct bc_config_entry {
    * removed: the defaults are what does not fit. */
   const char *options_unfit;
   struct bc_config_use script;
+  struct bc_config_policy_value *policy; /* NULL: its key was never good */
   struct bc_config_faults *faults;
   struct bc_config_settling *settling;
   /* Sets of 1 << enum bc_config_key: in the store; seen in the list that is being read; never had a
@@ -207,6 +211,7 @@ struct bc_config {
   struct bc_config_modules modules;
   struct bc_config_data_all data;
   struct bc_config_checks checks;
+  struct bc_config_policy_slot policies[BC_CONFIG_POLICY_COUNT];
   struct bc_config_counts counts;
   size_t route_keys;
   size_t list_nlri; /* of all routes, beyond one each */
@@ -221,6 +226,9 @@ struct bc_config {
   enum bc_admin_state admin;
   bool has_admin, admin_seen, admin_changed;
   char *admin_fault;
+  char *labels; /* in force; NULL = none */
+  bool labels_seen, labels_changed;
+  char *labels_fault;
 
   struct bc_config_stray_tree strays;
   size_t stray_count;

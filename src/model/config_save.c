@@ -20,6 +20,7 @@ static void save_route(const struct bc_config_entry *entry, bc_config_key_fn *fn
       [BC_CONFIG_KEY_CONFIG] = bc_str_of(entry->good[BC_CONFIG_KEY_CONFIG]),
       [BC_CONFIG_KEY_PREFIX] = bc_str_of(entry->good[BC_CONFIG_KEY_PREFIX]),
       [BC_CONFIG_KEY_OPTIONS] = bc_str_of(entry->options_text),
+      [BC_CONFIG_KEY_POLICY] = bc_config_policy_text(entry->policy),
   };
   if (entry->script.script != NULL) {
     /* Also a removed one: that it was removed must be seen again after a restart. */
@@ -31,11 +32,14 @@ static void save_route(const struct bc_config_entry *entry, bc_config_key_fn *fn
 }
 
 void bc_config_save(const struct bc_config *config, bc_config_key_fn *fn, void *arg) {
+  /* First: whether one that was never good matters depends on whether a route was acted on before it. */
+  bc_config_policy_save(config, fn, arg);
   for (struct bc_config_entry *at = bc_config_entry_after(config, NULL); at != NULL; at = bc_config_entry_next(at)) {
     save_route(at, fn, arg);
   }
   bc_config_save_key("node", config->node, "subscribedRoutes", bc_str_of(config->subscription.text), fn, arg);
   bc_config_save_key("node", config->node, "adminState", bc_str_of(bc_config_admin_text(config)), fn, arg);
+  bc_config_save_key("node", config->node, "labels", bc_str_of(config->labels), fn, arg);
   bc_config_check_save(config, fn, arg);
   bc_config_data_save(config, fn, arg);
   bc_config_module_save(config, fn, arg);

@@ -9,7 +9,11 @@
 /* The owner of a use that is its `member`. */
 #define SCRIPT_OWNER(use, type, member) ((type *)(void *)((char *)(use)-offsetof(type, member)))
 
+/* The same bytes are two scripts when a policy has them and a check that is none for the sandbox. */
 static int script_compare(const struct bc_config_script *a, const struct bc_config_script *b) {
+  if (a->is_lua != b->is_lua) {
+    return a->is_lua ? 1 : -1;
+  }
   if (a->text_hash != b->text_hash) {
     return a->text_hash < b->text_hash ? -1 : 1;
   }
@@ -70,7 +74,11 @@ bool bc_config_script_is_sandboxed(struct bc_str script) {
   return bc_str_is(bc_str_trim((struct bc_str){line.at + 2, line.len - 2}), "lua");
 }
 
-static bool script_check_first_line(struct bc_str bytes, struct bc_fault *fault) {
+static bool script_is_policy(enum bc_config_user user) {
+  return user == BC_CONFIG_USER_ROUTE_POLICY || user == BC_CONFIG_USER_NODE_POLICY;
+}
+
+static bool script_check_first_line(struct bc_str bytes, enum bc_config_user user, struct bc_fault *fault) {
   struct bc_str line;
   if (!bc_str_starts(bytes, "#!") || !bc_str_next_field(&bytes, '\n', &line)) {
     return true;
@@ -78,6 +86,10 @@ static bool script_check_first_line(struct bc_str bytes, struct bc_fault *fault)
   line = bc_str_trim((struct bc_str){line.at + 2, line.len - 2});
   if (!bc_str_is(line, "lua") && script_is_lua(script_interpreter(line))) {
     bc_fault_set(fault, 0, "the first line names a Lua interpreter: write #!lua");
+    return false;
+  }
+  if (!bc_str_is(line, "lua") && script_is_policy(user)) {
+    bc_fault_set(fault, 0, "the first line names a program: a policy is Lua, with or without #!lua");
     return false;
   }
   return true;
@@ -98,10 +110,6 @@ bool bc_config_script_check_text(struct bc_str bytes, struct bc_fault *fault) {
     return false;
   }
   return true;
-}
-
-static bool script_check(struct bc_str bytes, struct bc_fault *fault) {
-  return bc_config_script_check_text(bytes, fault) && script_check_first_line(bytes, fault);
 }
 
 /* ---- uses ---- */
@@ -131,12 +139,13 @@ static void use_take(struct bc_config *config, struct bc_config_use *use, enum b
   LIST_INSERT_HEAD(&script->users[user], use, link);
 }
 
-static struct bc_config_script *script_new(struct bc_config *config, struct bc_str bytes, bool is_counted) {
+static struct bc_config_script *script_new(struct bc_config *config, struct bc_str bytes, bool is_lua,
+                                           bool is_counted) {
   struct bc_config_script *made = bc_mem_new(1, sizeof *made + bytes.len + 1);
   made->text_hash = bc_config_script_hash(bytes);
   made->hash = made->text_hash;
   made->len = bytes.len;
-  made->is_lua = bc_config_script_is_sandboxed(bytes);
+  made->is_lua = is_lua;
   made->is_counted = is_counted;
   memcpy(made->text, bytes.at, bytes.len);
   struct bc_config_script *held = RB_INSERT(bc_config_script_tree, &config->scripts, made);
@@ -159,10 +168,11 @@ static bool script_has_room(const struct bc_config *config, const struct bc_conf
 
 bool bc_config_use_set(struct bc_config *config, struct bc_config_use *use, enum bc_config_user user,
                        struct bc_str bytes, struct bc_fault *fault) {
-  if (!script_check(bytes, fault)) {
+  if (!bc_config_script_check_text(bytes, fault) || !script_check_first_line(bytes, user, fault)) {
     return false;
   }
-  struct bc_config_script *script = script_new(config, bytes, true);
+  bool is_lua = script_is_policy(user) || bc_config_script_is_sandboxed(bytes);
+  struct bc_config_script *script = script_new(config, bytes, is_lua, true);
   if (!script_has_room(config, script, use)) {
     bc_fault_set(fault, 0, "more than %d different scripts", BC_LIMIT_SCRIPTS);
     script_release(config, script);
@@ -178,7 +188,7 @@ bool bc_config_use_set(struct bc_config *config, struct bc_config_use *use, enum
 
 void bc_config_use_set_ready(struct bc_config *config, struct bc_config_use *use, enum bc_config_user user,
                              const struct bc_ready_made *ready) {
-  struct bc_config_script *script = script_new(config, (struct bc_str){ready->text, ready->len}, false);
+  struct bc_config_script *script = script_new(config, (struct bc_str){ready->text, ready->len}, true, false);
   struct bc_fault none;
   if (script->refs == 1) {
     /* One of ours does not require too many. */
@@ -203,19 +213,25 @@ void bc_config_script_mark(struct bc_config *config, const struct bc_config_scri
   LIST_FOREACH(use, &script->users[BC_CONFIG_USER_CHECK_READY], link) {
     bc_config_check_mark(config, SCRIPT_OWNER(use, struct bc_config_check_node, ready));
   }
+  LIST_FOREACH(use, &script->users[BC_CONFIG_USER_ROUTE_POLICY], link) {
+    bc_config_view_mark(config, SCRIPT_OWNER(use, struct bc_config_policy_value, script)->entry);
+  }
+  LIST_FOREACH(use, &script->users[BC_CONFIG_USER_NODE_POLICY], link) {
+    bc_config_policy_mark(config, SCRIPT_OWNER(use, struct bc_config_policy_value, script));
+  }
 }
 
 struct bc_config_script_view bc_config_script_show(const struct bc_config_script *script,
-                                                   const struct bc_options *options) {
+                                                   const struct bc_ready_made *ready, const char *parameters) {
   if (script == NULL) {
     return (struct bc_config_script_view){.text = NULL};
   }
   struct bc_config_script_view view = {
       .text = script->text, .len = script->len, .hash = script->hash, .is_lua = script->is_lua, .script = script};
-  if (options->use != NULL) {
-    view.ready_made = options->use->name;
-    view.parameters = options->parameters;
-    view.hash ^= bc_config_script_hash(bc_str_of(view.parameters));
+  if (ready != NULL) {
+    view.ready_made = ready->name;
+    view.parameters = parameters;
+    view.hash ^= bc_config_script_hash(bc_str_of(parameters));
   }
   return view;
 }

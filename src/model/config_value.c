@@ -49,6 +49,9 @@ static void route_drop(struct bc_config *config, struct bc_config_entry *entry) 
   if (bc_config_fault_is_set(entry, BC_CONFIG_KEY_OPTIONS)) {
     bc_config_value_block(entry, BC_CONFIG_KEY_OPTIONS, entry->options_text != NULL);
   }
+  if (bc_config_fault_is_set(entry, BC_CONFIG_KEY_POLICY)) {
+    bc_config_value_block(entry, BC_CONFIG_KEY_POLICY, entry->policy != NULL);
+  }
   bc_config_view_mark(config, entry);
 }
 
@@ -342,12 +345,8 @@ bool bc_config_value_put(struct bc_config *config, struct bc_config_entry *entry
     return check_put(config, entry, value);
   case BC_CONFIG_KEY_OPTIONS:
     return bc_config_options_put(config, entry, value);
-  case BC_CONFIG_KEY_POLICY: {
-    struct bc_fault fault;
-    bc_fault_set(&fault, 0, "policies are not supported by this version: it has no effect");
-    bc_config_fault_set(config, entry, key, &fault);
-    return false;
-  }
+  case BC_CONFIG_KEY_POLICY:
+    return bc_config_policy_put_route(config, entry, value);
   default:
     break;
   }
@@ -363,6 +362,8 @@ static bool value_has_good(const struct bc_config_entry *entry, enum bc_config_k
     return entry->script.script != NULL;
   case BC_CONFIG_KEY_OPTIONS:
     return entry->options_text != NULL;
+  case BC_CONFIG_KEY_POLICY:
+    return entry->policy != NULL;
   default:
     return true;
   }
@@ -408,7 +409,7 @@ void bc_config_value_delete(struct bc_config *config, struct bc_config_entry *en
     bc_config_options_delete(config, entry);
     break;
   case BC_CONFIG_KEY_POLICY:
-    bc_config_fault_clear(config, entry, key);
+    bc_config_policy_delete_route(config, entry);
     break;
   default:
     break;
@@ -424,4 +425,5 @@ void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entr
   bc_route_release(config->intern, &entry->route);
   bc_config_options_free(config, entry);
   bc_config_use_drop(config, &entry->script);
+  bc_config_policy_free_route(config, entry);
 }

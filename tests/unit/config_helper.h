@@ -148,6 +148,20 @@ __attribute__((unused)) static const char *data_changes(void) {
   return text;
 }
 
+/* "+policy " for each that is there now. */
+__attribute__((unused)) static const char *policy_changes(void) {
+  static char text[4096];
+  text[0] = '\0';
+  struct bc_config_policy policy;
+  struct bc_config_policy found;
+  while (bc_config_next_changed_policy(helper->config, &policy)) {
+    size_t used = strlen(text);
+    (void)snprintf(text + used, sizeof text - used, "%c%s ",
+                   bc_config_find_policy(helper->config, policy.key, &found) ? '+' : '-', policy.key);
+  }
+  return text;
+}
+
 __attribute__((unused)) static struct bc_config_check check_view(const char *name) {
   struct bc_config_check check = {0};
   if (!bc_config_find_check(helper->config, name, &check)) {

@@ -184,16 +184,6 @@ static void a_new_route_with_faulty_options_waits_for_good_ones(void **state) {
   assert_true(view("old").has_version);
 }
 
-static void a_policy_is_told_to_have_no_effect(void **state) {
-  (void)state;
-  put_route("web", GOOD);
-  put("routes/web/policy", "return function() end");
-  expect_fault("web", "routes/web/policy: policies are not supported");
-  assert_true(view("web").has_version);
-  delete_key("routes/web/policy");
-  expect_no_fault("web");
-}
-
 static void without_config_a_route_counts_as_gone(void **state) {
   (void)state;
   put_route("web", GOOD);
@@ -511,7 +501,6 @@ int main(void) {
       CONFIG_TEST(the_fault_of_a_pair_stands_at_the_guilty_key),
       CONFIG_TEST(faulty_options_leave_the_old_ones),
       CONFIG_TEST(a_new_route_with_faulty_options_waits_for_good_ones),
-      CONFIG_TEST(a_policy_is_told_to_have_no_effect),
       CONFIG_TEST(without_config_a_route_counts_as_gone),
       CONFIG_TEST(a_route_without_keys_is_removed),
       CONFIG_TEST(a_route_that_went_and_came_back_unseen_never_went),
