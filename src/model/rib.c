@@ -324,6 +324,7 @@ void bc_rib_free(struct bc_rib *rib) {
 static void rib_want_changed(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
   if (entry->work != NULL) {
     entry->work->tries = 0;
+    entry->work->owed = 0;
     entry->work->is_alarmed = false;
   }
   bc_rib_update(rib, entry, now);
@@ -340,6 +341,7 @@ void bc_rib_want(struct bc_rib *rib, const char *owner, const struct bc_route *r
   bool is_other = !bc_rib_form_equal(&entry->wanted, &form);
   bc_rib_entry_set_owner(rib, entry, owner);
   bc_rib_entry_name(rib, entry);
+  bc_rib_take_mark(rib, entry);
   if (!is_other) {
     return;
   }
@@ -352,6 +354,7 @@ void bc_rib_unwant(struct bc_rib *rib, const char *selector, const struct bc_nlr
   if (entry == NULL || entry->wanted.attributes == NULL) {
     return;
   }
+  bc_rib_take_mark(rib, entry);
   bc_rib_form_release(rib, &entry->wanted);
   rib_want_changed(rib, entry, now);
 }

@@ -58,6 +58,7 @@ void bc_rib_work_refuse(struct bc_rib *rib, struct rib_work *work, const char *w
   const char *error = rib_error_text(rib, work, why);
   bc_intern_put(rib->intern, work->error);
   work->error = error;
+  bc_rib_tell_refused(rib, work, error);
   /* It was the only command in doubt: ExaBGP holds what it held before. */
   if (work->place == RIB_PLACE_SENT && work->entry->holds == RIB_HOLDS_DOUBT && !work->is_mixed) {
     work->entry->holds = work->held_before;

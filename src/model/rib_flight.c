@@ -43,6 +43,7 @@ static uint64_t rib_twins(const struct bc_rib *rib, const struct rib_work *work)
 
 void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
   struct rib_entry *entry = work->entry;
+  bc_rib_tell_acked(rib, work);
   uint64_t open = bc_rib_expected(rib, entry, work->selector) & ~work->seen;
   uint64_t twins = rib_twins(rib, work);
   bc_rib_form_set(rib, &work->before, &entry->told);
@@ -98,11 +99,13 @@ void bc_rib_flight_revert(struct bc_rib *rib, struct rib_work *work) {
 static void rib_flight_end(struct bc_rib *rib, struct rib_work *work, struct bc_mono now) {
   struct rib_entry *entry = work->entry;
   entry->missing = work->late & bc_rib_expected(rib, entry, work->selector);
+  bc_rib_tell_missing(rib, work, entry->missing);
   if (entry->missing == 0 && work->verb == BC_VERB_WITHDRAW) {
     bc_rib_form_release(rib, &entry->told);
     entry->on_wire = 0;
   }
   if (entry->missing != 0 && work->tries >= RIB_TRIES) {
+    bc_rib_tell_alarm(rib, work, entry->missing);
     work->is_alarmed = true;
     work->retry_at = bc_mono_add_ms(now, RIB_ALARM_MS);
   }
@@ -151,6 +154,7 @@ void bc_rib_flight_check(struct bc_rib *rib, struct rib_work *work, struct bc_mo
   if (work->draining != 0 && bc_mono_reached(work->drain_at, now)) {
     bool is_announce = work->verb == BC_VERB_ANNOUNCE;
     entry->on_wire = is_announce ? entry->on_wire | work->draining : entry->on_wire & ~work->draining;
+    bc_rib_tell_wire(rib, work, work->draining, true);
     work->draining = 0;
   }
   if (work->draining != 0) {
@@ -187,6 +191,8 @@ void bc_rib_flight_shown(struct bc_rib *rib, struct rib_work *work, uint64_t nei
     return;
   }
   bool is_shaky = (work->shaky & neighbor) != 0;
+  uint64_t open = work->place == RIB_PLACE_SENT ? ~work->seen : work->waiting | work->late;
+  bc_rib_tell_wire(rib, work, is_as_sent && !is_shaky ? open & neighbor : 0, false);
   work->is_proven = work->is_proven || (is_as_sent && !work->is_alike);
   work->on_wire_before &= ~neighbor;
   if (work->place == RIB_PLACE_SENT) {

@@ -70,12 +70,14 @@ struct rib_entry {
   struct rib_form told; /* last acknowledged announce; kept until its withdraw is confirmed */
   uint64_t on_wire;     /* have it as told */
   uint64_t missing;     /* should have what ExaBGP holds (or holds no more) and do not show it */
+  uint64_t mark;        /* of the last want, for who observes */
   struct bc_nlri nlri;
   uint8_t holds; /* enum rib_holds */
   uint8_t state; /* enum bc_rib_state, as counted */
   bool is_foreign;
   bool is_inherited; /* an earlier core may have commanded it */
   bool is_unnamed;   /* stands, ours, and no want has named it yet: left as it is */
+  bool is_told;      /* who observes was told of some wire since the last want */
 };
 
 enum rib_place {
@@ -126,6 +128,8 @@ struct rib_work {
   uint64_t shaky;          /* lack a text that looks the same on the wire: what they show may be either */
   uint64_t on_wire_before; /* WAIT: on_wire of `before` */
   uint64_t epoch;
+  uint64_t mark;     /* SENT, WAIT: its entry's when it was written */
+  uint64_t owed;     /* neighbors of which was told that they do not show it */
   const char *error; /* interned */
   uint8_t place;     /* enum rib_place */
   uint8_t verb;      /* enum bc_verb */
@@ -247,6 +251,10 @@ struct bc_rib {
   bool is_batch_out;
   size_t journal_live;
 
+  bc_rib_event_fn *observer; /* NULL = none */
+  void *observer_arg;
+  uint64_t mark; /* of wants from now on */
+
   struct rib_notes notes;
   const char *taken_owner;
   struct bc_rib_counts counts;
@@ -306,6 +314,23 @@ void bc_rib_foreign_drop(struct bc_rib *rib, struct rib_foreign *foreign, unsign
 /* Whatever stood there. */
 void bc_rib_foreign_drop_neighbor(struct bc_rib *rib, unsigned neighbor);
 void bc_rib_foreign_free_all(struct bc_rib *rib);
+
+/* ---- rib_observe.c ---- */
+
+/* Its entry is wanted anew, or not any more. */
+void bc_rib_take_mark(struct bc_rib *rib, struct rib_entry *entry);
+/* Its command is written with this line. */
+void bc_rib_tell_sent(struct bc_rib *rib, struct rib_work *work, struct bc_str line);
+void bc_rib_tell_acked(struct bc_rib *rib, const struct rib_work *work);
+/* These neighbors show its command. */
+void bc_rib_tell_wire(struct bc_rib *rib, struct rib_work *work, uint64_t neighbors, bool is_by_time);
+/* This neighbor shows what ExaBGP holds of the entry, for which no command is on its way. */
+void bc_rib_tell_settled(struct bc_rib *rib, struct rib_entry *entry, uint64_t neighbor);
+/* These neighbors do not show its command … */
+void bc_rib_tell_missing(struct bc_rib *rib, struct rib_work *work, uint64_t neighbors);
+/* … although it was repaired as often as is tried. */
+void bc_rib_tell_alarm(struct bc_rib *rib, const struct rib_work *work, uint64_t neighbors);
+void bc_rib_tell_refused(struct bc_rib *rib, const struct rib_work *work, const char *why);
 
 /* ---- rib_start.c ---- */
 

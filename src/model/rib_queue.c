@@ -78,7 +78,7 @@ static void rib_work_judge_alike(const struct bc_rib *rib, struct rib_work *work
   work->shaky = is_announce ? shaky & rib->reporting : 0;
 }
 
-static void rib_work_send(struct bc_rib *rib, struct rib_work *work, struct rib_line *line) {
+static void rib_work_send(struct bc_rib *rib, struct rib_work *work, struct rib_line *line, struct bc_str text) {
   bool is_repair = work->is_nudge || (work->verb == BC_VERB_WITHDRAW && work->entry->holds == RIB_HOLDS_NONE);
   bool is_other = !bc_rib_form_equal(&work->written, &work->form);
   work->is_mixed = work->is_mixed || (work->entry->holds == RIB_HOLDS_DOUBT && is_other);
@@ -97,6 +97,7 @@ static void rib_work_send(struct bc_rib *rib, struct rib_work *work, struct rib_
   bc_rib_form_set(rib, &work->written, &work->form);
   bc_rib_work_place(rib, work, RIB_PLACE_SENT);
   line->works[line->count++] = work;
+  bc_rib_tell_sent(rib, work, text);
   bc_rib_refresh(rib, work->entry);
 }
 
@@ -126,7 +127,7 @@ static bool rib_write_line(struct bc_rib *rib, struct rib_work **works, size_t c
   struct rib_line *line = rib_line_add(rib, count);
   line->is_solo = is_solo;
   for (size_t i = 0; i < count; i++) {
-    rib_work_send(rib, works[i], line);
+    rib_work_send(rib, works[i], line, bc_buf_str(to));
   }
   rib->counts.outstanding_lines++;
   rib->counts.outstanding_nlri += count;

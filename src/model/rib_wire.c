@@ -60,6 +60,9 @@ static void rib_show_settled(struct bc_rib *rib, struct rib_entry *entry, const 
     }
     work->seen = is_as_sent ? work->seen | shown->bit : work->seen & ~shown->bit;
   }
+  if ((on_wire & ~entry->on_wire) != 0) {
+    bc_rib_tell_settled(rib, entry, shown->bit);
+  }
   if (on_wire != entry->on_wire || missing != entry->missing) {
     entry->on_wire = on_wire;
     entry->missing = missing;
