@@ -3,17 +3,13 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/client.h"
-#include "model/lua_require.h"
+#include "cli/script_file.h"
 #include "proto/frame.h"
 #include "proto/msg.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
   REQUEST_TIMEOUT_MS = 2000, /* the defaults of a Lua check's options */
@@ -43,32 +39,6 @@ void bc_run_request_fini(struct bc_run_request *request) {
 }
 
 /* ---- files ---- */
-
-/* 0, or an errno; EFBIG: longer than the buffer may be. */
-static int request_read(const char *path, struct bc_buf *to) {
-  char bytes[16384];
-  bool is_input = strcmp(path, "-") == 0;
-  int fd = is_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  ssize_t got = fd < 0 ? -1 : 1;
-  while (got > 0 && !to->failed) {
-    got = read(fd, bytes, sizeof bytes);
-    bc_buf_add(to, bytes, got > 0 ? (size_t)got : 0);
-  }
-  int problem = got < 0 ? errno : to->failed ? EFBIG : 0;
-  if (fd >= 0 && !is_input) {
-    (void)close(fd);
-  }
-  return problem;
-}
-
-static bool request_tell(const char *path, int problem, const struct bc_buf *text) {
-  if (problem == EFBIG) {
-    (void)fprintf(stderr, "%s: longer than %zu bytes\n", path, text->max);
-  } else if (problem != 0) {
-    (void)fprintf(stderr, "%s: %s\n", path, strerror(problem));
-  }
-  return problem == 0;
-}
 
 /* What the store would make of it. */
 static bool request_is_lua(const char *name, struct bc_str script) {
@@ -101,15 +71,14 @@ static void request_shorten_name(const char *path, char name[static BC_RUN_NAME_
 bool bc_run_request_read_script(struct bc_run_request *request, const char *path) {
   request_shorten_name(path, request->name);
   bc_buf_clear(&request->script);
-  return request_tell(path, request_read(path, &request->script), &request->script) &&
-         request_is_lua(request->name, bc_buf_str(&request->script));
+  return bc_script_file_read(path, &request->script) && request_is_lua(request->name, bc_buf_str(&request->script));
 }
 
 bool bc_run_request_read_data(struct bc_run_request *request, const char *path) {
   struct bc_buf text;
   json_error_t error = {.line = 1};
   bc_buf_init(&text, REQUEST_DATA_BYTES);
-  bool is_read = request_tell(path, request_read(path, &text), &text);
+  bool is_read = bc_script_file_read(path, &text);
   json_t *value = is_read ? json_loadb(text.data, text.len, JSON_DECODE_ANY, &error) : NULL;
   bc_buf_free(&text);
   if (is_read && value == NULL) {
@@ -129,64 +98,12 @@ bool bc_run_request_read_data(struct bc_run_request *request, const char *path) 
 
 /* ---- modules ---- */
 
-static json_t *request_required(struct bc_str text) {
-  struct bc_str rest = bc_lua_require_begin(text);
-  struct bc_str name;
-  json_t *names = json_array();
-  while (bc_lua_require_next(&rest, &name)) {
-    (void)json_array_append_new(names, json_stringn(name.at, name.len));
-  }
-  return names;
-}
-
 json_t *bc_run_request_required(const struct bc_run_request *request) {
-  return request_required(bc_buf_str(&request->script));
-}
-
-/* NULL: there is none. False: it cannot be read. */
-static bool request_read_module(const char *folder, const char *name, json_t **text) {
-  static const char *const endings[] = {".lua", ""};
-  int problem = ENOENT;
-  char path[PATH_MAX];
-  struct bc_buf bytes;
-  *text = NULL;
-  bc_buf_init(&bytes, BC_LIMIT_SCRIPT_BYTES);
-  for (size_t i = 0; i < sizeof endings / sizeof endings[0] && problem == ENOENT; i++) {
-    (void)snprintf(path, sizeof path, "%s/%s%s", folder, name, endings[i]);
-    problem = request_read(path, &bytes);
-  }
-  if (problem == 0) {
-    *text = json_stringn(bytes.data, bytes.len);
-    if (*text == NULL) {
-      (void)fprintf(stderr, "%s: not UTF-8\n", path);
-      problem = EILSEQ;
-    }
-  } else if (problem != ENOENT) {
-    (void)request_tell(path, problem, &bytes);
-  }
-  bc_buf_free(&bytes);
-  return problem == 0 || problem == ENOENT;
+  return bc_script_file_required(bc_buf_str(&request->script));
 }
 
 bool bc_run_request_read_modules(struct bc_run_request *request, const char *folder) {
-  json_t *names = bc_run_request_required(request);
-  bool is_fine = true;
-  json_t *text;
-  /* The list grows while it is gone through. */
-  for (size_t i = 0; is_fine && i < json_array_size(names); i++) {
-    const char *name = json_string_value(json_array_get(names, i));
-    bool is_new =
-        json_object_get(request->modules, name) == NULL && json_object_size(request->modules) < BC_LIMIT_LUA_MODULES;
-    if (is_new && (is_fine = request_read_module(folder, name, &text)) && text != NULL) {
-      struct bc_str bytes = {json_string_value(text), json_string_length(text)};
-      json_t *more = request_required(bytes);
-      (void)json_array_extend(names, more);
-      json_decref(more);
-      (void)json_object_set_new(request->modules, name, text);
-    }
-  }
-  json_decref(names);
-  return is_fine;
+  return bc_script_file_read_modules(folder, bc_buf_str(&request->script), request->modules);
 }
 
 /* ---- the daemon's answer ---- */
