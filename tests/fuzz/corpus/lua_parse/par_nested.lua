@@ -1,0 +1,6 @@
+#!lua
+-- expect: must-error
+local function bomb()
+  return parallel({ bomb, bomb })
+end
+return bomb()
