@@ -129,8 +129,10 @@ std = {
       "connect",
     } },
     time = { fields = {
+      "date",
       "monotonic",
       "now",
+      "of",
       "sleep",
     } },
     tls = { fields = {

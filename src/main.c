@@ -10,6 +10,7 @@
 #include "model/settings_table.h"
 #include "worker/exec.h"
 #include "worker/host.h"
+#include "worker/policy.h"
 #include "worker/run.h"
 
 #include <errno.h>
@@ -322,6 +323,9 @@ int main(int argc, char **argv) {
   }
   if (argc > 1 && strcmp(argv[1], "@lua") == 0) {
     main_end(bc_host_worker_run());
+  }
+  if (argc > 1 && strcmp(argv[1], "@policy") == 0) {
+    main_end(bc_policy_worker_run());
   }
   if (argc > 1 && strcmp(argv[1], "@run") == 0) {
     main_end(bc_run_worker_run());

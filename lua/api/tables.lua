@@ -309,7 +309,7 @@ function log.error(...) end
 
 --- # time
 
---- Clocks and waiting.
+--- Clocks, waiting, and the calendar: Gregorian, UTC, without leap seconds.
 ---@class time
 time = {}
 
@@ -342,6 +342,41 @@ function time.monotonic() end
 --- ```
 ---@param seconds number
 function time.sleep(seconds) end
+
+---@class time.Date
+---@field year integer
+---@field month integer 1 to 12
+---@field day integer 1 to 31
+---@field hour integer 0 to 23
+---@field min integer 0 to 59
+---@field sec integer 0 to 59
+---@field weekday integer 1 = Monday to 7 = Sunday
+---@field yearday integer 1 to 366
+
+--- The date and the time of day of a Unix time. `offset` says how far a clock is ahead of UTC; there are no time zones
+--- and no summer time.
+---
+--- ```lua
+--- local t = time.date(1700000000, "+01:00")
+--- return t.hour == 23 and t.weekday == 2, t
+--- --> up {"day":14,"hour":23,"min":13,"month":11,"sec":20,"weekday":2,"year":2023,"yearday":318}
+--- ```
+---@param seconds number
+---@param offset? string `"+01:00"`, `"-05:30"` or `"Z"` (default: "Z")
+---@return time.Date
+function time.date(seconds, offset) end
+
+--- The Unix time of a date. hour, min and sec may be left out. What is over the end of a month or a day counts on: day
+--- 32 of March is 1 April.
+---
+--- ```lua
+--- return time.of({ year = 2024, month = 2, day = 30 }) == time.of({ year = 2024, month = 3, day = 1 })
+--- --> up
+--- ```
+---@param date time.Date
+---@param offset? string as for `time.date` (default: "Z")
+---@return number seconds
+function time.of(date, offset) end
 
 --- # From Lua's own libraries
 ---

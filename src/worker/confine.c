@@ -91,7 +91,8 @@ enum {
   LANDLOCK_FS_REFER = 1 << 13,       /* 2 */
   LANDLOCK_FS_TRUNCATE = 1 << 14,    /* 3 */
   LANDLOCK_FS_IOCTL_DEV = 1 << 15,   /* 5 */
-  LANDLOCK_NET_BIND_TCP = 1 << 0,    /* 4; connects are judged by egress rules */
+  LANDLOCK_NET_BIND_TCP = 1 << 0,    /* 4; connects are judged by egress rules … */
+  LANDLOCK_NET_CONNECT_TCP = 1 << 1, /* … where there are any */
   LANDLOCK_SCOPE_ALL = 3,            /* 6: abstract UNIX sockets, signals */
   LANDLOCK_ASK_VERSION = 1 << 0,
   LANDLOCK_BELOW_PATH = 1
@@ -159,7 +160,7 @@ static bool landlock_allow_read(int ruleset_fd, const char *path) {
 }
 
 /* The version that is in force, 0: none. */
-static int confine_landlock(void) {
+static int confine_landlock(enum bc_confine_reach reach) {
   int version = (int)landlock_create(NULL, 0, LANDLOCK_ASK_VERSION);
   if (version < 1) {
     return 0;
@@ -169,6 +170,7 @@ static int confine_landlock(void) {
   ruleset.fs |= version >= 3 ? (uint64_t)LANDLOCK_FS_TRUNCATE : 0;
   ruleset.fs |= version >= 5 ? (uint64_t)LANDLOCK_FS_IOCTL_DEV : 0;
   ruleset.net = version >= 4 ? (uint64_t)LANDLOCK_NET_BIND_TCP : 0;
+  ruleset.net |= version >= 4 && reach == BC_CONFINE_ALONE ? (uint64_t)LANDLOCK_NET_CONNECT_TCP : 0;
   ruleset.scope = version >= 6 ? (uint64_t)LANDLOCK_SCOPE_ALL : 0;
   size_t bytes = version >= 6   ? sizeof ruleset
                  : version >= 4 ? offsetof(struct landlock_ruleset, scope)
@@ -179,7 +181,8 @@ static int confine_landlock(void) {
   }
   bool is_fine = true;
   for (size_t i = 0; is_fine && i < sizeof landlock_readable / sizeof landlock_readable[0]; i++) {
-    is_fine = landlock_allow_read(fd, landlock_readable[i]);
+    bool is_wanted = reach == BC_CONFINE_NETWORK || (CONFINE_SANITIZED && strcmp(landlock_readable[i], "/proc") == 0);
+    is_fine = !is_wanted || landlock_allow_read(fd, landlock_readable[i]);
   }
   is_fine = is_fine && syscall(CONFINE_SYS_LANDLOCK_RESTRICT_SELF, fd, 0) == 0;
   (void)close(fd);
@@ -226,8 +229,7 @@ static const int seccomp_allowed[] = {
     SCMP_SYS(ppoll),
     SCMP_SYS(pselect6),
     SCMP_SYS(select),
-    /* sockets: socket() itself is below; no bind, listen, accept */
-    SCMP_SYS(connect),
+    /* sockets that are open; no bind, listen, accept */
     SCMP_SYS(getpeername),
     SCMP_SYS(getsockname),
     SCMP_SYS(getsockopt),
@@ -273,6 +275,9 @@ static const int seccomp_allowed[] = {
     SCMP_SYS(timer_settime),
     SCMP_SYS(uname),
 };
+
+/* Besides these, of who reaches out: socket() and socketpair() by their arguments, below. */
+static const int seccomp_network[] = {SCMP_SYS(connect)};
 
 /* No library that we use calls these: who does runs code of its own. Not clone and fork, which a library may try. */
 static const int seccomp_deadly[] = {
@@ -321,13 +326,16 @@ static bool seccomp_add_list(scmp_filter_ctx filter, uint32_t action, const int 
   return is_fine;
 }
 
-static bool seccomp_add_conditions(scmp_filter_ctx filter) {
-  const scmp_datum_t writes = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_PATH;
+static bool seccomp_add_each(scmp_filter_ctx filter, const struct seccomp_condition *conditions, size_t count) {
+  bool is_fine = true;
+  for (size_t i = 0; is_fine && i < count; i++) {
+    is_fine = seccomp_rule_add(filter, SCMP_ACT_ALLOW, conditions[i].call, 1, conditions[i].argument) == 0;
+  }
+  return is_fine;
+}
+
+static bool seccomp_add_network(scmp_filter_ctx filter) {
   const struct seccomp_condition conditions[] = {
-      {SCMP_SYS(mmap), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC}},
-      {SCMP_SYS(mprotect), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC}},
-      {SCMP_SYS(open), {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = writes, .datum_b = O_RDONLY}},
-      {SCMP_SYS(openat), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = writes, .datum_b = O_RDONLY}},
       {SCMP_SYS(socket), {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_INET}},
       {SCMP_SYS(socket), {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_INET6}},
       /* A connected pair reaches nobody; one of datagrams could be connected anew. libcurl wakes itself by one. */
@@ -336,6 +344,19 @@ static bool seccomp_add_conditions(scmp_filter_ctx filter) {
         .op = SCMP_CMP_MASKED_EQ,
         .datum_a = (scmp_datum_t) ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK),
         .datum_b = SOCK_STREAM}},
+  };
+  return seccomp_add_list(filter, SCMP_ACT_ALLOW, seccomp_network,
+                          sizeof seccomp_network / sizeof seccomp_network[0]) &&
+         seccomp_add_each(filter, conditions, sizeof conditions / sizeof conditions[0]);
+}
+
+static bool seccomp_add_conditions(scmp_filter_ctx filter) {
+  const scmp_datum_t writes = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_PATH;
+  const struct seccomp_condition conditions[] = {
+      {SCMP_SYS(mmap), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC}},
+      {SCMP_SYS(mprotect), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC}},
+      {SCMP_SYS(open), {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = writes, .datum_b = O_RDONLY}},
+      {SCMP_SYS(openat), {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = writes, .datum_b = O_RDONLY}},
       /* Not those by which a descriptor sends signals. */
       {SCMP_SYS(fcntl), {.arg = 1, .op = SCMP_CMP_LE, .datum_a = F_SETFL}},
       {SCMP_SYS(fcntl), {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_DUPFD_CLOEXEC}},
@@ -346,14 +367,10 @@ static bool seccomp_add_conditions(scmp_filter_ctx filter) {
       {SCMP_SYS(tgkill), {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()}},
       {SCMP_SYS(prlimit64), {.arg = 2, .op = SCMP_CMP_EQ, .datum_a = 0}},
   };
-  bool is_fine = true;
-  for (size_t i = 0; is_fine && i < sizeof conditions / sizeof conditions[0]; i++) {
-    is_fine = seccomp_rule_add(filter, SCMP_ACT_ALLOW, conditions[i].call, 1, conditions[i].argument) == 0;
-  }
-  return is_fine;
+  return seccomp_add_each(filter, conditions, sizeof conditions / sizeof conditions[0]);
 }
 
-static bool confine_seccomp(void) {
+static bool confine_seccomp(enum bc_confine_reach reach) {
   enum { LEVEL_KILL_PROCESS = 3 };
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
   if (filter == NULL) {
@@ -364,7 +381,7 @@ static bool confine_seccomp(void) {
       seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, kill) == 0 &&
       seccomp_add_list(filter, SCMP_ACT_ALLOW, seccomp_allowed, sizeof seccomp_allowed / sizeof seccomp_allowed[0]) &&
       seccomp_add_list(filter, kill, seccomp_deadly, sizeof seccomp_deadly / sizeof seccomp_deadly[0]) &&
-      seccomp_add_conditions(filter);
+      seccomp_add_conditions(filter) && (reach == BC_CONFINE_ALONE || seccomp_add_network(filter));
 #if CONFINE_SANITIZED
   is_fine = is_fine && seccomp_add_list(filter, SCMP_ACT_ALLOW, confine_sanitizer,
                                         sizeof confine_sanitizer / sizeof confine_sanitizer[0]);
@@ -381,7 +398,8 @@ static void confine_tell(char text[static BC_CONFINE_TEXT_BYTES], const char *la
   (void)snprintf(text + used, BC_CONFINE_TEXT_BYTES - used, "%s%s", used > 0 ? ", " : "", layer);
 }
 
-enum bc_err bc_confine_process(char text[static BC_CONFINE_TEXT_BYTES], struct bc_fault *fault) {
+enum bc_err bc_confine_process(enum bc_confine_reach reach, char text[static BC_CONFINE_TEXT_BYTES],
+                               struct bc_fault *fault) {
   char landlock[32];
   text[0] = '\0';
   enum bc_err err = bc_harden_process(022, fault);
@@ -398,7 +416,7 @@ enum bc_err bc_confine_process(char text[static BC_CONFINE_TEXT_BYTES], struct b
   if (confine_mdwe()) {
     confine_tell(text, "mdwe");
   }
-  int version = confine_landlock();
+  int version = confine_landlock(reach);
   if (version > 0) {
     (void)snprintf(landlock, sizeof landlock, "landlock %d", version);
     confine_tell(text, landlock);
@@ -407,8 +425,8 @@ enum bc_err bc_confine_process(char text[static BC_CONFINE_TEXT_BYTES], struct b
   if (err != BC_ERR_OK) {
     return err;
   }
-  if (confine_seccomp()) {
-    confine_tell(text, "seccomp");
+  if (confine_seccomp(reach)) {
+    confine_tell(text, reach == BC_CONFINE_ALONE ? "seccomp, no network" : "seccomp");
   }
   if (text[0] == '\0') {
     (void)snprintf(text, BC_CONFINE_TEXT_BYTES, "none");

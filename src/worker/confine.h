@@ -15,6 +15,8 @@
  *                  that ran and gives its script a strike. Sockets are IPv4 and IPv6 only, files are opened for reading
  *                  only, no memory can be made executable, signals go to this very process only
  *
+ * BC_CONFINE_ALONE in place of BC_CONFINE_NETWORK: no socket can be made or connected, and no file be read at all.
+ *
  * Descriptors that are open stay usable: the channel, the log, what was given on fd 0 and 1. Under AddressSanitizer the
  * leak check at the end needs a helper that traces us: there clone, ptrace, wait4, prctl and reading /proc stay allowed
  * (confine_sanitizer in the code), nothing else. */
@@ -25,9 +27,16 @@
 
 enum { BC_CONFINE_TEXT_BYTES = 96 };
 
-/* `text`: what is in force, "no_new_privs, rlimits, mdwe, landlock 7, seccomp", or "none". A layer that the kernel
+enum bc_confine_reach {
+  BC_CONFINE_NETWORK, /* connects and resolves names */
+  BC_CONFINE_ALONE    /* has its open descriptors and nothing else */
+};
+
+/* `text`: what is in force, "no_new_privs, rlimits, mdwe, landlock 7, seccomp", or "none". With BC_CONFINE_ALONE "no
+ * network" is in it when seccomp is. A layer that the kernel
  * refuses is left out; BC_ERR_IO with a fault only when not even bc_harden_process or the drop of the capabilities
  * worked: then no script must be run. Only for a process with one thread; once. */
-BC_MUST_CHECK enum bc_err bc_confine_process(char text[static BC_CONFINE_TEXT_BYTES], struct bc_fault *fault);
+BC_MUST_CHECK enum bc_err bc_confine_process(enum bc_confine_reach reach, char text[static BC_CONFINE_TEXT_BYTES],
+                                             struct bc_fault *fault);
 
 #endif

@@ -6,33 +6,18 @@
 #include "worker/host_private.h"
 #include "worker/lua_exec.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { HOST_EXIT_OK = 0, HOST_EXIT_TROUBLE = 1, HOST_EXIT_PARENT_GONE = 2 };
 
 /* ---- the page ---- */
 
-static uint64_t host_cpu_us(void) {
-  struct timespec now;
-  (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
-
 void host_page_enter(const struct host_check *check) {
-  struct bc_lua_page *page = check->worker->page;
-  atomic_store_explicit(&page->cpu_us, host_cpu_us(), memory_order_relaxed);
-  atomic_store_explicit(&page->generation, check->generation, memory_order_relaxed);
-  atomic_store_explicit(&page->job, check->when.id + 1, memory_order_release);
+  bc_page_enter(check->worker->page, check->when.id, check->generation);
 }
 
 void host_page_leave(const struct host_check *check) {
-  atomic_store_explicit(&check->worker->page->job, 0, memory_order_release);
+  bc_page_leave(check->worker->page);
 }
 
 /* ---- messages ---- */
@@ -86,10 +71,10 @@ static void host_on_message(void *arg, const struct bc_msg *message) {
     host_check_remove(worker, message->check_remove.id);
     break;
   case BC_MSG_LUA_MODULE:
-    host_module_set(worker, &message->lua_module);
+    bc_shelf_set_module(worker->shelf, message->lua_module.number, message->lua_module.text);
     break;
   case BC_MSG_LUA_MODULE_REMOVE:
-    host_module_remove(worker, message->lua_module_remove.number);
+    bc_shelf_remove_module(worker->shelf, message->lua_module_remove.number);
     break;
   case BC_MSG_LUA_DATA:
     bc_lua_data_set(worker->data, message->lua_data.name, message->lua_data.json);
@@ -110,29 +95,15 @@ static void host_on_closed(void *arg, const char *why) {
 
 /* ---- the process ---- */
 
-static enum bc_err host_open_page(struct host_worker *worker, struct bc_fault *fault) {
-  void *page = mmap(NULL, BC_LUA_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, BC_LUA_PAGE_FD, 0);
-  if (page == MAP_FAILED || fcntl(HOST_CHANNEL_FD, F_SETFD, FD_CLOEXEC) != 0) {
-    bc_fault_set(fault, 0, "no page on descriptor %d, or no channel on %d: %s", BC_LUA_PAGE_FD, HOST_CHANNEL_FD,
-                 strerror(errno));
-    return BC_ERR_IO;
-  }
-  (void)close(BC_LUA_PAGE_FD);
-  worker->page = page;
-  return BC_ERR_OK;
-}
-
 static void host_start(struct host_worker *worker, const char *confinement) {
-  TAILQ_INIT(&worker->scripts);
-  RB_INIT(&worker->modules);
-  worker->texts = bc_intern_new();
   worker->data = bc_lua_data_new();
-  bc_buf_init(&worker->batch, HOST_BATCH_BYTES);
+  const struct bc_sandbox_options options = {.io = worker->io, .data = worker->data};
+  worker->shelf = bc_shelf_new(&options, HOST_SCRIPT_NAME);
   bc_schedule_init(&worker->schedule, worker->loop, host_check_on_due, worker);
-  worker->batch_timer = bc_timer_new(worker->loop, host_run_flush, worker);
   worker->beat_timer = bc_timer_new(worker->loop, host_run_on_beat, worker);
   const struct bc_channel_handler handler = {.arg = worker, .message = host_on_message, .closed = host_on_closed};
-  worker->channel = bc_channel_new(worker->loop, HOST_CHANNEL_FD, BC_MSG_TO_WORKER, &handler);
+  worker->channel = bc_channel_new(worker->loop, BC_PAGE_CHANNEL_FD, BC_MSG_TO_WORKER, &handler);
+  bc_batch_init(&worker->batch, worker->loop, worker->channel, BC_MSG_LUA_RESULTS);
   struct bc_msg hello = {.type = BC_MSG_HELLO,
                          .hello = {.version = BC_MSG_VERSION, .confinement = bc_str_of(confinement)}};
   host_send(worker, &hello);
@@ -140,15 +111,13 @@ static void host_start(struct host_worker *worker, const char *confinement) {
 
 static void host_finish(struct host_worker *worker) {
   host_check_remove_all(worker);
-  host_module_remove_all(worker);
+  bc_shelf_free(worker->shelf);
   bc_lua_data_free(worker->data);
-  bc_intern_free(worker->texts);
-  bc_buf_free(&worker->batch);
+  bc_batch_fini(&worker->batch);
   bc_channel_free(worker->channel);
   bc_schedule_fini(&worker->schedule);
-  bc_timer_free(worker->batch_timer);
   bc_timer_free(worker->beat_timer);
-  (void)munmap(worker->page, BC_LUA_PAGE_BYTES);
+  bc_page_close(worker->page);
 }
 
 int bc_host_worker_run(void) {
@@ -156,9 +125,10 @@ int bc_host_worker_run(void) {
   struct bc_fault fault;
   (void)signal(SIGPIPE, SIG_IGN);
   char confinement[BC_CONFINE_TEXT_BYTES];
-  enum bc_err err = host_open_page(&worker, &fault);
-  err = err != BC_ERR_OK ? err : bc_harden_tie_to_parent(bc_harden_peer(HOST_CHANNEL_FD), SIGKILL, &fault);
-  err = err != BC_ERR_OK ? err : bc_confine_process(confinement, &fault);
+  worker.page = bc_page_open(&fault);
+  enum bc_err err = worker.page == NULL ? BC_ERR_IO : BC_ERR_OK;
+  err = err != BC_ERR_OK ? err : bc_harden_tie_to_parent(bc_harden_peer(BC_PAGE_CHANNEL_FD), SIGKILL, &fault);
+  err = err != BC_ERR_OK ? err : bc_confine_process(BC_CONFINE_NETWORK, confinement, &fault);
   if (err != BC_ERR_OK) {
     bc_log(BC_LOG_ERROR, "the worker of the Lua checks cannot start: %s", fault.text);
     return err == BC_ERR_CLOSED ? HOST_EXIT_PARENT_GONE : HOST_EXIT_TROUBLE;

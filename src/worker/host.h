@@ -15,7 +15,7 @@
  * What a run says: DONE is PASSED or FAILED (a score: by the threshold), an error ERROR, or BROKEN if a call of it had
  * failed before, the limits MEMORY and KILLED. The reason of an error begins with the check's name and the line. A
  * script that does not compile gives ERROR each time it should run. Results are sent together, at most
- * HOST_BATCH_MS later. */
+ * BC_BATCH_MS later. */
 #ifndef BC_WORKER_HOST_H
 #define BC_WORKER_HOST_H
 

@@ -18,11 +18,8 @@ static void check_clear(struct host_check *check) {
   struct host_worker *worker = check->worker;
   bc_schedule_unplan(&worker->schedule, &check->when);
   host_run_discard(check);
-  host_script_leave(check);
-  bc_intern_put(worker->texts, check->text);
-  bc_intern_put(worker->texts, check->modules);
+  bc_shelf_leave(worker->shelf, &check->place);
   free(check->name);
-  free(check->globals);
   free(check->state);
 }
 
@@ -45,12 +42,7 @@ void host_check_set(struct host_worker *worker, const struct bc_msg_lua_set *mes
   }
   check->generation = message->generation;
   check->name = bc_mem_copy_text(message->name.at, message->name.len);
-  check->text = bc_intern_get(worker->texts, message->script);
-  check->text_len = message->script.len;
-  check->modules = bc_intern_get(worker->texts, message->modules);
-  check->modules_len = message->modules.len;
-  check->globals = bc_mem_copy_text(message->globals.at, message->globals.len);
-  check->globals_len = message->globals.len;
+  bc_shelf_take(worker->shelf, &check->place, message->script, message->modules, message->globals);
   check->state = bc_mem_copy_text(message->state.at, message->state.len);
   check->state_len = message->state.len;
   bc_schedule_pace(&check->when, message->interval_ms, message->fast_interval_ms, message->jitter_percent);

@@ -1,32 +1,24 @@
-/* What the files of the Lua worker share: checks and their schedule (host_check.c), scripts and their sandboxes
- * (host_script.c), modules that they require (host_module.c), runs and results (host_run.c), the process itself
- * (host.c).
- */
+/* What the files of the Lua worker share: checks and their schedule (host_check.c), runs and results (host_run.c), the
+ * process itself (host.c). */
 #ifndef BC_WORKER_HOST_PRIVATE_H
 #define BC_WORKER_HOST_PRIVATE_H
 
 #include "base/check_status.h"
-#include "base/intern.h"
 #include "base/mono.h"
-#include "base/tree.h"
 #include "io/channel.h"
 #include "io/loop.h"
-#include "proto/lua_page.h"
+#include "worker/batch.h"
 #include "worker/lua_data.h"
 #include "worker/lua_io.h"
-#include "worker/sandbox.h"
+#include "worker/page.h"
 #include "worker/schedule.h"
-
-#include <sys/queue.h>
+#include "worker/shelf.h"
 
 enum {
-  HOST_CHANNEL_FD = 3,
   HOST_CPU_SHARE = 10,  /* a check has at most this part of our CPU time */
   HOST_COSTLY_MS = 20,  /* CPU time of a run */
   HOST_STRANGER_MS = 1, /* who has not run yet lets pass who is known to be quick */
   HOST_TURN_MS = 20,
-  HOST_BATCH_MS = 5,
-  HOST_BATCH_BYTES = 65536,
   HOST_LATE_MS = 1000, /* a wake-up this late says that we were held up */
   HOST_GRACE_TURNS = 3,
   HOST_BEAT_MS = 250 /* how often we look whether we are; and how late is nothing yet */
@@ -34,45 +26,19 @@ enum {
 
 struct host_worker;
 
-struct host_module {
-  RB_ENTRY(host_module) link;
-  uint32_t number;
-  char *text;
-  size_t len;
-};
-RB_HEAD(host_modules, host_module);
-
-/* A script in a sandbox with its modules; another of the same when that is full. */
-struct host_script {
-  TAILQ_ENTRY(host_script) link;
-  const char *text;           /* interned */
-  const char *modules;        /* interned */
-  struct bc_sandbox *sandbox; /* NULL: it does not compile … */
-  char *fault;                /* … and why */
-  unsigned users;
-};
-TAILQ_HEAD(host_scripts, host_script);
-
 struct host_check {
   struct bc_schedule_item when; /* the next start, or the wake-up of the run */
   struct host_worker *worker;
   uint32_t generation;
   char *name;
-  const char *text; /* of the script; one reference in the worker's `texts` */
-  size_t text_len;
-  const char *modules; /* as in the message; one reference in `texts` */
-  size_t modules_len;
-  char *globals; /* as in the message */
-  size_t globals_len;
-  char *state; /* as in the message, for its first run */
+  struct bc_shelf_place place;
+  char *state; /* as in the message, for its first run; NULL: it has it */
   size_t state_len;
   uint32_t timeout_ms;
   uint32_t threshold;
-  struct host_script *script;   /* NULL: not used yet */
-  struct bc_sandbox_check *use; /* in the script's sandbox; NULL: none */
-  struct bc_sandbox_run *run;   /* NULL: does not run */
-  struct bc_mono deadline;      /* of the run */
-  struct bc_mono wake;          /* when it wants to go on; not set: it waits for an event */
+  struct bc_sandbox_run *run; /* NULL: does not run */
+  struct bc_mono deadline;    /* of the run */
+  struct bc_mono wake;        /* when it wants to go on; not set: it waits for an event */
   bool is_extended;
   unsigned grace;         /* turns for which its deadline still waits */
   unsigned grace_turn;    /* the last of them */
@@ -86,17 +52,14 @@ struct host_worker {
   struct bc_loop *loop;
   struct bc_channel *channel;
   struct bc_schedule schedule;
-  struct bc_timer *batch_timer;
   struct bc_timer *beat_timer; /* while anything runs */
   struct bc_mono beat;         /* when it is due */
   int64_t held_ms;             /* for how long this process stood still, of all that we saw */
   struct bc_lua_page *page;
   struct bc_lua_io *io;
   struct bc_lua_data *data;
-  struct bc_intern *texts;
-  struct host_modules modules;
-  struct host_scripts scripts;
-  struct bc_buf batch; /* results that wait, as LUA_RESULTS has them */
+  struct bc_shelf *shelf;
+  struct bc_batch batch;
   unsigned running;
   unsigned turn;            /* of host_check_on_due */
   struct bc_mono costly_at; /* when the last costly run ended, … */
@@ -118,22 +81,6 @@ void host_check_note_cost(struct host_check *check, uint64_t cpu_us);
 /* Its run is over: plans the next. */
 void host_check_ended(struct host_check *check);
 
-/* ---- host_script.c ---- */
-
-/* Gives the check its place in a sandbox, if it has none. False with the status and the reason when there is none to be
- * had. */
-bool host_script_provide(struct host_check *check, enum bc_check_status *status, struct bc_fault *fault);
-/* Its place is given back; it must not run. */
-void host_script_leave(struct host_check *check);
-
-/* ---- host_module.c ---- */
-
-void host_module_set(struct host_worker *worker, const struct bc_msg_lua_module *message);
-void host_module_remove(struct host_worker *worker, uint32_t number);
-void host_module_remove_all(struct host_worker *worker);
-/* Those of the check into its sandbox. */
-BC_MUST_CHECK enum bc_err host_module_add(struct host_check *check, struct bc_sandbox *sandbox, struct bc_fault *fault);
-
 /* ---- host_run.c ---- */
 
 /* The name of a script in its own errors, as checks with other names share it. */
@@ -144,8 +91,6 @@ void host_run_start(struct host_check *check);
 void host_run_wake(struct host_check *check);
 /* Ends it without a result. */
 void host_run_discard(struct host_check *check);
-/* Sends what waits. */
-void host_run_flush(void *arg);
 /* Sees for how long this process stood still; to be called before what is due is called late. */
 void host_run_on_beat(void *arg);
 

@@ -8,63 +8,19 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
-
-enum { RUN_NAMED_BYTES = 65536 };
+#include <stdlib.h>
 
 /* ---- results ---- */
 
-void host_run_flush(void *arg) {
-  struct host_worker *worker = arg;
-  bc_timer_stop(worker->batch_timer);
-  if (worker->batch.len == 0) {
-    return;
-  }
-  struct bc_msg message = {.type = BC_MSG_LUA_RESULTS, .lua_results = {.results = bc_buf_str(&worker->batch)}};
-  if (bc_channel_send(worker->channel, &message) != BC_ERR_OK) {
-    bc_log(BC_LOG_WARNING, "results could not be sent");
-  }
-  bc_buf_clear(&worker->batch);
-}
-
-static void run_queue(struct host_worker *worker, const struct bc_msg *message) {
-  struct bc_buf payload;
-  bc_buf_init(&payload, HOST_BATCH_BYTES);
-  if (bc_msg_encode(message, &payload) == BC_ERR_OK) {
-    if (worker->batch.len + payload.len + 4 > HOST_BATCH_BYTES) {
-      host_run_flush(worker);
-    }
-    uint32_t len = (uint32_t)payload.len;
-    const char bytes[4] = {(char)(len >> 24), (char)(len >> 16), (char)(len >> 8), (char)len};
-    bc_buf_add(&worker->batch, bytes, sizeof bytes);
-    bc_buf_add_str(&worker->batch, bc_buf_str(&payload));
-    if (!bc_timer_is_armed(worker->batch_timer)) {
-      bc_timer_start(worker->batch_timer, HOST_BATCH_MS);
-    }
-  }
-  bc_buf_free(&payload);
-}
-
-/* Errors name the check in place of the script that it shares with others: "NAME:3: …; required at NAME:5". */
 static void run_name_error(const struct host_check *check, enum bc_check_status status, const char *error, char *to,
                            size_t room) {
-  static const char own[] = HOST_SCRIPT_NAME ":";
   bool is_error = status != BC_CHECK_PASSED && status != BC_CHECK_FAILED && status != BC_CHECK_TIMED_OUT &&
                   status != BC_CHECK_HELD_UP;
-  struct bc_buf named;
-  bc_buf_init(&named, RUN_NAMED_BYTES);
-  if (is_error && strncmp(error, own, sizeof own - 1) != 0) {
-    bc_buf_add_format(&named, "%s: ", check->name);
+  if (is_error) {
+    bc_shelf_name_error(check->worker->shelf, check->name, error, to, room);
+  } else {
+    bc_lua_value_clean(bc_str_of(error), to, room);
   }
-  for (const char *found; is_error && (found = strstr(error, own)) != NULL; error = found + sizeof own - 1) {
-    bool is_place = found[sizeof own - 1] >= '0' && found[sizeof own - 1] <= '9';
-    bc_buf_add(&named, error, (size_t)(found - error));
-    bc_buf_add_text(&named, is_place ? check->name : HOST_SCRIPT_NAME);
-    bc_buf_add_char(&named, ':');
-  }
-  bc_buf_add_text(&named, error);
-  bc_lua_value_clean(bc_buf_str(&named), to, room);
-  bc_buf_free(&named);
 }
 
 static void run_report(struct host_check *check, enum bc_check_status status, const char *reason) {
@@ -79,7 +35,7 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
                                           .late_us = check->when.late_us,
                                           .reason = bc_str_of(named)}};
   struct bc_buf metrics;
-  bc_buf_init(&metrics, HOST_BATCH_BYTES);
+  bc_buf_init(&metrics, BC_BATCH_BYTES);
   if (check->run != NULL) {
     const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(check->run);
     host_check_note_cost(check, outcome->cpu_us);
@@ -91,7 +47,7 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
     message.lua_result.metrics = bc_buf_str(&metrics);
     message.lua_result.score = outcome->has_score ? 1 + (uint32_t)lround(outcome->score * 100) : 0;
   }
-  run_queue(check->worker, &message);
+  bc_batch_add(&check->worker->batch, &message);
   bc_buf_free(&metrics);
 }
 
@@ -161,14 +117,29 @@ static void run_on_ready(void *arg) {
   bc_schedule_arm(&check->worker->schedule);
 }
 
+static bool run_provide(struct host_check *check, enum bc_check_status *status, struct bc_fault *fault) {
+  enum bc_sandbox_end end;
+  host_page_enter(check);
+  bool is_there = bc_shelf_provide(check->worker->shelf, &check->place, &end, fault);
+  host_page_leave(check);
+  if (!is_there) {
+    *status = end == BC_SANDBOX_MEMORY ? BC_CHECK_MEMORY : BC_CHECK_ERROR;
+  } else if (check->state != NULL) {
+    bc_sandbox_check_set_state(check->place.check, (struct bc_str){check->state, check->state_len});
+    free(check->state);
+    check->state = NULL;
+  }
+  return is_there;
+}
+
 void host_run_start(struct host_check *check) {
   enum bc_check_status status;
   struct bc_fault fault = {0};
-  if (!host_script_provide(check, &status, &fault)) {
+  if (!run_provide(check, &status, &fault)) {
     run_end(check, status, fault.text);
     return;
   }
-  check->run = bc_sandbox_run_new(check->use);
+  check->run = bc_sandbox_run_new(check->place.check);
   bc_sandbox_run_on_ready(check->run, run_on_ready, check);
   if (check->worker->running++ == 0) {
     host_run_on_beat(check->worker);

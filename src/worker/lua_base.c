@@ -1,6 +1,7 @@
 /* What scripts find without a module: built from nothing, by name, out of the system's library. Not there: coroutine
  * and xpcall (their code escapes the kill), load, dofile, require, collectgarbage, rawset, print, _G. */
 #include "worker/lua_module.h"
+#include "worker/lua_order.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -161,6 +162,12 @@ int bc_lua_base_open(lua_State *L) {
   lua_setfield(L, -2, "tostring");
   lua_pushcfunction(L, base_setmetatable);
   lua_setfield(L, -2, "setmetatable");
+  if (bc_sandbox_is_pure(L)) {
+    lua_pushcfunction(L, bc_lua_order_pairs);
+    lua_setfield(L, -2, "pairs");
+    lua_pushcfunction(L, bc_lua_order_next);
+    lua_setfield(L, -2, "next");
+  }
   return 1;
 }
 
@@ -171,6 +178,10 @@ int bc_lua_math_open(lua_State *L) {
                                       "min",  "mininteger", "modf",      "pi",   "rad",  "random", "sin",
                                       "sqrt", "tan",        "tointeger", "type", "ult",  NULL};
   bc_lua_pick(L, luaopen_math, names);
+  if (bc_sandbox_is_pure(L)) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, "random");
+  }
   return 1;
 }
 

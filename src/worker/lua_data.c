@@ -122,6 +122,7 @@ static int data_index(lua_State *L) {
   struct bc_str name = {0};
   if (lua_type(L, 2) == LUA_TSTRING) {
     name.at = lua_tolstring(L, 2, &name.len);
+    sandbox_policy_note_read(bc_sandbox_run_of(L), name);
   }
   const struct data_value *value = name.at == NULL ? NULL : data_find(data_of(L), name);
   if (value == NULL) {
@@ -158,6 +159,7 @@ static int data_next(lua_State *L) {
 }
 
 static int data_pairs(lua_State *L) {
+  sandbox_policy_note_all_read(bc_sandbox_run_of(L));
   lua_pushcfunction(L, data_next);
   lua_pushvalue(L, 1);
   lua_pushnil(L);

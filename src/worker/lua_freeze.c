@@ -1,6 +1,7 @@
 /* Read-only tables: an empty table whose metatable leads to the real one. */
 #include "base/limits.h"
 #include "worker/lua_module.h"
+#include "worker/lua_order.h"
 
 #include <lauxlib.h>
 
@@ -46,6 +47,9 @@ static int freeze_next(lua_State *L) {
 
 static int freeze_pairs(lua_State *L) {
   freeze_check(L);
+  if (bc_sandbox_is_pure(L)) {
+    return bc_lua_order_push_loop(L, -1, 1);
+  }
   lua_pushcfunction(L, freeze_next);
   lua_pushvalue(L, 1);
   lua_pushnil(L);

@@ -3,6 +3,7 @@
  * for the call, and settings are not to be had. */
 #include "base/limits.h"
 #include "worker/lua_module.h"
+#include "worker/lua_value.h"
 
 #include <lauxlib.h>
 #include <math.h>
@@ -74,6 +75,26 @@ static int json_call(lua_State *L, const char *key, size_t bytes) {
   return status;
 }
 
+/* The members in their order, read-only tables too. */
+static int json_encode_in_order(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  struct bc_buf *text = bc_sandbox_scratch(L);
+  switch (bc_lua_value_print_in_order(L, 1, BC_LIMIT_LUA_JSON_DEPTH, text)) {
+  case BC_ERR_OK:
+    (void)lua_pushlstring(L, text->data, text->len);
+    return 1;
+  case BC_ERR_UNSUPPORTED:
+    return luaL_error(L, "json.encode: functions, NaN, infinity and keys that are neither texts nor whole numbers have "
+                         "no JSON form");
+  default:
+    return luaL_error(L,
+                      "json.encode: too long (at most %d bytes), nested too deep (at most %d tables), or a table that "
+                      "holds itself",
+                      (int)BC_LIMIT_LUA_JSON_BYTES, (int)BC_LIMIT_LUA_JSON_DEPTH);
+  }
+}
+
 static int json_encode(lua_State *L) {
   size_t bytes = 0;
   luaL_checkany(L, 1);
@@ -87,16 +108,17 @@ static int json_encode(lua_State *L) {
 
 /* ---- decode ---- */
 
+static bool json_is_whole(lua_State *L, lua_Integer *whole) {
+  lua_Number number = lua_tonumber(L, -1);
+  return lua_numbertointeger(number, whole) && (lua_Number)*whole == number;
+}
+
 /* It reads every number as a float: whole ones become integers, as a person would write them. */
-static void json_mend_numbers(lua_State *L) {
-  if (lua_type(L, -1) == LUA_TNUMBER) {
-    lua_Number number = lua_tonumber(L, -1);
-    lua_Integer whole;
-    if (lua_numbertointeger(number, &whole) && (lua_Number)whole == number) {
-      lua_pop(L, 1);
-      lua_pushinteger(L, whole);
-    }
-    return;
+static void json_mend(lua_State *L, bool keeps_null) {
+  lua_Integer whole;
+  if (lua_type(L, -1) == LUA_TNUMBER && json_is_whole(L, &whole)) {
+    lua_pop(L, 1);
+    lua_pushinteger(L, whole);
   }
   if (!lua_istable(L, -1)) {
     return;
@@ -104,15 +126,24 @@ static void json_mend_numbers(lua_State *L) {
   luaL_checkstack(L, JSON_STACK, "json.decode");
   int table = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, table) != 0;) {
-    json_mend_numbers(L);
-    /* Of a member that is there, which a traversal allows. */
-    lua_pushvalue(L, -2);
-    lua_insert(L, -2);
-    lua_rawset(L, table);
+    int type = lua_type(L, -1);
+    if (type == LUA_TNUMBER && json_is_whole(L, &whole)) {
+      /* Of a member that is there, which a traversal allows. */
+      lua_pushvalue(L, -2);
+      lua_pushinteger(L, whole);
+      lua_rawset(L, table);
+    } else if (type == LUA_TLIGHTUSERDATA && !keeps_null) {
+      lua_pushvalue(L, -2);
+      lua_pushnil(L);
+      lua_rawset(L, table);
+    } else if (type == LUA_TTABLE) {
+      json_mend(L, keeps_null);
+    }
+    lua_pop(L, 1);
   }
 }
 
-void bc_lua_json_push(lua_State *L, struct bc_str text) {
+static void json_decode_text(lua_State *L, struct bc_str text, bool keeps_null) {
   if (text.len > BC_LIMIT_LUA_JSON_BYTES) {
     (void)luaL_error(L, "json.decode: too long, expected at most %d bytes, found %d", (int)BC_LIMIT_LUA_JSON_BYTES,
                      (int)text.len);
@@ -122,7 +153,15 @@ void bc_lua_json_push(lua_State *L, struct bc_str text) {
   if (json_call(L, &json_decode_key, text.len) != LUA_OK) {
     (void)luaL_error(L, "json.decode: %s", lua_tostring(L, -1));
   }
-  json_mend_numbers(L);
+  json_mend(L, keeps_null);
+}
+
+void bc_lua_json_push(lua_State *L, struct bc_str text) {
+  json_decode_text(L, text, true);
+}
+
+void bc_lua_json_push_plain(lua_State *L, struct bc_str text) {
+  json_decode_text(L, text, false);
 }
 
 static int json_decode(lua_State *L) {
@@ -158,6 +197,10 @@ int bc_lua_json_open(lua_State *L) {
   (void)lua_getfield(L, library, "decode");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &json_decode_key);
   luaL_newlib(L, functions);
+  if (bc_sandbox_is_pure(L)) {
+    lua_pushcfunction(L, json_encode_in_order);
+    lua_setfield(L, -2, "encode");
+  }
   (void)lua_getfield(L, library, "null");
   lua_setfield(L, -2, "null");
   lua_remove(L, library);

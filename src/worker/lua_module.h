@@ -20,7 +20,7 @@
 
 /* Each pushes one table and returns 1. Called once for each state, without a limit of CPU time; may raise for want of
  * memory. */
-#define BC_LUA_MODULE(name) int bc_lua_##name##_open(lua_State *L);
+#define BC_LUA_MODULE(name, users) int bc_lua_##name##_open(lua_State *L);
 #include "worker/lua_modules.def"
 #undef BC_LUA_MODULE
 
@@ -31,6 +31,11 @@ struct bc_sandbox_run;
 /* One thread of a run: that of the script itself, or one of `parallel`. */
 struct bc_sandbox_task;
 
+/* Whether the scripts of this state are policies: what they say may rest on nothing but what they are given. */
+bool bc_sandbox_is_pure(lua_State *L);
+/* An empty buffer of BC_LIMIT_LUA_JSON_BYTES, the run's: valid until the next call of this. A function may raise while
+ * it holds it. Only inside a run. */
+struct bc_buf *bc_sandbox_scratch(lua_State *L);
 /* NULL while a state is set up. */
 struct bc_sandbox_run *bc_sandbox_run_of(lua_State *L);
 struct bc_sandbox_task *bc_sandbox_task_of(lua_State *L);
@@ -81,5 +86,7 @@ bool bc_lua_push_thawed(lua_State *L, int index);
 
 /* Pushes the value of a JSON text of at most BC_LIMIT_LUA_JSON_BYTES; raises when it is none. */
 void bc_lua_json_push(lua_State *L, struct bc_str text);
+/* The same without what is null: such members are not there. */
+void bc_lua_json_push_plain(lua_State *L, struct bc_str text);
 
 #endif

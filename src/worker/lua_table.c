@@ -2,6 +2,7 @@
  * and the loops of C over a range cannot be interrupted. */
 #include "base/limits.h"
 #include "worker/lua_module.h"
+#include "worker/lua_order.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -11,6 +12,14 @@ static void table_check_plain(lua_State *L, int index) {
   if (lua_getmetatable(L, index) != 0) {
     (void)luaL_argerror(L, index, "table without a metatable expected");
   }
+}
+
+/* A table that is only read may be a read-only one. */
+static void table_check_readable(lua_State *L, int index) {
+  if (bc_lua_push_thawed(L, index)) {
+    lua_replace(L, index);
+  }
+  table_check_plain(L, index);
 }
 
 /* first … last, in numbers of any size */
@@ -25,7 +34,7 @@ static lua_Integer table_length(lua_State *L) {
 }
 
 static int table_concat(lua_State *L) {
-  table_check_plain(L, 1);
+  table_check_readable(L, 1);
   table_check_range(L, luaL_optinteger(L, 3, 1), luaL_optinteger(L, 4, table_length(L)));
   return bc_lua_call_wrapped(L);
 }
@@ -47,8 +56,10 @@ static int table_remove(lua_State *L) {
 }
 
 static int table_move(lua_State *L) {
-  table_check_plain(L, 1);
-  if (!lua_isnoneornil(L, 5)) {
+  if (lua_isnoneornil(L, 5)) {
+    table_check_plain(L, 1);
+  } else {
+    table_check_readable(L, 1);
     table_check_plain(L, 5);
   }
   table_check_range(L, luaL_checkinteger(L, 2), luaL_checkinteger(L, 3));
@@ -58,11 +69,11 @@ static int table_move(lua_State *L) {
 static int table_sort(lua_State *L) {
   table_check_plain(L, 1);
   table_check_range(L, 1, table_length(L));
-  return bc_lua_call_wrapped(L);
+  return bc_sandbox_is_pure(L) ? bc_lua_order_sort(L) : bc_lua_call_wrapped(L);
 }
 
 static int table_unpack(lua_State *L) {
-  table_check_plain(L, 1);
+  table_check_readable(L, 1);
   table_check_range(L, luaL_optinteger(L, 2, 1), luaL_optinteger(L, 3, table_length(L)));
   return bc_lua_call_wrapped(L);
 }

@@ -1,13 +1,15 @@
 #include "worker/lua_value.h"
 
+#include "base/mem.h"
 #include "worker/lua_module.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { VALUE_NUMBER_BYTES = 40, VALUE_STACK = 8, VALUE_MEMBER_BYTES = 5 /* "":1, */ };
+enum { VALUE_NUMBER_BYTES = 40, VALUE_STACK = 8, VALUE_MEMBER_BYTES = 5 /* "":1, */, VALUE_FEW = 16 };
 
 static enum bc_err value_print(lua_State *L, int index, int depth, struct bc_buf *to, bool is_ordered);
 
@@ -157,14 +159,14 @@ static enum bc_err value_print_array(lua_State *L, int table, int depth, struct 
 }
 
 /* Key and value on top. */
-static enum bc_err value_print_member(lua_State *L, int depth, struct bc_buf *to, bool is_first, bool is_ordered) {
+static enum bc_err value_print_member(lua_State *L, int depth, struct bc_buf *to, bool is_first) {
   if (!is_first) {
     bc_buf_add_char(to, ',');
   }
   enum bc_err err = value_print_key(L, -2, to);
   if (err == BC_ERR_OK) {
     bc_buf_add_char(to, ':');
-    err = value_print(L, -1, depth, to, is_ordered);
+    err = value_print(L, -1, depth, to, false);
   }
   return err;
 }
@@ -174,7 +176,7 @@ static enum bc_err value_print_object(lua_State *L, int table, int depth, struct
   bool is_first = true;
   bc_buf_add_char(to, '{');
   for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
-    err = value_print_member(L, depth, to, is_first, false);
+    err = value_print_member(L, depth, to, is_first);
     is_first = false;
     if (err != BC_ERR_OK) {
       lua_pop(L, 2);
@@ -202,56 +204,86 @@ static int value_compare(struct bc_str a, struct bc_str b) {
   return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-/* Pushes the member of the table whose name is the smallest above `after` (the first: `at` is NULL), key and value.
- * False: there is none, nothing is pushed. A key without a name counts as the smallest. */
-static bool value_push_next(lua_State *L, int table, struct bc_str after) {
+struct value_member {
+  struct bc_str text; /* `at` is NULL: digits */
   char digits[VALUE_NUMBER_BYTES];
-  char best_digits[VALUE_NUMBER_BYTES];
-  int top = lua_gettop(L);
-  lua_pushnil(L);
-  lua_pushnil(L);
-  for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
-    struct bc_str name = value_name_key(L, -2, digits);
-    bool is_above = after.at == NULL || (name.at != NULL && value_compare(name, after) > 0);
-    bool is_best = is_above && (lua_isnil(L, top + 1) || name.at == NULL ||
-                                value_compare(name, value_name_key(L, top + 1, best_digits)) < 0);
-    if (is_best) {
-      lua_copy(L, -2, top + 1);
-      lua_copy(L, -1, top + 2);
-      if (name.at == NULL) {
-        lua_pop(L, 2);
-        return true;
-      }
+  int key; /* its place on the stack; the value is above it */
+};
+
+static struct bc_str value_member_name(const struct value_member *member) {
+  return member->text.at == NULL ? bc_str_of(member->digits) : member->text;
+}
+
+/* Of two with one name (1 and "1") the number comes first. */
+static int value_compare_members(const void *one, const void *other) {
+  const struct value_member *a = one;
+  const struct value_member *b = other;
+  int order = value_compare(value_member_name(a), value_member_name(b));
+  return order != 0 ? order : (a->text.at != NULL) - (b->text.at != NULL);
+}
+
+/* Keys and values onto the stack, which has room for them, and into `members`. False: a key has no name. */
+static bool value_push_members(lua_State *L, int table, struct value_member *members) {
+  size_t count = 0;
+  for (lua_pushnil(L); lua_next(L, table) != 0;) {
+    struct value_member *member = &members[count++];
+    member->key = lua_gettop(L) - 1;
+    member->text = value_name_key(L, -2, member->digits);
+    if (member->text.at == NULL) {
+      return false;
     }
-  }
-  if (lua_isnil(L, top + 1)) {
-    lua_settop(L, top);
-    return false;
+    if (member->text.at == member->digits) {
+      /* The member will be moved. */
+      member->text.at = NULL;
+    }
+    lua_pushvalue(L, -2);
   }
   return true;
 }
 
-/* Without memory for a list of the keys, as nothing here may fail: the square of what the buffer could take, at most.
- */
-static enum bc_err value_print_ordered(lua_State *L, int table, int depth, struct bc_buf *to) {
-  char digits[VALUE_NUMBER_BYTES];
-  struct bc_str after = {0};
+static enum bc_err value_print_members(lua_State *L, const struct value_member *members, size_t count, int depth,
+                                       struct bc_buf *to) {
   enum bc_err err = BC_ERR_OK;
+  bc_buf_add_char(to, '{');
+  for (size_t i = 0; i < count && err == BC_ERR_OK; i++) {
+    struct bc_str name = value_member_name(&members[i]);
+    if (i > 0 && value_compare(value_member_name(&members[i - 1]), name) == 0) {
+      continue;
+    }
+    if (i > 0) {
+      bc_buf_add_char(to, ',');
+    }
+    bc_lua_value_print_text(name, to);
+    bc_buf_add_char(to, ':');
+    err = value_print(L, members[i].key + 1, depth, to, true);
+  }
+  bc_buf_add_char(to, '}');
+  return err;
+}
+
+static enum bc_err value_print_ordered(lua_State *L, int table, int depth, struct bc_buf *to) {
+  int top = lua_gettop(L);
   size_t count = 0;
   for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1)) {
     if (++count > to->max / VALUE_MEMBER_BYTES) {
-      lua_pop(L, 2);
+      lua_settop(L, top);
       return BC_ERR_LIMIT;
     }
   }
-  bc_buf_add_char(to, '{');
-  while (err == BC_ERR_OK && value_push_next(L, table, after)) {
-    err = value_print_member(L, depth, to, after.at == NULL, true);
-    /* The text is the table's, which nobody changes meanwhile. */
-    after = value_name_key(L, -2, digits);
-    lua_pop(L, 2);
+  if (lua_checkstack(L, 2 * (int)count + VALUE_STACK) == 0) {
+    return BC_ERR_LIMIT;
   }
-  bc_buf_add_char(to, '}');
+  struct value_member few[VALUE_FEW];
+  struct value_member *members = count <= VALUE_FEW ? few : bc_mem_new(count, sizeof *members);
+  enum bc_err err = BC_ERR_UNSUPPORTED;
+  if (value_push_members(L, table, members)) {
+    qsort(members, count, sizeof *members, value_compare_members);
+    err = value_print_members(L, members, count, depth, to);
+  }
+  if (members != few) {
+    free(members);
+  }
+  lua_settop(L, top);
   return err;
 }
 

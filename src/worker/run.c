@@ -387,7 +387,7 @@ int bc_run_worker_run(void) {
   struct bc_fault fault;
   struct run_request request;
   if (bc_harden_tie_to_parent(getppid(), SIGKILL, &fault) != BC_ERR_OK ||
-      bc_confine_process(confinement, &fault) != BC_ERR_OK) {
+      bc_confine_process(BC_CONFINE_NETWORK, confinement, &fault) != BC_ERR_OK) {
     return RUN_EXIT_BAD_REQUEST;
   }
   run_request_open(&request);

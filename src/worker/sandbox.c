@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "worker/lua_module.h"
+#include "worker/lua_policy.h"
 #include "worker/sandbox_private.h"
 
 #include <lauxlib.h>
@@ -15,14 +16,22 @@
 #define SANDBOX_PREFIX "local _ENV = ...;"
 
 const char sandbox_script_key;
+const char sandbox_pure_key;
 
 BC_ENUM_TEXT_FUNCTION(bc_sandbox_end_text, enum bc_sandbox_end, BC_SANDBOX_END_LIST, "?")
+
+enum {
+  SANDBOX_CHECKS = 1 << BC_SANDBOX_FOR_CHECKS,
+  SANDBOX_POLICIES = 1 << BC_SANDBOX_FOR_POLICIES,
+  SANDBOX_ALL = SANDBOX_CHECKS | SANDBOX_POLICIES
+};
 
 static const struct sandbox_entry {
   const char *name;
   lua_CFunction open;
+  unsigned users;
 } sandbox_modules[] = {
-#define BC_LUA_MODULE(name_) {.name = #name_, .open = bc_lua_##name_##_open},
+#define BC_LUA_MODULE(name_, users_) {.name = #name_, .open = bc_lua_##name_##_open, .users = SANDBOX_##users_},
 #include "worker/lua_modules.def"
 #undef BC_LUA_MODULE
 };
@@ -30,14 +39,21 @@ static const struct sandbox_entry {
 /* ---- setting up: all of it may raise for want of memory, so it runs inside a pcall ---- */
 
 /* base.NAME = read-only module */
-static void sandbox_open_modules(lua_State *L) {
+static void sandbox_open_modules(lua_State *L, enum bc_sandbox_kind kind) {
   for (size_t i = 0; i < sizeof sandbox_modules / sizeof sandbox_modules[0]; i++) {
+    if ((sandbox_modules[i].users & 1U << kind) == 0) {
+      continue;
+    }
     (void)sandbox_modules[i].open(L);
     bc_lua_freeze(L);
     lua_setfield(L, -2, sandbox_modules[i].name);
   }
-  lua_pushcfunction(L, sandbox_parallel);
-  lua_setfield(L, -2, "parallel");
+  if (kind == BC_SANDBOX_FOR_POLICIES) {
+    bc_lua_policy_open(L);
+  } else {
+    lua_pushcfunction(L, sandbox_parallel);
+    lua_setfield(L, -2, "parallel");
+  }
   lua_pushcfunction(L, sandbox_require);
   lua_setfield(L, -2, "require");
 }
@@ -60,11 +76,16 @@ static void sandbox_protect_texts(lua_State *L) {
 }
 
 static int sandbox_open(lua_State *L) {
+  const struct bc_sandbox *sandbox = lua_touserdata(L, 1);
+  if (sandbox->options.kind == BC_SANDBOX_FOR_POLICIES) {
+    lua_pushboolean(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &sandbox_pure_key);
+  }
   (void)bc_lua_base_open(L);
-  sandbox_open_modules(L);
+  sandbox_open_modules(L, sandbox->options.kind);
   sandbox_protect_texts(L);
   sandbox_globals_open(L);
-  if (((struct bc_sandbox *)lua_touserdata(L, 1))->options.is_traced) {
+  if (sandbox->options.is_traced) {
     sandbox_trace_open(L);
   }
   /* The metatable of all environments, kept under the key of the state. */
@@ -148,8 +169,9 @@ bool sandbox_call(struct bc_sandbox *sandbox, lua_CFunction function, void *arg,
 
 /* ---- states ---- */
 
-static void sandbox_count_memory(struct bc_sandbox *sandbox) {
-  sandbox->memory.cap = sandbox->options.state_bytes + sandbox->checks * sandbox->options.check_bytes;
+void sandbox_count_memory(struct bc_sandbox *sandbox) {
+  sandbox->memory.cap =
+      sandbox->options.state_bytes + sandbox->checks * sandbox->options.check_bytes + sandbox->given_bytes;
 }
 
 /* With the mark that Lua shows it as it is. */
@@ -165,7 +187,8 @@ static struct bc_sandbox_options sandbox_fill_options(const struct bc_sandbox_op
   if (options != NULL) {
     filled = *options;
   }
-  filled.burst_ms = filled.burst_ms == 0 ? BC_LIMIT_LUA_BURST_MS : filled.burst_ms;
+  unsigned burst_ms = filled.kind == BC_SANDBOX_FOR_POLICIES ? BC_LIMIT_POLICY_CPU_MS : BC_LIMIT_LUA_BURST_MS;
+  filled.burst_ms = filled.burst_ms == 0 ? burst_ms : filled.burst_ms;
   filled.state_bytes = filled.state_bytes == 0 ? BC_LIMIT_LUA_STATE_BYTES : filled.state_bytes;
   filled.check_bytes = filled.check_bytes == 0 ? BC_LIMIT_LUA_CHECK_BYTES : filled.check_bytes;
   return filled;

@@ -46,9 +46,16 @@ struct bc_sandbox_run;
 struct bc_lua_io;
 struct bc_lua_data;
 
+/* What the scripts are; they find what is for them (lua_modules.def). */
+enum bc_sandbox_kind {
+  BC_SANDBOX_FOR_CHECKS,
+  BC_SANDBOX_FOR_POLICIES /* "Policies" below */
+};
+
 /* Zero in a number means: the limit's own value. */
 struct bc_sandbox_options {
-  unsigned burst_ms;  /* CPU time of one resume */
+  enum bc_sandbox_kind kind;
+  unsigned burst_ms;  /* CPU time of one resume; of policies: of one run */
   size_t state_bytes; /* memory without checks */
   size_t check_bytes; /* memory that each check adds */
   bool is_gc_hard;    /* for tests: a full garbage collection at every allocation that grows */
@@ -138,6 +145,9 @@ struct bc_sandbox_outcome {
   char error[BC_LIMIT_LUA_REASON_BYTES];
   size_t line;
 
+  /* Of a policy, DONE: the verdict, at most BC_LIMIT_POLICY_VERDICT_BYTES of JSON (worker/lua_policy.h). */
+  char *verdict;
+
   bool had_io_failure; /* an I/O call of this run failed: bc_sandbox_note_io_failure */
   /* The first call that this node itself refused: bc_sandbox_note_refusal. "" = none. */
   char refusal[BC_LIMIT_LUA_REASON_BYTES];
@@ -175,5 +185,24 @@ uint64_t bc_sandbox_run_instructions(const struct bc_sandbox_run *run);
 size_t bc_sandbox_run_trace_dropped(const struct bc_sandbox_run *run);
 /* Cancels what it waits for and releases the run. NULL is allowed. */
 void bc_sandbox_run_free(struct bc_sandbox_run *run);
+
+/* ---- policies ----
+ *
+ * A policy's script returns a function, which gets the context and returns a verdict: the end is DONE with
+ * `outcome.verdict`, or an error. Its uses are checks here, and its runs never wait. What it finds depends on nothing
+ * but what it is given (worker/lua_order.h); its globals `options` and those of bc_sandbox_check_set_global are
+ * read-only. One run of a sandbox at a time. The memory that context and world take is given on top of the script's
+ * own. */
+
+/* To be called before the first resume; `context` (a JSON object, at most BC_LIMIT_POLICY_CONTEXT_BYTES) stays valid
+ * until then. Members that are null are not there. `kind` "admission": admit and refuse are its words. A member `data`
+ * is what it finds as `data`; without, the data of the sandbox is. */
+void bc_sandbox_run_set_context(struct bc_sandbox_run *run, struct bc_str context);
+/* Each member of this JSON object is from now on added, read-only, to contexts that lack it. BC_ERR_SYNTAX or
+ * BC_ERR_LIMIT with a fault: the one before stays. */
+BC_MUST_CHECK enum bc_err bc_sandbox_set_world(struct bc_sandbox *sandbox, struct bc_str json, struct bc_fault *fault);
+/* The names of data that it asked for so far, also of such that is not there, each ended by a NUL; "*": it went through
+ * all of them, or asked for too many. Not of a context's own data. */
+struct bc_str bc_sandbox_run_reads(const struct bc_sandbox_run *run);
 
 #endif

@@ -130,8 +130,11 @@ void sandbox_globals_take_state(struct bc_sandbox_run *run, lua_State *co) {
 static int globals_find(lua_State *L) {
   struct bc_sandbox_run *run = bc_sandbox_run_of(L);
   const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
-  if (run != NULL && strcmp(name, "state") == 0) {
+  bool is_check = run != NULL && run->check->sandbox->options.kind == BC_SANDBOX_FOR_CHECKS;
+  if (is_check && strcmp(name, "state") == 0) {
     globals_push_state(L, run);
+  } else if (run != NULL && strcmp(name, "data") == 0 && run->policy.has_own_data) {
+    (void)lua_rawgetp(L, LUA_REGISTRYINDEX, &run->has_data);
   } else if (run != NULL && strcmp(name, "data") == 0 && run->check->sandbox->options.data != NULL) {
     bc_lua_data_push(L);
   } else {

@@ -1,6 +1,7 @@
 /* What the files of the sandbox share: states and checks (sandbox.c), memory (sandbox_memory.c), CPU time
  * (sandbox_burst.c), runs (sandbox_run.c), their threads (sandbox_task.c, sandbox_parallel.c), modules
- * (sandbox_require.c), what runs return (sandbox_result.c). */
+ * (sandbox_require.c), what runs return (sandbox_result.c), what is different
+ * with policies (sandbox_policy.c). */
 #ifndef BC_WORKER_SANDBOX_PRIVATE_H
 #define BC_WORKER_SANDBOX_PRIVATE_H
 
@@ -29,6 +30,8 @@ struct bc_sandbox {
   struct sandbox_memory memory;
   struct bc_sandbox_options options; /* with the defaults filled in */
   unsigned checks;
+  size_t world_bytes;            /* of the JSON that contexts have in common */
+  size_t given_bytes;            /* beyond the cap, for that and the context of the run */
   struct bc_web *web;            /* with the connections that its scripts keep; NULL: none yet */
   lua_State *idle[SANDBOX_POOL]; /* coroutines that ended well, each in the registry under its own address */
   unsigned idle_count;
@@ -83,6 +86,16 @@ struct sandbox_requiring {
   const struct sandbox_requiring *by; /* NULL: the script */
 };
 
+/* Of a run of a policy. */
+struct sandbox_policy {
+  struct bc_str context; /* JSON, the host's */
+  bool is_admission;
+  bool is_asked;     /* its script has returned the function */
+  bool has_own_data; /* `data` came with the context */
+  bool has_read_all;
+  struct bc_buf reads; /* names of data, each ended by a NUL; "*" at the end: all */
+};
+
 struct bc_sandbox_run {
   struct bc_sandbox_check *check;
   struct bc_sandbox_task *script; /* the first thread; NULL: not begun, or over */
@@ -100,6 +113,8 @@ struct bc_sandbox_run {
   struct sandbox_requiring *requiring; /* the module that is being run, by `require` */
   struct bc_sandbox_outcome outcome;
   struct bc_buf log;
+  struct bc_buf scratch; /* bc_sandbox_scratch */
+  struct sandbox_policy policy;
   size_t log_dropped;
   void (*on_ready)(void *arg); /* NULL: nobody wants to know */
   void *on_ready_arg;
@@ -113,6 +128,22 @@ struct bc_sandbox_run {
 int sandbox_load(lua_State *L, const char *source, struct bc_str text);
 /* Calls function(arg), outside of runs. False with the error in `fault`. */
 bool sandbox_call(struct bc_sandbox *sandbox, lua_CFunction function, void *arg, struct bc_fault *fault);
+
+void sandbox_count_memory(struct bc_sandbox *sandbox);
+
+/* ---- sandbox_policy.c ---- */
+
+/* Pushes the table that the policy's function gets. May raise. */
+void sandbox_policy_push_context(lua_State *L, struct bc_sandbox_run *run);
+/* The script, or its function, has returned: asks the function, or reads the verdict into the outcome. Never raises. */
+void sandbox_policy_returned(struct bc_sandbox_task *task);
+/* Of data; `run` may be NULL or that of a check, then nothing happens. */
+void sandbox_policy_note_read(struct bc_sandbox_run *run, struct bc_str name);
+void sandbox_policy_note_all_read(struct bc_sandbox_run *run);
+void sandbox_policy_init(struct bc_sandbox_run *run);
+/* The run is over. */
+void sandbox_policy_end(struct bc_sandbox_run *run);
+void sandbox_policy_fini(struct bc_sandbox_run *run);
 
 /* ---- sandbox_run.c ---- */
 
@@ -206,5 +237,7 @@ void sandbox_result_read_error(lua_State *co, struct bc_sandbox_outcome *outcome
 
 /* The key of the compiled script in the registry. */
 extern const char sandbox_script_key;
+/* There in the registry of a sandbox for policies. */
+extern const char sandbox_pure_key;
 
 #endif

@@ -21,6 +21,8 @@ struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check) {
   bc_buf_init(&run->log, BC_LIMIT_LUA_LOG_BYTES);
   LIST_INIT(&run->held);
   run->trace = check->sandbox->options.is_traced ? sandbox_trace_new() : NULL;
+  bc_buf_init(&run->scratch, BC_LIMIT_LUA_JSON_BYTES);
+  sandbox_policy_init(run);
   TAILQ_INIT(&run->tasks);
   TAILQ_INIT(&run->ready);
   check->runs++;
@@ -29,21 +31,38 @@ struct bc_sandbox_run *bc_sandbox_run_new(struct bc_sandbox_check *check) {
 
 /* ---- beginning ---- */
 
-/* Leaves script and environment on the coroutine. May raise for want of memory. */
+static bool run_is_policy(const struct bc_sandbox_run *run) {
+  return run->check->sandbox->options.kind == BC_SANDBOX_FOR_POLICIES;
+}
+
+/* Leaves script and environment on the coroutine, of a policy above its context. May raise for want of memory, or as
+ * the context cannot be read. */
 static int run_begin(lua_State *L) {
   struct bc_sandbox_run *run = lua_touserdata(L, 1);
+  bool is_policy = run_is_policy(run);
+  if (is_policy) {
+    sandbox_policy_push_context(L, run);
+  }
   (void)lua_rawgetp(L, LUA_REGISTRYINDEX, &sandbox_script_key);
   sandbox_push_environment(L, run->check);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, run);
-  run->has_environment = true;
+  if (!is_policy) {
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, run);
+    run->has_environment = true;
+  }
   run->script = sandbox_task_new(L, run, NULL);
-  lua_xmove(L, run->script->co, 2);
+  lua_xmove(L, run->script->co, is_policy ? 3 : 2);
   run->script->count = 1;
   sandbox_task_ready(run->script, false);
   return 0;
 }
 
+static void run_set_error(struct bc_sandbox_run *run, enum bc_sandbox_end end, const char *text) {
+  run->outcome.end = end;
+  (void)snprintf(run->outcome.error, sizeof run->outcome.error, "%s", text);
+}
+
+/* False: the outcome says why not. */
 static bool run_is_begun(struct bc_sandbox_run *run) {
   lua_State *L = run->check->sandbox->L;
   if (run->script != NULL) {
@@ -53,6 +72,11 @@ static bool run_is_begun(struct bc_sandbox_run *run) {
   lua_pushcfunction(L, run_begin);
   lua_pushlightuserdata(L, run);
   bool is_fine = lua_pcall(L, 1, 0, 0) == LUA_OK;
+  if (!is_fine && lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "not enough memory") != 0) {
+    run_set_error(run, BC_SANDBOX_ERROR, lua_tostring(L, -1));
+  } else if (!is_fine) {
+    run_set_error(run, BC_SANDBOX_MEMORY, "not enough memory to begin");
+  }
   lua_settop(L, 0);
   return is_fine;
 }
@@ -74,11 +98,7 @@ static void run_drop_tasks(struct bc_sandbox_run *run) {
   }
   sandbox_require_end(run);
   sandbox_globals_end(run);
-}
-
-static void run_set_error(struct bc_sandbox_run *run, enum bc_sandbox_end end, const char *text) {
-  run->outcome.end = end;
-  (void)snprintf(run->outcome.error, sizeof run->outcome.error, "%s", text);
+  sandbox_policy_end(run);
 }
 
 static void run_judge_killed(struct bc_sandbox_run *run) {
@@ -99,6 +119,8 @@ static void run_end_task(struct bc_sandbox_task *task, int status, int count) {
   if (task->parent != NULL) {
     /* An error at once, so that the others do no more. */
     sandbox_task_ready(task->parent, !is_fine);
+  } else if (is_fine && run_is_policy(task->run)) {
+    sandbox_policy_returned(task);
   } else if (is_fine) {
     sandbox_result_read(task->co, count, &task->run->outcome);
     if (task->run->outcome.end == BC_SANDBOX_DONE) {
@@ -143,7 +165,7 @@ static void run_turn(struct bc_sandbox_run *run) {
   sandbox_burst_enter(burst_ms, run->trace == NULL ? NULL : sandbox_trace_on_hook);
   while (run->outcome.end == BC_SANDBOX_YIELDED && (task = TAILQ_FIRST(&run->ready)) != NULL) {
     run_step(task);
-    if (sandbox_burst_used_us() >= (uint64_t)burst_ms * 1000 / RUN_TURN_SHARE) {
+    if (!run_is_policy(run) && sandbox_burst_used_us() >= (uint64_t)burst_ms * 1000 / RUN_TURN_SHARE) {
       break;
     }
   }
@@ -159,7 +181,6 @@ enum bc_sandbox_end bc_sandbox_run_resume(struct bc_sandbox_run *run) {
     return run->outcome.end;
   }
   if (!run_is_begun(run)) {
-    run_set_error(run, BC_SANDBOX_MEMORY, "not enough memory to begin");
     run_drop_tasks(run);
     return run->outcome.end;
   }
@@ -207,6 +228,8 @@ void bc_sandbox_run_free(struct bc_sandbox_run *run) {
   run_release_held(run);
   run->check->runs--;
   bc_buf_free(&run->log);
+  bc_buf_free(&run->scratch);
+  sandbox_policy_fini(run);
   bc_lua_metrics_free(run->metrics);
   free(run->trace);
   free(run->outcome.data);
@@ -219,6 +242,12 @@ void bc_sandbox_run_free(struct bc_sandbox_run *run) {
 struct bc_sandbox_run *bc_sandbox_run_of(lua_State *L) {
   struct bc_sandbox_task *task = bc_sandbox_task_of(L);
   return task == NULL ? NULL : task->run;
+}
+
+struct bc_buf *bc_sandbox_scratch(lua_State *L) {
+  struct bc_buf *scratch = &bc_sandbox_run_of(L)->scratch;
+  bc_buf_clear(scratch);
+  return scratch;
 }
 
 struct bc_lua_io *bc_sandbox_io_of(lua_State *L) {

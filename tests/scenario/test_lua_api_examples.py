@@ -20,7 +20,7 @@ EXAMPLES = [
     "api-node", "api-options", "api-data", "api-require", "api-json-encode", "api-json-decode", "api-net-parse",
     "api-net-family", "api-net-length", "api-net-network", "api-net-broadcast", "api-net-contains", "api-net-compare",
     "api-net-enumerate", "api-log-debug", "api-log-info", "api-log-warn", "api-log-error", "api-time-now",
-    "api-time-monotonic", "api-time-sleep"]
+    "api-time-monotonic", "api-time-sleep", "api-time-date", "api-time-of"]
 
 
 def examples():

@@ -73,7 +73,7 @@ static int confined(attempt_fn *attempt, struct way way) {
     if (way.refused != 0) {
       refuse(way.refused);
     }
-    if (bc_confine_process(text, &fault) != BC_ERR_OK) {
+    if (bc_confine_process(BC_CONFINE_NETWORK, text, &fault) != BC_ERR_OK) {
       _exit(NOT_CONFINED);
     }
     if (way.text != NULL) {
