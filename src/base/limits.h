@@ -94,6 +94,12 @@
   X(DNS_QUERIES, 512, "DNS queries of checks that a worker has under way")                                             \
   X(PINGS, 512, "pings of checks that a worker has under way")                                                         \
   X(DATAGRAMS, 512, "UDP exchanges of checks that a worker has under way")                                             \
+  X(RECORD_BYTES, 262144, "bytes of one decision record")                                                              \
+  X(RECORD_TEXT_BYTES, 4096, "bytes of a text in a decision record: a route, a command, a reason")                     \
+  X(RECORD_NOTES, 128, "things that followed from one decision that are told with it")                                 \
+  X(RECORDS_QUEUE_BYTES, 33554432, "bytes of decision records that wait for the disk")                                 \
+  X(RECORDS_ASKED, 1000, "decisions in one answer")                                                                    \
+  X(RECORDS_ANSWER_BYTES, 8388608, "bytes of these")                                                                   \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
   X(DISK_QUEUE_BYTES, 67108864, "bytes that wait for the disk, per file that is appended to")                          \
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \

@@ -38,6 +38,11 @@ static json_t *api_script(struct bc_core *core, const json_t *request, struct bc
   return problem == NULL ? NULL : api_error(problem);
 }
 
+static json_t *api_decisions(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  const char *problem = core_recall_begin(core, request, answer);
+  return problem == NULL ? NULL : api_error(problem);
+}
+
 static json_t *api_neighbors(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   (void)request;
   (void)answer;
@@ -90,7 +95,7 @@ static const struct {
 } api_commands[] = {
     {"ping", api_ping, false},      {"status", api_status, false},       {"routes", api_routes, false},
     {"checks", api_checks, false},  {"neighbors", api_neighbors, false}, {"approve", api_approve, true},
-    {"upgrade", api_upgrade, true}, {"script", api_script, false},
+    {"upgrade", api_upgrade, true}, {"script", api_script, false},       {"decisions", api_decisions, false},
 };
 
 static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request,
@@ -110,7 +115,8 @@ static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer,
     }
     return api_commands[i].fn(core, request, answer);
   }
-  return api_error("unknown command: expected ping, status, routes, checks, neighbors, script, approve or upgrade");
+  return api_error(
+      "unknown command: expected ping, status, routes, checks, neighbors, script, decisions, approve or upgrade");
 }
 
 static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line,

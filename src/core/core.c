@@ -86,6 +86,7 @@ static void core_open_all(struct bc_core *core) {
   struct bc_fault fault;
   core->is_open = true;
   core_journal_open(core);
+  core_record_open(core);
   core_neighbor_open(core);
   core_check_open(core);
   core_publish_open(core);
@@ -182,6 +183,7 @@ static void core_free(struct bc_core *core) {
     core_publish_close(core);
   }
   core_journal_close(core);
+  core_record_close(core);
   bc_disk_close(core->disk);
   core_dispatch_free(core);
   core_check_close(core);

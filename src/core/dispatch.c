@@ -108,6 +108,7 @@ static void dispatch_refresh(struct bc_core *core, struct core_route *route, con
 static void dispatch_unwant_nlri(struct bc_core *core, struct core_route *route, size_t i) {
   struct bc_rib_view view;
   if (core_route_find_nlri(core, route, i, &view)) {
+    bc_rib_set_mark(core->rib, route->record);
     bc_rib_unwant(core->rib, route->claimed.selector, bc_route_nlri(&route->claimed, i), bc_mono_now());
   }
 }
@@ -175,9 +176,11 @@ static void dispatch_want(struct bc_core *core, struct core_route *route, const 
     dispatch_drop_claim(core, route);
   } else if (route->has_claim && !dispatch_same_identity(&route->claimed, wanted)) {
     dispatch_unwant_rest(core, route, wanted);
-  } else if (route->has_claim && route->is_wanted && bc_route_equal(&route->claimed, wanted)) {
+  } else if (route->has_claim && route->is_wanted && route->is_marked && bc_route_equal(&route->claimed, wanted)) {
     return;
   }
+  bc_rib_set_mark(core->rib, route->record);
+  route->is_marked = true;
   dispatch_want_each(core, route, wanted);
   if (!route->has_claim) {
     route->claimed = bc_route_copy(wanted);
@@ -195,6 +198,33 @@ static bool dispatch_is_pushed_back(const struct core_route *route, const struct
          !dispatch_same_identity(&route->claimed, config->route);
 }
 
+/* What the decision announces; NULL = nothing. */
+static const struct bc_route *dispatch_announced(const struct core_route *route, const struct bc_config_route *config) {
+  bool has_version = config != NULL && config->route != NULL && !config->lost_identity;
+  switch (route->decision.verdict) {
+  case BC_VERDICT_ANNOUNCE:
+    return config->route;
+  case BC_VERDICT_KEEP:
+    /* What is announced stays so, in the new wording if there is one. */
+    return !route->is_wanted ? NULL : has_version ? config->route : &route->claimed;
+  case BC_VERDICT_WITHDRAW:
+    break;
+  }
+  return NULL;
+}
+
+/* Not that a route never was this node's business. */
+static void dispatch_record(struct bc_core *core, struct core_route *route, const struct bc_decision *old,
+                            const struct bc_route *announced) {
+  bool is_other =
+      announced != NULL && !(route->has_claim && route->is_wanted && bc_route_equal(&route->claimed, announced));
+  bool is_ours = route->is_wanted || old->reason != NULL || route->decision.layer != BC_LAYER_SUBSCRIPTION;
+  if (is_ours && (is_other || core_record_is_news(old, &route->decision))) {
+    struct core_decision_told told = {.was_announced = route->is_wanted, .wanted = announced};
+    (void)core_record_decision(core, route, &told);
+  }
+}
+
 static void dispatch_decide(struct bc_core *core, struct core_route *route, const struct bc_config_route *config) {
   struct bc_config_route before;
   if (dispatch_is_pushed_back(route, config)) {
@@ -210,21 +240,12 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
                                                         .health = core_route_health(route).state,
                                                         .address = core_address_judge(core, route, config),
                                                         .stands = route->is_wanted});
-  switch (route->decision.verdict) {
-  case BC_VERDICT_ANNOUNCE:
-    dispatch_want(core, route, config->route);
-    break;
-  case BC_VERDICT_WITHDRAW:
-    if (route->is_wanted) {
-      dispatch_unwant(core, route);
-    }
-    break;
-  case BC_VERDICT_KEEP:
-    /* What is announced stays so, in the new wording if there is one. */
-    if (route->is_wanted && config != NULL && config->route != NULL && !config->lost_identity) {
-      dispatch_want(core, route, config->route);
-    }
-    break;
+  const struct bc_route *announced = dispatch_announced(route, config);
+  dispatch_record(core, route, &old, announced);
+  if (announced != NULL) {
+    dispatch_want(core, route, announced);
+  } else if (route->is_wanted) {
+    dispatch_unwant(core, route);
   }
   if (was_wanted != route->is_wanted || (old.reason != route->decision.reason && old.reason != NULL)) {
     /* A start with many routes is one event, not many. */
@@ -307,6 +328,9 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
     struct core_route *gone = core_route_find(core, view->name);
     if (gone != NULL) {
       bc_log(BC_LOG_NOTICE, "route %s is gone from the store", gone->name);
+      struct bc_decision old = gone->decision;
+      gone->decision = bc_decide(&(struct bc_decide_input){.route = NULL});
+      dispatch_record(core, gone, &old, NULL);
       dispatch_forget(core, gone);
     }
     return;
@@ -504,6 +528,7 @@ void core_dispatch_exit(struct bc_core *core) {
   struct core_route *route;
   RB_FOREACH(route, core_route_tree, &core->routes) {
     if (route->exit_withdraw && route->is_wanted) {
+      core_record_exit(core, route);
       dispatch_unwant(core, route);
     }
   }

@@ -53,6 +53,8 @@ struct core_route {
   uint32_t fault_hash; /* of the fault that the log has told */
   uint32_t error_hash; /* of ExaBGP's refusal that the log has told */
   uint64_t record;     /* of its last decision; 0 = none */
+  bool is_marked;      /* the rib knows that */
+  uint32_t input_s;    /* wall clock, seconds, of its last record of inputs */
   uint8_t state;       /* enum bc_rib_state, as counted in core->by_state */
   bool is_standing;    /* any of it, as the config was told */
 };
@@ -295,8 +297,34 @@ struct core_journal {
 
 /* ---- decision records (record.c) ---- */
 
+/* Notes of one kind, made in one millisecond, that are one record: of how many routes they tell is not known before. */
+struct core_record_group {
+  enum bc_record_type type;
+  int64_t at_ms;
+  unsigned neighbor;
+  uint64_t line;   /* SENT: its number */
+  const char *how; /* static; NULL = nothing special */
+  struct bc_buf text;
+  uint64_t *ids; /* of decisions */
+  size_t count;  /* 0 = the group is free */
+  size_t room;
+};
+
+enum { CORE_RECORD_GROUPS = 8 };
+#define CORE_RECORD_FILES "decisions"
+
+struct bc_ring;
+
 struct core_record {
+  struct bc_ring *ring; /* NULL: nothing is recorded */
   uint64_t last_id;
+  struct bc_timer *timer; /* to hand over what is in the batch */
+  struct bc_buf batch;
+  struct core_record_group groups[CORE_RECORD_GROUPS]; /* a ring … */
+  unsigned group_first;                                /* … from here on */
+  uint64_t lost;                                       /* since the start */
+  uint64_t lost_told;                                  /* of these, in records */
+  char *problem;                                       /* why the last ones were lost; NULL = fine */
 };
 
 /* What a record tells of a decision beside the route, its checks and the store. */
@@ -396,6 +424,14 @@ void core_journal_open(struct bc_core *core);
 void core_journal_flush(struct bc_core *core);
 void core_journal_close(struct bc_core *core);
 /* ---- record.c ---- */
+void core_record_open(struct bc_core *core);
+void core_record_close(struct bc_core *core);
+/* What is in memory goes to the disk thread. */
+void core_record_flush(struct bc_core *core);
+/* on_exit withdraws it. */
+void core_record_exit(struct bc_core *core, struct core_route *route);
+/* Adds what is wrong with the keeping of records. */
+void core_record_warn(const struct bc_core *core, json_t *list);
 /* Records the route's decision, which stands in route->decision already: call it when that or what is wanted is another
  * than before, and before the rib is told (commands refer to route->record, which is set here). Copies all that it
  * keeps; never waits, never fails: what cannot be kept is counted. The id; 0 = nothing is recorded on this node. */
@@ -530,6 +566,9 @@ enum core_list_of { CORE_LIST_ROUTES, CORE_LIST_CHECKS };
  * what is foreign. A route's own check has the route's name. False when `names` is something else: nothing was done. */
 BC_MUST_CHECK bool core_list_begin(struct bc_core *core, enum core_list_of of, const json_t *names,
                                    struct bc_sock_answer *answer);
+/* ---- recall.c ---- */
+/* Begins the answer to `decisions`; NULL, or what is wrong with the request. */
+const char *core_recall_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
 /* ---- trial.c ---- */
 /* Begins the answer to `script`; NULL, or what is wrong with the request. */
 const char *core_trial_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);

@@ -319,6 +319,7 @@ json_t *core_report_warnings(struct bc_core *core) {
     (void)snprintf(line, sizeof line, "states of checks cannot be saved: %s", core->checks.states.problem);
     report_warn(list, line);
   }
+  core_record_warn(core, list);
   core_advice_list(core, list);
   report_warn_of_checks(core, list);
   const char *text;
@@ -393,6 +394,7 @@ json_t *core_report_status(struct bc_core *core) {
   json_object_set_new(made, "started", report_time(core->started_wall_ms));
   json_object_set_new(made, "stateDirectory", json_string(core->paths.state_dir));
   json_object_set_new(made, "logLinesDropped", json_integer((json_int_t)bc_log_dropped()));
+  json_object_set_new(made, "recordsLost", json_integer((json_int_t)core->record.lost));
   json_object_set_new(made, "store", core_report_store(core));
   json_object_set_new(made, "exabgp", exabgp);
   json_object_set_new(made, "workers", workers);

@@ -16,6 +16,7 @@
 enum {
   SOCK_PATIENCE_MS = 5000,
   SOCK_RETRY_MS = 1000,
+  SOCK_LOOK_MS = 2, /* for pieces that cannot be made yet */
   SOCK_BACKLOG = 64,
   SOCK_READ_BYTES = 16384,
   SOCK_TURN_BYTES = 1048576 /* written per turn of the loop */
@@ -87,9 +88,7 @@ static void sock_want_piece(struct sock_client *client) {
   bc_watch_set(client->watch, 0);
   client->is_waiting = true;
   TAILQ_INSERT_TAIL(&sock->waiting, client, waiting);
-  if (!bc_timer_is_armed(sock->turn)) {
-    bc_timer_start(sock->turn, 0);
-  }
+  bc_timer_start(sock->turn, 0);
 }
 
 static void sock_write(struct sock_client *client) {
@@ -130,10 +129,23 @@ static void sock_end_line(struct sock_client *client) {
   bc_buf_add_char(&client->answer.text, '\n');
 }
 
+static struct sock_client *sock_first_ready(const struct bc_sock *sock) {
+  struct sock_client *client;
+  TAILQ_FOREACH(client, &sock->waiting, waiting) {
+    if (client->answer.is_ready == NULL || client->answer.is_ready(client->answer.arg)) {
+      break;
+    }
+  }
+  return client;
+}
+
 static void sock_on_turn(void *arg) {
   struct bc_sock *sock = arg;
-  struct sock_client *client = TAILQ_FIRST(&sock->waiting);
+  struct sock_client *client = sock_first_ready(sock);
   if (client == NULL) {
+    if (!TAILQ_EMPTY(&sock->waiting)) {
+      bc_timer_start(sock->turn, SOCK_LOOK_MS);
+    }
     return;
   }
   TAILQ_REMOVE(&sock->waiting, client, waiting);

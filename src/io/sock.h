@@ -31,6 +31,8 @@ struct bc_sock_answer {
    * when it was the last; `end` comes once, when all is written or the client is gone. Neither may close the server. */
   bool (*more)(void *arg, struct bc_buf *text);
   void (*end)(void *arg);
+  /* Whether the next piece can be made now; looked at every few milliseconds. NULL: always. */
+  bool (*is_ready)(void *arg);
   void *arg;
 };
 

@@ -27,12 +27,14 @@
   X(BC_RECORD_UNCONFIRMED, "unconfirmed") /* it should, and did not show it in time */                                 \
   X(BC_RECORD_REFUSED, "refused")         /* ExaBGP refused it, or never answered */                                   \
   X(BC_RECORD_ERROR, "error")             /* repaired without success */                                               \
-  X(BC_RECORD_START, "start")             /* a core began: what it is, and what of the records was lost */
+  X(BC_RECORD_START, "start")             /* a core began */                                                           \
+  X(BC_RECORD_LOST, "lost")               /* so many records before this one could not be kept */
 
 enum bc_record_type { BC_RECORD_TYPE_LIST(BC_ENUM_MEMBER) };
 const char *bc_record_type_text(enum bc_record_type value);
 
-/* ---- printing: texts may be any bytes; what is not printable ASCII is escaped or becomes '?' ---- */
+/* ---- printing: texts may be any bytes, what is not printable ASCII becomes '?' (a line break stays one); what is JSON
+ * already must be valid, except `data`, which is left out when it is not ---- */
 
 struct bc_record_check {
   const char *name;
@@ -41,7 +43,7 @@ struct bc_record_check {
   const char *status; /* of its last run; NULL = none yet */
   int code;           /* exit code or signal; -1 = none */
   const char *reason; /* NULL = none; as are these */
-  const char *output; /* its end, at most BC_LIMIT_RECORD_OUTPUT_BYTES are kept */
+  const char *output; /* its end, at most BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES are kept */
   const char *data;   /* JSON */
   double score;       /* -1 = none */
   unsigned streak;    /* results in a row against its state; 0 right after it turned */
@@ -56,7 +58,7 @@ struct bc_record_policy {
   const char *key;     /* "routes/web/policy" */
   uint64_t hash;       /* of all that the policy is made of */
   const char *verdict; /* JSON; NULL = it gave none */
-  const char *context; /* JSON, all that it was asked with; NULL = not kept */
+  const char *context; /* JSON, all that it was asked with; NULL = not to be kept */
   const char *error;   /* NULL = none */
   uint64_t cpu_us;
 };
@@ -78,25 +80,25 @@ struct bc_record_decision {
   size_t check_count;
   const struct bc_record_policy *policy; /* NULL = none */
 };
-/* One line with its end. What would make it longer than BC_LIMIT_RECORD_BYTES is left out: first the context ("cut"
- * tells it), then outputs and data. */
+/* Adds one line with its end. A context with which it would be longer than BC_LIMIT_RECORD_BYTES is left out, and "cut"
+ * tells it. */
 void bc_record_print_decision(const struct bc_record_decision *decision, struct bc_buf *to);
 
 struct bc_record_note {
   uint64_t id;
   enum bc_record_type type;
   int64_t at_ms;
-  const uint64_t *of; /* ids of decisions */
+  const uint64_t *of; /* ids of decisions, … */
   size_t of_count;
   const char *neighbor; /* NULL = none */
   const char *how;      /* NULL, or what is special: "repair", "time" */
-  struct bc_str text;   /* empty = none */
+  struct bc_str text;   /* empty = none; of LOST the number */
 };
 void bc_record_print_note(const struct bc_record_note *note, struct bc_buf *to);
 
 /* ---- reading ---- */
 
-/* The id of the last good record in these bytes, which may begin and end within one; 0 = none. */
+/* The greatest id of the records in these bytes, which may begin and end within a line; 0 = there is none. */
 uint64_t bc_record_last_id(struct bc_str bytes);
 
 struct bc_record_query {
@@ -105,28 +107,34 @@ struct bc_record_query {
   int64_t since_ms;  /* 0 = from the first on; both ends belong to it */
   int64_t until_ms;  /* 0 = to the last */
   uint64_t before;   /* only smaller ids; 0 = any */
-  size_t limit;      /* the newest so many, at most BC_LIMIT_RECORDS_ASKED */
+  size_t limit;      /* the newest so many, 1 to BC_LIMIT_RECORDS_ASKED */
   bool wants_inputs; /* BC_RECORD_INPUT too */
 };
-/* NULL, or what is wrong: from the members of a request (route, id, since, until, before, limit, inputs). The texts
- * stay the request's. */
+/* NULL, or what is wrong with the members of a request: route, id, since, until, before, limit, inputs. The texts stay
+ * the request's. */
 const char *bc_record_query_read(const json_t *request, struct bc_record_query *query);
 
-/* Gathers from lines, oldest first, what a query asks for. Holds at most BC_LIMIT_RECORDS_ANSWER_BYTES: the oldest go
- * first. */
+/* Gathers from lines, oldest first, what a query asks for. Holds at most BC_LIMIT_RECORDS_ANSWER_BYTES, or one
+ * decision: the oldest go first. */
 struct bc_record_search;
+/* The query's texts are copied. */
 struct bc_record_search *bc_record_search_new(const struct bc_record_query *query);
+/* NULL is allowed. */
 void bc_record_search_free(struct bc_record_search *search);
 /* The next line, without its end; any bytes: what is no record is passed over. */
 void bc_record_search_line(struct bc_record_search *search, struct bc_str line);
-/* How many decisions were found. */
+/* How many decisions it holds. */
 size_t bc_record_search_count(const struct bc_record_search *search);
-/* The found decision `i`, 0 = the newest, with its notes as the member `notes`, in the order of time; owned by the
- * caller. */
+/* The decision `i`, 0 = the newest, with what followed from it as the member `notes`, in the order of time; owned by
+ * the caller. NULL when the record is damaged. */
 json_t *bc_record_search_get(const struct bc_record_search *search, size_t i);
 /* Older ones that match were left out. */
 bool bc_record_search_has_more(const struct bc_record_search *search);
-/* Of the oldest record of any kind, in milliseconds since 1970; 0 = there is none. */
+/* When the oldest record of any kind was made, in milliseconds since 1970; 0 = there is none. */
 int64_t bc_record_search_begins_ms(const struct bc_record_search *search);
+/* So many records of any kind could not be kept, as those that were tell. */
+uint64_t bc_record_search_lost(const struct bc_record_search *search);
+/* {"decisions":[…],"more":bool,"begins":MS,"lost":N} (0: there is no record): the whole answer; owned by the caller. */
+json_t *bc_record_search_answer(const struct bc_record_search *search);
 
 #endif

@@ -78,6 +78,7 @@ static void settings_store_number(struct bc_settings *settings, const struct bc_
   void *field = settings_field(settings, entry);
   switch (entry->kind) {
   case BC_SETTINGS_COUNT:
+  case BC_SETTINGS_MEBIBYTES:
     *(unsigned *)field = number;
     break;
   case BC_SETTINGS_LEVEL:

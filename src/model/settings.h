@@ -14,6 +14,8 @@
 
 /* The most that --workers takes. */
 enum { BC_SETTINGS_WORKERS = 64 };
+/* The most that --records takes. */
+enum { BC_SETTINGS_RECORDS = 4096 };
 
 #define BC_SETTINGS_CONFIG "/etc/bgpcommander/bgpcommander.conf"
 
@@ -39,6 +41,7 @@ struct bc_settings {
   char *socket;     /* --socket; default: /run/bgpcommander/NODE.sock, else in the state directory */
   char *config;     /* --config; default /etc/bgpcommander/bgpcommander.conf (may be missing) */
   unsigned workers; /* --workers; Lua workers, 1 … 64 */
+  unsigned records; /* --records; MiB, 0 = off; default 64 */
   enum bc_log_level log_level;
   enum bc_log_format log_format;
   bool shell;         /* node file only: shell on|off; default on */

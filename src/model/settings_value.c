@@ -70,6 +70,16 @@ static bool settings_read_count(struct bc_str value, unsigned *number) {
   return true;
 }
 
+static bool settings_read_mebibytes(struct bc_str value, unsigned *number) {
+  uint64_t size = 0;
+  bool is_off = bc_str_is(value, "off");
+  if (!is_off && (bc_str_to_u64(value, BC_SETTINGS_RECORDS, &size) != BC_ERR_OK || size == 0)) {
+    return false;
+  }
+  *number = (unsigned)size;
+  return true;
+}
+
 static bool settings_read_level(struct bc_str value, unsigned *number) {
   char text[16] = "";
   enum bc_log_level level;
@@ -117,6 +127,8 @@ bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, uns
     return bc_exec_rule_check(value, NULL) == BC_ERR_OK;
   case BC_SETTINGS_COUNT:
     return settings_read_count(value, number);
+  case BC_SETTINGS_MEBIBYTES:
+    return settings_read_mebibytes(value, number);
   case BC_SETTINGS_LEVEL:
     return settings_read_level(value, number);
   case BC_SETTINGS_FORMAT:
@@ -150,6 +162,8 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
     return "expected a program's absolute path without * and ?, then patterns of its words, ... as the last at most";
   case BC_SETTINGS_COUNT:
     return "expected a number from 1 to 64";
+  case BC_SETTINGS_MEBIBYTES:
+    return "expected a number of MiB from 1 to 4096, or off";
   case BC_SETTINGS_LEVEL:
     return "expected error, warning, notice, info or debug";
   case BC_SETTINGS_FORMAT:

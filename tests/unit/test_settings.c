@@ -65,6 +65,7 @@ static void defaults_are_the_classic_ones_with_etcd_v3_first(void **state) {
   assert_null(result.settings.state_dir);
   assert_null(result.settings.socket);
   assert_int_equal(result.settings.workers, 2);
+  assert_int_equal(result.settings.records, 64);
   assert_int_equal(result.settings.etcd_api, BC_SETTINGS_API_AUTO);
   assert_int_equal(result.settings.log_level, BC_LOG_NOTICE);
   assert_int_equal(result.settings.log_format, BC_LOG_TEXT);
@@ -169,6 +170,9 @@ static void a_fault_in_the_node_file_names_file_line_and_expectation(void **stat
   (void)state;
   assert_refused("", "", "\nnonsense 3\n",
                  "/etc/bgpcommander/bgpcommander.conf:2: expected a setting of docs/settings.md, found \"nonsense\"");
+  assert_refused("--records 0", "", NULL, "--records: expected a number of MiB from 1 to 4096, or off, found \"0\"");
+  assert_refused("--records 4097", "", NULL,
+                 "--records: expected a number of MiB from 1 to 4096, or off, found \"4097\"");
   assert_refused("--config /c", "", "workers 99", "/c:1: workers: expected a number from 1 to 64, found \"99\"");
   assert_refused("--config /c", "", "node a\n#\nnode b", "/c:3: node: expected once, but it stands in line 1 too");
   assert_refused("--config /c", "", "shell maybe", "/c:1: shell: expected on or off, found \"maybe\"");

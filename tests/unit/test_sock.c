@@ -1,195 +1,13 @@
-#include "base/limits.h"
 #include "io/process.h"
-#include "io/sock.h"
+#include "sock_world.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-struct client {
-  struct fixture *f;
-  int fd;
-  struct bc_watch *watch;
-  struct bc_buf answer;
-  bool has_ended;
-};
-
-struct fixture {
-  struct bc_loop *loop;
-  struct bc_sock *sock;
-  struct bc_timer *deadline;
-  char directory[64], path[96];
-  struct bc_sock_peer peer;
-  struct bc_buf request;
-  size_t answer_bytes;  /* of the next answer; 0: "pong" */
-  size_t pieces;        /* of the next answer, each of so many bytes; 0: as a whole */
-  unsigned made, ended; /* pieces; answers in pieces */
-  bool closes_server;
-  unsigned calls;
-};
-
-/* One answer in pieces. */
-struct pieces {
-  struct fixture *f;
-  size_t left;
-  size_t bytes;
-};
-
-static void add_bytes(struct bc_buf *to, size_t count) {
-  char piece[65536];
-  memset(piece, 'x', sizeof piece);
-  for (size_t left = count; left > 0;) {
-    size_t len = left < sizeof piece ? left : sizeof piece;
-    bc_buf_add(to, piece, len);
-    left -= len;
-  }
-}
-
-static bool on_more(void *arg, struct bc_buf *text) {
-  struct pieces *pieces = arg;
-  assert_int_equal(text->len, 0);
-  pieces->f->made++;
-  add_bytes(text, pieces->bytes);
-  return --pieces->left > 0;
-}
-
-static void on_end(void *arg) {
-  struct pieces *pieces = arg;
-  pieces->f->ended++;
-  free(pieces);
-}
-
-static void on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str request,
-                       struct bc_sock_answer *answer) {
-  struct fixture *f = arg;
-  f->calls++;
-  f->peer = *peer;
-  bc_buf_clear(&f->request);
-  bc_buf_add_str(&f->request, request);
-  if (f->answer_bytes == 0) {
-    bc_buf_add_text(&answer->text, "pong");
-  }
-  add_bytes(&answer->text, f->answer_bytes);
-  if (f->pieces > 0) {
-    struct pieces *pieces = calloc(1, sizeof *pieces);
-    *pieces = (struct pieces){.f = f, .left = f->pieces, .bytes = f->answer_bytes};
-    answer->more = on_more;
-    answer->end = on_end;
-    answer->arg = pieces;
-  }
-  if (f->closes_server) {
-    bc_sock_close(f->sock);
-    f->sock = NULL;
-  }
-}
-
-static void on_deadline(void *arg) {
-  (void)arg;
-  fail_msg("nothing happened for 30 s");
-}
-
-static int setup(void **state) {
-  struct fixture *f = calloc(1, sizeof *f);
-  (void)snprintf(f->directory, sizeof f->directory, "/tmp/bc-test-sock-XXXXXX");
-  assert_non_null(mkdtemp(f->directory));
-  (void)snprintf(f->path, sizeof f->path, "%s/n1.sock", f->directory);
-  bc_buf_init(&f->request, 1 << 20);
-  f->loop = bc_loop_new();
-  f->deadline = bc_timer_new(f->loop, on_deadline, f);
-  bc_timer_start(f->deadline, 30000);
-  struct bc_fault fault;
-  assert_int_equal(bc_sock_open(f->loop, f->path, on_request, f, &f->sock, &fault), BC_ERR_OK);
-  *state = f;
-  return 0;
-}
-
-static int teardown(void **state) {
-  struct fixture *f = *state;
-  bc_sock_close(f->sock);
-  bc_timer_free(f->deadline);
-  bc_loop_free(f->loop);
-  bc_buf_free(&f->request);
-  (void)unlink(f->path);
-  assert_int_equal(rmdir(f->directory), 0);
-  free(f);
-  return 0;
-}
-
-static int connect_to(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-  return fd;
-}
-
-/* Reads on until there is nothing: a reset connection is reported only once. */
-static void on_answer(void *arg, int fd, int events) {
-  struct client *client = arg;
-  (void)events;
-  for (;;) {
-    char *room = bc_buf_reserve(&client->answer, 65536);
-    ssize_t got = recv(fd, room, 65536, MSG_DONTWAIT);
-    if (got < 0 && errno == EAGAIN) {
-      return;
-    }
-    if (got <= 0) {
-      break;
-    }
-    bc_buf_commit(&client->answer, (size_t)got);
-  }
-  client->has_ended = true;
-  bc_watch_set(client->watch, 0);
-  bc_loop_stop(client->f->loop);
-}
-
-/* Connects and writes `request` as it is. */
-static void client_start(struct client *client, struct fixture *f, const char *request) {
-  *client = (struct client){.f = f, .fd = connect_to(f->path)};
-  bc_buf_init(&client->answer, 512u << 20);
-  if (request[0] != '\0') {
-    assert_int_equal(send(client->fd, request, strlen(request), 0), strlen(request));
-  }
-  client->watch = bc_watch_new(f->loop, client->fd, on_answer, client);
-  bc_watch_set(client->watch, BC_WATCH_READ);
-}
-
-static void client_end(struct client *client) {
-  bc_watch_free(client->watch);
-  (void)close(client->fd);
-  bc_buf_free(&client->answer);
-}
-
-static void client_wait(struct client *client) {
-  while (!client->has_ended) {
-    bc_loop_run(client->f->loop);
-  }
-}
-
-static void ask(struct fixture *f, const char *request, const char *expected) {
-  struct client client;
-  client_start(&client, f, request);
-  client_wait(&client);
-  assert_string_equal(client.answer.data, expected);
-  client_end(&client);
-}
 
 static void a_request_is_answered_with_one_line(void **state) {
   struct fixture *f = *state;
@@ -262,108 +80,10 @@ static void an_answer_above_the_limit_becomes_an_error(void **state) {
   assert_int_equal(f->made, 0);
 }
 
-enum { PIECE = 256 << 10, PIECES = 80 };
-
-static void an_answer_in_pieces_arrives_whole(void **state) {
-  struct fixture *f = *state;
-  struct client client;
-  f->answer_bytes = PIECE;
-  f->pieces = PIECES;
-  client_start(&client, f, "x\n");
-  client_wait(&client);
-  assert_int_equal(client.answer.len, (PIECES + 1) * PIECE + 1);
-  assert_int_equal(client.answer.data[client.answer.len - 1], '\n');
-  assert_null(memchr(client.answer.data, '\n', client.answer.len - 1));
-  assert_int_equal(f->ended, 1);
-  client_end(&client);
-}
-
-static void one_round(struct fixture *f);
-
-/* It gets as many as the kernel's buffer holds and one that waits, however long the answer. */
-static void no_piece_is_made_before_the_one_before_is_read(void **state) {
-  struct fixture *f = *state;
-  struct client client;
-  f->answer_bytes = PIECE;
-  f->pieces = PIECES;
-  client_start(&client, f, "x\n");
-  bc_watch_set(client.watch, 0);
-  while (f->calls == 0) {
-    one_round(f);
-  }
-  for (int i = 0; i < 1000; i++) {
-    one_round(f);
-  }
-  assert_true(f->made < PIECES / 4);
-  f->pieces = 0;
-  f->answer_bytes = 0;
-  ask(f, "ping\n", "pong\n");
-  client_end(&client);
-  while (f->ended == 0) {
-    one_round(f);
-  }
-  assert_int_equal(bc_sock_counts(f->sock).lost, 1);
-}
-
-/* Else the time of a turn of the loop would grow with the clients. */
-static void in_a_turn_of_the_loop_one_piece_is_made_whoever_asks(void **state) {
-  struct fixture *f = *state;
-  static struct client clients[8];
-  f->answer_bytes = 1;
-  f->pieces = PIECES;
-  for (int i = 0; i < 8; i++) {
-    client_start(&clients[i], f, "x\n");
-    bc_watch_set(clients[i].watch, 0);
-  }
-  while (f->ended < 8) {
-    unsigned before = f->made;
-    one_round(f);
-    assert_true(f->made - before <= 2); /* a round is a turn, and the end of the one before */
-  }
-  for (int i = 0; i < 8; i++) {
-    bc_watch_set(clients[i].watch, BC_WATCH_READ);
-    client_wait(&clients[i]);
-    assert_int_equal(clients[i].answer.len, PIECES + 2);
-    client_end(&clients[i]);
-  }
-}
-
-static void closing_the_server_ends_answers_in_pieces(void **state) {
-  struct fixture *f = *state;
-  struct client client;
-  f->answer_bytes = PIECE;
-  f->pieces = PIECES;
-  client_start(&client, f, "x\n");
-  bc_watch_set(client.watch, 0);
-  while (f->calls == 0) {
-    one_round(f);
-  }
-  bc_sock_close(f->sock);
-  f->sock = NULL;
-  assert_int_equal(f->ended, 1);
-  client_end(&client);
-}
-
 static void a_silent_client_is_told_and_closed(void **state) {
   struct fixture *f = *state;
   ask(f, "", "{\"error\":\"no complete request within 5 s\"}\n");
   assert_int_equal(bc_sock_counts(f->sock).timed_out, 1);
-}
-
-static void on_poll(void *arg) {
-  bc_loop_stop(arg);
-}
-
-static void run_for(struct fixture *f, int64_t ms) {
-  struct bc_timer *timer = bc_timer_new(f->loop, on_poll, f->loop);
-  bc_timer_start(timer, ms);
-  bc_loop_run(f->loop);
-  bc_timer_free(timer);
-}
-
-/* One turn of the loop, or a little more. */
-static void one_round(struct fixture *f) {
-  run_for(f, 0);
 }
 
 /* From this descriptor on the user's limit of watched ones is reached; libuv finds this function first. */
@@ -560,10 +280,6 @@ int main(void) {
                                      TEST(a_request_of_the_limit_passes_and_a_longer_one_is_refused),
                                      TEST(a_large_answer_arrives_whole),
                                      TEST(an_answer_above_the_limit_becomes_an_error),
-                                     TEST(an_answer_in_pieces_arrives_whole),
-                                     TEST(no_piece_is_made_before_the_one_before_is_read),
-                                     TEST(in_a_turn_of_the_loop_one_piece_is_made_whoever_asks),
-                                     TEST(closing_the_server_ends_answers_in_pieces),
                                      TEST(a_client_that_cannot_be_watched_is_told),
                                      TEST(a_socket_that_cannot_be_watched_is_an_error),
                                      TEST(a_silent_client_is_told_and_closed),
