@@ -62,6 +62,11 @@ bool bc_dir_is_still(int at_fd, const char *name, int fd) {
          is.st_ino == was.st_ino;
 }
 
+/* What stands behind a folder, which may be DIR itself: "". */
+static const char *leaf_slash(const char *folder) {
+  return folder[0] == '\0' ? "" : "/";
+}
+
 static void leaf_set_problem(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf, const char *problem) {
   bool is_same = problem == NULL ? leaf->problem == NULL : leaf->problem != NULL && strcmp(problem, leaf->problem) == 0;
   if (!is_same) {
@@ -92,7 +97,7 @@ void bc_dir_leaf_clear(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf) {
 void bc_dir_leaf_refuse(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf, const char *why, const char *folder,
                         const char *name) {
   struct bc_fault text;
-  bc_fault_set(&text, 0, "%s (%s/%s/%s)", why, reader->directory, folder, name);
+  bc_fault_set(&text, 0, "%s (%s/%s%s%s)", why, reader->directory, folder, leaf_slash(folder), name);
   if (leaf->value != NULL) {
     leaf_drop_value(reader, leaf);
   }
@@ -126,7 +131,7 @@ static bool leaf_take_value(struct bc_dir_reader *reader, struct bc_dir_leaf *le
 
 static void leaf_watch_link(struct bc_dir_reader *reader, const char *folder, const char *name) {
   char path[PATH_MAX];
-  int len = snprintf(path, sizeof path, "%s/%s/%s", reader->directory, folder, name);
+  int len = snprintf(path, sizeof path, "%s/%s%s%s", reader->directory, folder, leaf_slash(folder), name);
   if (len > 0 && (size_t)len < sizeof path) {
     bc_dir_watch_add(reader->watch, path, NULL);
   }

@@ -47,7 +47,8 @@ int bc_dir_reader_open(struct bc_dir_reader *reader, int at_fd, const char *name
 /* The name still leads to what was read: else the tree was exchanged meanwhile. */
 bool bc_dir_is_still(int at_fd, const char *name, int fd);
 
-/* Looks at DIR/folder/NAME-OF-KIND; `dir_fd` is DIR/folder. False: the scan is to end, `failure` says why. */
+/* Looks at DIR/folder/NAME-OF-KIND; `dir_fd` is DIR/folder, "" is DIR. False: the scan is to end, `failure` says why.
+ */
 bool bc_dir_leaf_read(struct bc_dir_reader *reader, struct bc_dir_leaf *leaf, enum bc_dir_leaf_kind kind, int dir_fd,
                       const char *folder);
 /* The same of any name and bound. */

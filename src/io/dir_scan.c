@@ -42,6 +42,7 @@ struct bc_dir_scan {
   struct scan_tree routes;
   size_t route_count;
   struct bc_dir_leaf node_leaves[BC_DIR_NODE_LEAVES];
+  struct bc_dir_leaf root_leaves[BC_DIR_ROOT_LEAVES];
   struct scan_strays strays;
   struct bc_dir_shelves *shelves;
   bool knows_admin; /* whether there is an adminState, and which */
@@ -255,6 +256,18 @@ static bool scan_node(struct bc_dir_scan *scan, int root_fd, bool *is_moved) {
   return is_good && scan_judge_admin(scan);
 }
 
+static enum bc_dir_leaf_kind scan_root_kind(int i) {
+  return (enum bc_dir_leaf_kind)(BC_DIR_ROUTE_LEAVES + BC_DIR_NODE_LEAVES + i);
+}
+
+static bool scan_root(struct bc_dir_scan *scan, int root_fd) {
+  bool is_good = true;
+  for (int i = 0; i < BC_DIR_ROOT_LEAVES && is_good; i++) {
+    is_good = bc_dir_leaf_read(&scan->reader, &scan->root_leaves[i], scan_root_kind(i), root_fd, "");
+  }
+  return is_good;
+}
+
 static void scan_watch_tree(struct bc_dir_scan *scan) {
   char path[PATH_MAX];
   char *tail = path + snprintf(path, sizeof path, "%s", scan->reader.directory);
@@ -262,6 +275,9 @@ static void scan_watch_tree(struct bc_dir_scan *scan) {
   bc_dir_watch_add_way(scan->reader.watch, path);
   bc_dir_watch_add(scan->reader.watch, path, "routes");
   bc_dir_watch_add(scan->reader.watch, path, "node");
+  for (int i = 0; i < BC_DIR_ROOT_LEAVES; i++) {
+    bc_dir_watch_add(scan->reader.watch, path, bc_dir_leaf_name(scan_root_kind(i)));
+  }
   bc_dir_shelves_watch(scan->shelves, path);
   (void)snprintf(tail, room, "/routes");
   bc_dir_watch_add_way(scan->reader.watch, path);
@@ -301,7 +317,7 @@ static bool scan_once(struct bc_dir_scan *scan, bool *is_moved) {
   int fd = bc_dir_reader_open(&scan->reader, AT_FDCWD, scan->reader.directory, "", O_PATH, &is_good);
   if (fd >= 0) {
     is_good = scan_routes(scan, fd, &strays, is_moved) && bc_dir_shelves_scan(scan->shelves, fd, is_moved) &&
-              scan_node(scan, fd, is_moved);
+              scan_root(scan, fd) && scan_node(scan, fd, is_moved);
     *is_moved = *is_moved || !bc_dir_is_still(AT_FDCWD, scan->reader.directory, fd);
     (void)close(fd);
   }
@@ -345,7 +361,7 @@ static void scan_tell_leaf(const struct bc_dir_leaf *leaf, const char *folder, c
   if (leaf->problem == NULL && leaf->value == NULL) {
     return;
   }
-  (void)snprintf(key, sizeof key, "%s/%s", folder, name);
+  (void)snprintf(key, sizeof key, "%s%s%s", folder, folder[0] == '\0' ? "" : "/", name);
   if (leaf->problem != NULL) {
     handler->list_unreadable(handler->arg, bc_str_of(key), leaf->problem);
   } else {
@@ -384,6 +400,9 @@ void bc_dir_scan_tell(struct bc_dir_scan *scan, const struct bc_store_handler *h
   scan->reader.is_changed = false;
   scan->has_lost_routes = false;
   handler->list_begin(handler->arg, point);
+  for (int i = 0; i < BC_DIR_ROOT_LEAVES && !*is_closed; i++) {
+    scan_tell_leaf(&scan->root_leaves[i], "", bc_dir_leaf_name(scan_root_kind(i)), handler);
+  }
   bc_dir_shelves_tell(scan->shelves, handler, is_closed);
   if (scan_tell_routes(scan, handler, is_closed)) {
     scan_tell_strays(scan, handler, is_closed);
@@ -416,6 +435,9 @@ void bc_dir_scan_free(struct bc_dir_scan *scan) {
   }
   for (size_t i = 0; i < BC_DIR_NODE_LEAVES; i++) {
     bc_dir_leaf_clear(&scan->reader, &scan->node_leaves[i]);
+  }
+  for (size_t i = 0; i < BC_DIR_ROOT_LEAVES; i++) {
+    bc_dir_leaf_clear(&scan->reader, &scan->root_leaves[i]);
   }
   strays_clear(&scan->strays);
   bc_dir_shelves_free(scan->shelves);

@@ -26,7 +26,7 @@ struct etcd {
   struct bc_etcd_list_handler list_handler;
   void *list;
   struct bc_etcd_watch_handler watch_handler;
-  struct bc_etcd_watch *watches[BC_ETCD_RANGES];
+  struct bc_etcd_watch *watches[BC_ETCD_RANGES_MOST];
   struct bc_etcd_publish_handler publish_handler;
   struct bc_etcd_publish *publish;
   struct bc_store_point point; /* the highest known */
@@ -70,7 +70,7 @@ static void etcd_tell_state(struct etcd *etcd, enum bc_store_state state, const 
 }
 
 static void etcd_stop_watches(struct etcd *etcd) {
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
+  for (size_t i = 0; i < etcd->names.range_count; i++) {
     bc_etcd_watch_stop(etcd->watches[i]);
   }
 }
@@ -100,7 +100,7 @@ static void etcd_on_retry(void *arg) {
     etcd->api->list_start(etcd->list);
     return;
   }
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
+  for (size_t i = 0; i < etcd->names.range_count; i++) {
     etcd_start_watch(etcd, etcd->watches[i]);
   }
 }
@@ -167,7 +167,7 @@ static void etcd_on_list_entry(void *arg, const struct bc_etcd_kv *kv) {
   }
   if (bc_etcd_names_is_own(&etcd->names, key)) {
     bc_etcd_publish_list_key(etcd->publish, key, kv);
-  } else {
+  } else if (bc_etcd_names_is_told(key)) {
     etcd->handler.list_entry(etcd->handler.arg, key, kv->value, kv->mod_revision);
   }
 }
@@ -185,7 +185,7 @@ static void etcd_on_list_end(void *arg, const struct bc_etcd_header *header) {
   etcd->listed = true;
   etcd->checked = bc_mono_now();
   bc_etcd_publish_list_end(etcd->publish, header->revision);
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
+  for (size_t i = 0; i < etcd->names.range_count; i++) {
     etcd->watches[i]->next = etcd_list_revision(etcd, header, i) + 1;
     etcd_start_watch(etcd, etcd->watches[i]);
   }
@@ -216,7 +216,7 @@ static void etcd_arm_quiet(struct etcd *etcd) {
 /* Since when nothing was heard: of the watch that is silent longer, or of a check that was fine. */
 static struct bc_mono etcd_heard(const struct etcd *etcd) {
   struct bc_mono heard = etcd->watches[0]->heard;
-  for (size_t i = 1; i < BC_ETCD_RANGES; i++) {
+  for (size_t i = 1; i < etcd->names.range_count; i++) {
     heard = etcd->watches[i]->heard.us < heard.us ? etcd->watches[i]->heard : heard;
   }
   return etcd->checked.us > heard.us ? etcd->checked : heard;
@@ -254,7 +254,7 @@ static void etcd_reach_connected(struct etcd *etcd) {
 
 static void etcd_tell_change(struct etcd *etcd, const struct bc_etcd_kv *kv) {
   struct bc_str key = bc_etcd_names_relative(&etcd->names, kv->key);
-  if (key.at == NULL) {
+  if (!bc_etcd_names_is_told(key)) {
     return;
   }
   if (bc_etcd_names_is_own(&etcd->names, key)) {
@@ -291,7 +291,7 @@ static void etcd_on_change(void *arg, const struct bc_etcd_kv *kv) {
 }
 
 static void etcd_note_revision(struct etcd *etcd) {
-  for (size_t i = 0; i < BC_ETCD_RANGES && !etcd->closed; i++) {
+  for (size_t i = 0; i < etcd->names.range_count && !etcd->closed; i++) {
     bc_etcd_watch_note(etcd->watches[i], etcd->point.revision);
   }
 }
@@ -443,7 +443,7 @@ static int64_t etcd_age_ms(const struct bc_store *store) {
 
 static void etcd_free(struct etcd *etcd) {
   bc_etcd_publish_free(etcd->publish);
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
+  for (size_t i = 0; i < etcd->names.range_count; i++) {
     bc_etcd_watch_free(etcd->watches[i]);
   }
   if (etcd->list != NULL) {
@@ -503,13 +503,13 @@ static void etcd_build(struct etcd *etcd) {
                                                        .applied = etcd_on_applied,
                                                        .ended = etcd_on_watch_ended};
   etcd->publish_handler = (struct bc_etcd_publish_handler){.arg = etcd, .problem = etcd_on_problem};
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
+  for (size_t i = 0; i < etcd->names.range_count; i++) {
     struct bc_etcd_watch_setup setup = {.loop = etcd->loop,
                                         .link = etcd->link,
                                         .tuning = &etcd->tuning,
                                         .random = &etcd->random,
                                         .handler = &etcd->watch_handler,
-                                        .prefix = bc_str_of(etcd->names.ranges[i])};
+                                        .range = &etcd->names.ranges[i]};
     etcd->watches[i] = bc_etcd_watch_new(etcd->api->watch, &setup);
   }
   etcd->list = etcd->api->list_new(etcd->link, &etcd->tuning, &etcd->names, &etcd->list_handler);
@@ -530,7 +530,7 @@ enum bc_err bc_etcd_open(struct bc_loop *loop, enum bc_store_type type, const st
   etcd->need_list = true;
   etcd->quiet_ms = tuning->quiet_ms;
   bc_etcd_random_seed(&etcd->random, options->random_seed);
-  bc_etcd_names_init(&etcd->names, options->prefix, options->node);
+  bc_etcd_names_init(&etcd->names, type, options->prefix, options->node);
   etcd->retry = bc_timer_new(loop, etcd_on_retry, etcd);
   etcd->quiet = bc_timer_new(loop, etcd_on_quiet, etcd);
   etcd->relist = bc_timer_new(loop, etcd_on_relist_timer, etcd);

@@ -1,4 +1,4 @@
-/* etcd's v2 API, as the store needs it: two lists, one after the other, and the check. */
+/* etcd's v2 API, as the store needs it: lists, one after the other, and the check. */
 #include "base/mem.h"
 #include "io/etcd_api.h"
 #include "io/etcd_writer.h"
@@ -15,7 +15,7 @@ struct etcd2_list {
   const struct bc_etcd_list_handler *handler;
   size_t range;
   bool begun;
-  struct bc_etcd_header headers[BC_ETCD_RANGES];
+  struct bc_etcd_header headers[BC_ETCD_RANGES_MOST];
   struct bc_etcd_call *call;
 };
 
@@ -58,12 +58,12 @@ static void etcd2_list_fail_protocol(struct etcd2_list *list, const char *text) 
 
 static void etcd2_list_on_kv(void *arg, const struct bc_etcd_kv *kv) {
   struct etcd2_list *list = arg;
-  if (list->begun && bc_str_starts(kv->key, list->names->ranges[list->range])) {
+  if (list->begun && bc_str_starts(kv->key, list->names->ranges[list->range].from)) {
     list->handler->entry(list->handler->arg, kv);
   }
 }
 
-/* The second list is newer than the first: the watch of each goes on where its own list ends. */
+/* Each list is newer than the one before: the watch of each goes on where its own list ends. */
 static uint64_t etcd2_list_revision(const void *arg, size_t range) {
   const struct etcd2_list *list = arg;
   return list->headers[range].revision;
@@ -95,7 +95,7 @@ static void etcd2_list_take(struct etcd2_list *list, const struct bc_etcd_reply 
   }
   if (err != BC_ERR_OK) {
     etcd2_list_fail_protocol(list, fault.text);
-  } else if (list->range + 1 < BC_ETCD_RANGES) {
+  } else if (list->range + 1 < list->names->range_count) {
     list->range++;
     etcd2_list_ask(list);
   } else {
@@ -128,7 +128,7 @@ static struct bc_etcd_call *etcd2_get(struct bc_etcd_link *link, const char *key
 }
 
 static void etcd2_list_ask(struct etcd2_list *list) {
-  list->call = etcd2_get(list->link, list->names->ranges[list->range], true, etcd2_list_on_reply, list);
+  list->call = etcd2_get(list->link, list->names->ranges[list->range].from, true, etcd2_list_on_reply, list);
 }
 
 static void etcd2_list_start(void *arg) {
@@ -140,7 +140,7 @@ static void etcd2_list_start(void *arg) {
 /* What stands directly below the node's directory: few names, even with many routes. */
 static struct bc_etcd_call *etcd2_check(struct bc_etcd_link *link, const struct bc_etcd_names *names,
                                         bc_etcd_reply_fn *fn, void *arg) {
-  return etcd2_get(link, names->ranges[BC_ETCD_RANGE_NODE], false, fn, arg);
+  return etcd2_get(link, names->ranges[BC_ETCD_RANGE_NODE].from, false, fn, arg);
 }
 
 static enum bc_err etcd2_read_check(const struct bc_etcd_reply *reply, struct bc_etcd_header *header,

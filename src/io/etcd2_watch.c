@@ -136,7 +136,7 @@ static void watch_poll(struct etcd2_watch *watch) {
   struct bc_etcd_watch *base = &watch->base;
   struct bc_buf path;
   bc_buf_init(&path, WATCH_PATH_BYTES);
-  bc_etcd2_request_wait(&path, base->setup.prefix, base->next);
+  bc_etcd2_request_wait(&path, bc_str_of(base->setup.range->from), base->next);
   watch->begun = 0;
   base->call = bc_etcd_link_poll(base->setup.link, path.data, watch_on_head, watch_on_end, watch);
   bc_timer_start(watch->head, base->setup.tuning->created_ms);

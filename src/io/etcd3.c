@@ -11,11 +11,7 @@ enum { ETCD3_REQUEST_BYTES = 65536 };
 static void *etcd3_list_new(struct bc_etcd_link *link, const struct bc_etcd_tuning *tuning,
                             const struct bc_etcd_names *names, const struct bc_etcd_list_handler *handler) {
   struct bc_etcd_list *list = bc_mem_new(1, sizeof *list);
-  struct bc_str ranges[BC_ETCD_RANGES];
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-    ranges[i] = bc_str_of(names->ranges[i]);
-  }
-  bc_etcd_list_init(list, link, tuning->page_keys, ranges, handler);
+  bc_etcd_list_init(list, link, tuning->page_keys, bc_etcd_names_ranges(names), handler);
   return list;
 }
 
@@ -38,7 +34,7 @@ static struct bc_etcd_call *etcd3_check(struct bc_etcd_link *link, const struct 
   struct bc_buf body;
   bc_buf_init(&body, ETCD3_REQUEST_BYTES);
   bc_etcd_request_range(
-      &body, &(struct bc_etcd_range){.key = bc_str_of(names->ranges[BC_ETCD_RANGE_NODE]), .count_only = true});
+      &body, &(struct bc_etcd_range){.key = bc_str_of(names->ranges[BC_ETCD_RANGE_NODE].from), .count_only = true});
   struct bc_etcd_call *call = bc_etcd_link_call(link, "/kv/range", bc_buf_str(&body), fn, arg);
   bc_buf_free(&body);
   return call;

@@ -193,16 +193,12 @@ static void watch_on_end(void *arg, const struct bc_etcd_reply *reply) {
 }
 
 static void watch_start(struct bc_etcd_watch *base) {
-  struct bc_str prefix = base->setup.prefix;
-  struct bc_buf end;
+  const struct bc_etcd_key_range *range = base->setup.range;
   struct bc_buf body;
-  bc_buf_init(&end, WATCH_REQUEST_BYTES);
   bc_buf_init(&body, WATCH_REQUEST_BYTES);
-  bc_etcd_request_prefix_end(&end, prefix);
-  bc_etcd_request_watch(&body, prefix, bc_buf_str(&end), base->next);
+  bc_etcd_request_watch(&body, bc_str_of(range->from), bc_str_of(range->to), base->next);
   base->call =
       bc_etcd_link_stream(base->setup.link, "/watch", bc_buf_str(&body), watch_on_bytes, watch_on_end, watch_of(base));
-  bc_buf_free(&end);
   bc_buf_free(&body);
 }
 

@@ -79,7 +79,26 @@ static char *common_join(const char *a, const char *b, const char *c, const char
   return bc_buf_take(&text);
 }
 
-void bc_etcd_names_init(struct bc_etcd_names *names, const char *prefix, const char *node) {
+/* Keys by themselves, and what is below these folders; beside the node's. */
+static const char *const common_keys[] = {"admission", "policy"};
+static const char *const common_folders[] = {"checks/", "data/", "lua/", "node/", "routes/"};
+
+/* v3 watches ranges, each on a connection of its own: a key by itself goes with the folder that comes behind it, as
+ * hardly anything is between them. v2 knows only directories and keys. */
+struct common_range {
+  const char *from, *to;
+};
+static const struct common_range common_ranges3[] = {
+    {"admission", "checks0"}, {"data/", "data0"}, {"lua/", "lua0"}, {"policy", "routes0"}, {NULL, NULL}};
+static const struct common_range common_ranges2[] = {{"admission", ""}, {"policy", ""},  {"checks/", ""}, {"data/", ""},
+                                                     {"lua/", ""},      {"routes/", ""}, {NULL, NULL}};
+
+/* Takes the texts over. */
+static void common_add_range(struct bc_etcd_names *names, struct bc_etcd_key_range range) {
+  names->ranges[names->range_count++] = range;
+}
+
+void bc_etcd_names_init(struct bc_etcd_names *names, enum bc_store_type type, const char *prefix, const char *node) {
   struct bc_str base = bc_str_of(prefix);
   while (base.len > 0 && base.at[base.len - 1] == '/') {
     base.len--;
@@ -87,25 +106,49 @@ void bc_etcd_names_init(struct bc_etcd_names *names, const char *prefix, const c
   char *root = bc_mem_copy_text(base.at, base.len);
   names->prefix = common_join(root, "/", "", "");
   free(root);
-  names->ranges[BC_ETCD_RANGE_NODE] = common_join(names->prefix, "node/", node, "/");
-  names->ranges[BC_ETCD_RANGE_CHECKS] = common_join(names->prefix, "checks/", "", "");
-  names->ranges[BC_ETCD_RANGE_DATA] = common_join(names->prefix, "data/", "", "");
-  names->ranges[BC_ETCD_RANGE_LUA] = common_join(names->prefix, "lua/", "", "");
-  names->ranges[BC_ETCD_RANGE_ROUTES] = common_join(names->prefix, "routes/", "", "");
+  names->routes = common_join(names->prefix, "routes/", "", "");
+  names->range_count = BC_ETCD_RANGE_NODE;
+  common_add_range(names, (struct bc_etcd_key_range){.from = common_join(names->prefix, "node/", node, "/"),
+                                                     .to = common_join(names->prefix, "node/", node, "0")});
+  for (const struct common_range *at = type == BC_STORE_TYPE_ETCD_V2 ? common_ranges2 : common_ranges3;
+       at->from != NULL; at++) {
+    common_add_range(names, (struct bc_etcd_key_range){.from = common_join(names->prefix, at->from, "", ""),
+                                                       .to = common_join(names->prefix, at->to, "", "")});
+  }
   names->own_dirs[0] = common_join("node/", node, "/neighbors/", "");
   names->own_dirs[1] = common_join("node/", node, "/routes/", "");
   names->own_status = common_join("node/", node, "/status", "");
 }
 
 void bc_etcd_names_fini(struct bc_etcd_names *names) {
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-    free(names->ranges[i]);
+  for (size_t i = 0; i < names->range_count; i++) {
+    free(names->ranges[i].from);
+    free(names->ranges[i].to);
   }
   for (size_t i = 0; i < BC_ETCD_OWN_DIRS; i++) {
     free(names->own_dirs[i]);
   }
   free(names->prefix);
+  free(names->routes);
   free(names->own_status);
+}
+
+struct bc_etcd_key_ranges bc_etcd_names_ranges(const struct bc_etcd_names *names) {
+  return (struct bc_etcd_key_ranges){.at = names->ranges, .count = names->range_count};
+}
+
+bool bc_etcd_names_is_told(struct bc_str key) {
+  for (size_t i = 0; i < sizeof common_keys / sizeof common_keys[0]; i++) {
+    if (bc_str_is(key, common_keys[i])) {
+      return true;
+    }
+  }
+  for (size_t i = 0; i < sizeof common_folders / sizeof common_folders[0]; i++) {
+    if (bc_str_starts(key, common_folders[i])) {
+      return true;
+    }
+  }
+  return false;
 }
 
 struct bc_str bc_etcd_names_relative(const struct bc_etcd_names *names, struct bc_str key) {

@@ -19,11 +19,9 @@ static void list_on_slice(void *arg);
 static void list_close_page(struct bc_etcd_list *list);
 
 void bc_etcd_list_init(struct bc_etcd_list *list, struct bc_etcd_link *link, uint64_t page_keys,
-                       const struct bc_str prefixes[BC_ETCD_RANGES], const struct bc_etcd_list_handler *handler) {
-  *list = (struct bc_etcd_list){.link = link, .handler = handler, .page_keys = page_keys, .page_keys_most = page_keys};
-  for (size_t i = 0; i < BC_ETCD_RANGES; i++) {
-    list->prefixes[i] = prefixes[i];
-  }
+                       struct bc_etcd_key_ranges ranges, const struct bc_etcd_list_handler *handler) {
+  *list = (struct bc_etcd_list){
+      .link = link, .handler = handler, .page_keys = page_keys, .page_keys_most = page_keys, .ranges = ranges};
   bc_buf_init(&list->next, LIST_KEY_BYTES);
   bc_buf_init(&list->body, BC_LIMIT_ETCD_OBJECT_BYTES);
   list->slice = bc_timer_new(bc_etcd_link_loop(link), list_on_slice, list);
@@ -80,9 +78,8 @@ static void list_close_page(struct bc_etcd_list *list) {
 }
 
 static bool list_is_next(const struct bc_etcd_list *list, struct bc_str key) {
-  struct bc_str prefix = list->prefixes[list->range];
-  bool is_inside = key.len >= prefix.len && bc_str_equal((struct bc_str){key.at, prefix.len}, prefix);
-  return is_inside && bc_str_compare(key, bc_buf_str(&list->next)) >= 0;
+  return bc_str_compare(key, bc_buf_str(&list->next)) >= 0 &&
+         bc_str_compare(key, bc_str_of(list->ranges.at[list->range].to)) < 0;
 }
 
 /* A way that was slow once is not slow for ever, and many small pages cost the server much: back, one step a list. */
@@ -98,10 +95,10 @@ static void list_end_page(struct bc_etcd_list *list) {
   } else if (!list->page_is_last) {
     list->limit = list->limit * LIST_GROWTH < list->most ? list->limit * LIST_GROWTH : list->most;
     list_ask(list);
-  } else if (list->range + 1 < BC_ETCD_RANGES) {
+  } else if (list->range + 1 < list->ranges.count) {
     list->range++;
     bc_buf_clear(&list->next);
-    bc_buf_add_str(&list->next, list->prefixes[list->range]);
+    bc_buf_add_text(&list->next, list->ranges.at[list->range].from);
     list_ask(list);
   } else {
     struct bc_etcd_header header = list->header;
@@ -202,13 +199,10 @@ static void list_on_reply(void *arg, const struct bc_etcd_reply *reply) {
 }
 
 static void list_ask(struct bc_etcd_list *list) {
-  struct bc_buf end;
   struct bc_buf body;
-  bc_buf_init(&end, LIST_KEY_BYTES);
   bc_buf_init(&body, (size_t)4 * LIST_KEY_BYTES);
-  bc_etcd_request_prefix_end(&end, list->prefixes[list->range]);
   const struct bc_etcd_range range = {.key = bc_buf_str(&list->next),
-                                      .range_end = bc_buf_str(&end),
+                                      .range_end = bc_str_of(list->ranges.at[list->range].to),
                                       .revision = list->begun ? list->header.revision : 0,
                                       .limit = list->limit};
   if (list->way == BC_ETCD_LIST_GRPC) {
@@ -218,7 +212,6 @@ static void list_ask(struct bc_etcd_list *list) {
     bc_etcd_request_range(&body, &range);
     list->call = bc_etcd_link_call(list->link, "/kv/range", bc_buf_str(&body), list_on_reply, list);
   }
-  bc_buf_free(&end);
   bc_buf_free(&body);
 }
 
@@ -227,6 +220,6 @@ void bc_etcd_list_start(struct bc_etcd_list *list) {
   list->most = list->page_keys;
   list->limit = list->most < LIST_FIRST_KEYS ? list->most : LIST_FIRST_KEYS;
   bc_buf_clear(&list->next);
-  bc_buf_add_str(&list->next, list->prefixes[0]);
+  bc_buf_add_text(&list->next, list->ranges.at[0].from);
   list_ask(list);
 }

@@ -1,4 +1,4 @@
-/* A complete list of some key prefixes of etcd at one revision, page by page, linearizable. Keys are handed over in
+/* A complete list of some ranges of etcd's keys at one revision, page by page, linearizable. Keys are handed over in
  * slices, between which the loop turns: a page may hold more than may be worked on at once. */
 #ifndef BC_IO_ETCD_LIST_H
 #define BC_IO_ETCD_LIST_H
@@ -6,7 +6,15 @@
 #include "io/etcd_link.h"
 #include "proto/etcd_grpc.h"
 
-enum { BC_ETCD_RANGES = 5 };
+/* Keys from `from` on and before `to`; v2: the key `from` and all below it. */
+struct bc_etcd_key_range {
+  char *from, *to;
+};
+
+struct bc_etcd_key_ranges {
+  const struct bc_etcd_key_range *at;
+  size_t count;
+};
 
 struct bc_etcd_list_handler {
   void *arg;
@@ -31,7 +39,7 @@ struct bc_etcd_list {
   uint64_t page_keys_most;
   uint64_t page_keys; /* the same, or less: more took too long */
   uint64_t most;      /* page_keys, or less: the answer to more was too long */
-  struct bc_str prefixes[BC_ETCD_RANGES];
+  struct bc_etcd_key_ranges ranges;
   size_t range;
   uint64_t limit;
   struct bc_buf next; /* first key of the next page */
@@ -48,9 +56,9 @@ struct bc_etcd_list {
   struct bc_etcd_call *call;
 };
 
-/* `prefixes` and `handler` stay the caller's. */
+/* `ranges` and `handler` stay the caller's. */
 void bc_etcd_list_init(struct bc_etcd_list *list, struct bc_etcd_link *link, uint64_t page_keys,
-                       const struct bc_str prefixes[BC_ETCD_RANGES], const struct bc_etcd_list_handler *handler);
+                       struct bc_etcd_key_ranges ranges, const struct bc_etcd_list_handler *handler);
 void bc_etcd_list_fini(struct bc_etcd_list *list);
 void bc_etcd_list_start(struct bc_etcd_list *list);
 /* Breaks it off; true when `begin` was called and not answered by `end` or `fail`. */

@@ -1,4 +1,4 @@
-/* The watch of one key prefix, from one revision (v2: index) on; one kind for each API of etcd.
+/* The watch of one range of keys, from one revision (v2: index) on; one kind for each API of etcd.
  *
  * v3: a stream on a connection of its own; a revision is told when it is complete: fragments are joined.
  * v2: one long poll after the other. Either ends by itself (LIFE) after a random time; the caller opens it again. */
@@ -6,6 +6,7 @@
 #define BC_IO_ETCD_WATCH_H
 
 #include "io/etcd_link.h"
+#include "io/etcd_list.h"
 
 enum bc_etcd_watch_end {
   BC_ETCD_WATCH_LIFE,      /* open it again where it stands: nothing is lost */
@@ -33,7 +34,7 @@ struct bc_etcd_watch_setup {
   const struct bc_etcd_tuning *tuning;
   struct bc_etcd_random *random;
   const struct bc_etcd_watch_handler *handler;
-  struct bc_str prefix; /* "/bgp/routes/" */
+  const struct bc_etcd_key_range *range;
 };
 
 struct bc_etcd_watch_kind {

@@ -2,8 +2,8 @@
  * tells changes; it writes this node's own keys.
  *
  * Keys are relative to the prefix P, without leading slash: "routes/web/config", "node/NODE/status".
- * Read: routes/…, checks/…, lua/…, data/… and node/NODE/… (own neighbors/, routes/ and status below the node are not
- * told). */
+ * Read: policy, admission, routes/…, checks/…, lua/…, data/… and node/NODE/… (own neighbors/, routes/ and status below
+ * the node are not told). */
 #ifndef BC_IO_STORE_H
 #define BC_IO_STORE_H
 

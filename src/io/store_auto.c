@@ -125,7 +125,7 @@ static void auto_on_v2(void *arg, const struct bc_etcd_reply *reply) {
 }
 
 static void auto_ask(struct auto_store *store) {
-  struct bc_str routes = bc_str_of(store->names.ranges[BC_ETCD_RANGE_ROUTES]);
+  struct bc_str routes = bc_str_of(store->names.routes);
   struct bc_buf end;
   struct bc_buf body;
   struct bc_buf path;
@@ -216,7 +216,7 @@ static void auto_wait_for_routes(struct auto_store *store) {
   struct bc_fault text = {.column = 0};
   bc_fault_set(&text, 0,
                "etcd serves v3 and v2, and neither has %s yet: waiting for the first route, or for --etcd-api v3 or v2",
-               store->names.ranges[BC_ETCD_RANGE_ROUTES]);
+               store->names.routes);
   store->backoff.failures = 0;
   bc_timer_start(store->timer,
                  store->tuning.look_ms * 2 / 3 + bc_etcd_random(&store->random, store->tuning.look_ms * 2 / 3));
@@ -384,7 +384,7 @@ static enum bc_err auto_open(struct bc_loop *loop, const struct bc_store_options
   RB_INIT(&store->wishes);
   auto_copy_options(store, options);
   bc_etcd_random_seed(&store->random, options->random_seed);
-  bc_etcd_names_init(&store->names, options->prefix, options->node);
+  bc_etcd_names_init(&store->names, BC_STORE_TYPE_ETCD_V3, options->prefix, options->node);
   store->timer = bc_timer_new(loop, auto_on_timer, store);
   store->leave_timer = bc_timer_new(loop, auto_on_left, store);
   enum bc_err err = bc_etcd_link_open(loop, BC_STORE_TYPE_ETCD_V3, &store->options, &store->tuning, &store->random,

@@ -1,7 +1,7 @@
 /* The tree of a directory store: which names in it mean something. Pure: no file is looked at.
  *
- * DIR/routes/NAME/{config,prefix,healthcheck,options,policy}, DIR/checks/NAME/{script,options}, DIR/lua/NAME,
- * DIR/data/NAME and DIR/node/ME/{subscribedRoutes,adminState} are read;
+ * DIR/{policy,admission}, DIR/routes/NAME/{config,prefix,healthcheck,options,policy}, DIR/checks/NAME/{script,options},
+ * DIR/lua/NAME, DIR/data/NAME and DIR/node/ME/{subscribedRoutes,adminState,policy,labels} are read;
  * this node writes DIR/node/ME/{status,routes/NAME/state,neighbors/IP/…}. The depth is fixed, so links can lead nobody
  * in circles. */
 #ifndef BC_PROTO_DIR_KEY_H
@@ -21,14 +21,18 @@
   X(BC_DIR_LEAF_OPTIONS, "options", BC_LIMIT_OPTIONS_BYTES)                                                            \
   X(BC_DIR_LEAF_POLICY, "policy", BC_LIMIT_SCRIPT_BYTES)                                                               \
   X(BC_DIR_LEAF_SUBSCRIPTION, "subscribedRoutes", BC_LIMIT_SUBSCRIPTION_BYTES)                                         \
-  X(BC_DIR_LEAF_ADMIN, "adminState", BC_LIMIT_OPTIONS_BYTES)
+  X(BC_DIR_LEAF_ADMIN, "adminState", BC_LIMIT_OPTIONS_BYTES)                                                           \
+  X(BC_DIR_LEAF_NODE_POLICY, "policy", BC_LIMIT_SCRIPT_BYTES)                                                          \
+  X(BC_DIR_LEAF_LABELS, "labels", BC_LIMIT_LABELS_BYTES)                                                               \
+  X(BC_DIR_LEAF_DEFAULT_POLICY, "policy", BC_LIMIT_SCRIPT_BYTES)                                                       \
+  X(BC_DIR_LEAF_ADMISSION, "admission", BC_LIMIT_SCRIPT_BYTES)
 
 enum bc_dir_leaf_kind { BC_DIR_LEAF_LIST(BC_ENUM_MEMBER) };
-/* Those before are a route's, the others a node's. */
+/* First those of a route, then those of a node, then those by themselves. */
 enum {
   BC_DIR_ROUTE_LEAVES = BC_DIR_LEAF_POLICY + 1,
-  BC_DIR_NODE_LEAVES = BC_DIR_LEAF_ADMIN + 1 - BC_DIR_ROUTE_LEAVES,
-  BC_DIR_LEAVES_MOST = BC_DIR_ROUTE_LEAVES
+  BC_DIR_NODE_LEAVES = BC_DIR_LEAF_LABELS + 1 - BC_DIR_ROUTE_LEAVES,
+  BC_DIR_ROOT_LEAVES = BC_DIR_LEAF_ADMISSION + 1 - BC_DIR_NODE_LEAVES - BC_DIR_ROUTE_LEAVES
 };
 const char *bc_dir_leaf_name(enum bc_dir_leaf_kind value);
 size_t bc_dir_leaf_bytes(enum bc_dir_leaf_kind leaf);

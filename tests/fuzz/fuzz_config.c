@@ -35,6 +35,8 @@ static const char *const values[] = {
     "{\"rise\": 3}",
     "{\"check\": \"none\"}",
     "{\"check\": 1}",
+    "{\"use\": \"builtin\"}",
+    "{\"use\": \"time_window\", \"from\": \"08:00\", \"to\": \"18:00\"}",
     "",
     "*",
     "r0 r1",
@@ -116,6 +118,8 @@ static uint64_t print_version(const struct bc_config_route *view) {
   uint64_t sum = mix(1, &view->has_version, 1);
   sum = mix(sum, &view->is_subscribed, 1);
   sum = mix(sum, &view->script.hash, sizeof view->script.hash);
+  sum = mix(sum, &view->policy.script.hash, sizeof view->policy.script.hash);
+  sum = mix(sum, &view->policy.is_builtin, 1);
   if (view->route != NULL) {
     struct bc_buf text;
     bc_buf_init(&text, 65536);
@@ -176,7 +180,7 @@ static void require_consistent(const struct bc_config *config) {
     require(view.fault == NULL || bc_str_is_printable(bc_str_of(view.fault)));
   }
   require(counts.routes == counted.routes && counts.subscribed == counted.subscribed);
-  require(counts.faulty == counted.faulty && counts.scripts <= counted.routes);
+  require(counts.faulty == counted.faulty && counts.scripts <= 2 * counted.routes); /* a check and a policy each */
   const char *text = NULL;
   for (size_t i = 0; bc_config_node_fault(config, i, &text); i++) {
     require(bc_str_is_printable(bc_str_of(text)));

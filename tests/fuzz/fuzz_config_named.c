@@ -1,6 +1,6 @@
-/* Random operations on the keys of named checks, modules, data and the routes that use them. Whatever happens: what was
- * told as changed is what is found; users and counts are right; what is saved runs again; and without faults the way
- * does not matter: a fresh config with only the last list looks the same.
+/* Random operations on the keys of named checks, modules, data, policies, labels and the routes that use them. Whatever
+ * happens: what was told as changed is what is found; users and counts are right; what is saved runs again; and without
+ * faults the way does not matter: a fresh config with only the last list looks the same.
  *
  * An input is a list of operations: a byte that chooses what, a byte that chooses the key, and for a put a byte that
  * chooses a value of the table (a deletion with its high bit set makes the key unreadable), or (from 200 on) how many
@@ -32,7 +32,13 @@ static const char *const keys[] = {"routes/r0/config",
                                    "data/d0",
                                    "data/d1",
                                    "checks/c0/other",
-                                   "lua/m0/x"};
+                                   "lua/m0/x",
+                                   "routes/r0/policy",
+                                   "routes/r1/policy",
+                                   "policy",
+                                   "node/ME/policy",
+                                   "admission",
+                                   "node/ME/labels"};
 enum {
   KEYS = sizeof keys / sizeof keys[0],
   RAW_FROM = 200,
@@ -40,8 +46,11 @@ enum {
   ROUTES = 2,
   CHECKS = 2,
   MODULES = 3,
-  DATA = 2
+  DATA = 2,
+  POLICIES = 3
 };
+
+static const char *const policy_keys[POLICIES] = {"policy", "node/ME/policy", "admission"};
 
 static const char *const values[] = {
     "route 192.0.2.0/24 next-hop self",
@@ -66,6 +75,10 @@ static const char *const values[] = {
     "{\"checks\": [\"c0\"], \"check\": \"none\"}",
     "{\"checks\": [\"c0\"], \"address\": \"manage\"}",
     "plain text",
+    "{\"use\": \"time_window\", \"from\": \"08:00\", \"to\": \"18:00\"}",
+    "{\"use\": \"time_window\", \"form\": \"08:00\"}",
+    "{\"use\": \"builtin\"}",
+    "{\"site\": \"ams\", \"a\": [1]}",
     "[1, {\"a\": \"]\"}]",
 };
 enum { VALUES = sizeof values / sizeof values[0] };
@@ -79,7 +92,8 @@ struct world {
     char *text;
     size_t len;
   } store[KEYS];
-  uint64_t routes[ROUTES], checks[CHECKS], modules[MODULES], data[DATA]; /* as they were told; 0 = absent */
+  uint64_t routes[ROUTES], checks[CHECKS], modules[MODULES], data[DATA], policies[POLICIES],
+      labels; /* as they were told; 0 = absent */
 };
 
 static void require(bool holds) {
@@ -139,9 +153,19 @@ static uint64_t print_options(uint64_t sum, const struct bc_options *options) {
   return sum;
 }
 
+static uint64_t print_policy(uint64_t sum, const struct bc_config_policy *policy) {
+  const bool flags[] = {policy->is_builtin, policy->is_unknown};
+  sum = mix_text(mix(mix_text(sum, policy->key), flags, sizeof flags), policy->script.parameters);
+  return print_script(sum, &policy->script);
+}
+
+static uint64_t print_route_itself(const struct bc_config_route *view) {
+  return print_options(print_script(mix(1, &view->has_version, 1), &view->script), view->options);
+}
+
 /* What is in force, without what depends on history. */
 static uint64_t print_route_version(const struct bc_config_route *view) {
-  return print_options(print_script(mix(1, &view->has_version, 1), &view->script), view->options);
+  return print_policy(print_route_itself(view), &view->policy);
 }
 
 static uint64_t print_check_version(const struct bc_config_check *view) {
@@ -150,7 +174,11 @@ static uint64_t print_check_version(const struct bc_config_check *view) {
 
 static uint64_t print_route(const struct bc_config_route *view) {
   const bool flags[] = {view->is_settled, view->has_lost_check, view->has_config};
-  return mix_text(mix(print_route_version(view), flags, sizeof flags), view->fault);
+  /* A policy that is not its own changes without the route. */
+  const char *key = view->policy.key;
+  bool has_own = key != NULL && bc_str_starts(bc_str_of(key), "routes/");
+  uint64_t sum = has_own ? print_route_version(view) : print_route_itself(view);
+  return mix_text(mix(sum, flags, sizeof flags), view->fault);
 }
 
 static uint64_t print_check(const struct bc_config_check *view) {
@@ -163,6 +191,11 @@ static uint64_t print_module(const struct bc_config_module *module) {
 
 static uint64_t print_data(const struct bc_config_data *data) {
   return data->found ? mix(1, data->json.at, data->json.len) : 0;
+}
+
+static uint64_t print_found_policy(const struct bc_config *config, const char *key) {
+  struct bc_config_policy policy;
+  return bc_config_find_policy(config, key, &policy) ? mix_text(print_policy(1, &policy), policy.fault) : 0;
 }
 
 static const char *named(char letter, int index) {
@@ -197,6 +230,25 @@ static void require_told(struct world *world) {
   for (int i = 0; i < DATA; i++) {
     require(world->data[i] == (bc_config_find_data(world->config, named('d', i), &data) ? print_data(&data) : 0));
   }
+  for (int i = 0; i < POLICIES; i++) {
+    require(world->policies[i] == print_found_policy(world->config, policy_keys[i]));
+  }
+  require(world->labels == mix_text(1, bc_config_labels(world->config)));
+}
+
+static void take_policies(struct world *world) {
+  struct bc_config_policy policy;
+  while (bc_config_next_changed_policy(world->config, &policy)) {
+    int at = 0;
+    while (strcmp(policy_keys[at], policy.key) != 0) {
+      at++;
+      require(at < POLICIES);
+    }
+    world->policies[at] = print_found_policy(world->config, policy.key);
+  }
+  if (bc_config_take_labels_changed(world->config)) {
+    world->labels = mix_text(1, bc_config_labels(world->config));
+  }
 }
 
 static void take_changes(struct world *world) {
@@ -217,6 +269,7 @@ static void take_changes(struct world *world) {
   while (bc_config_next_changed(world->config, &route, &found)) {
     world->routes[index_of(route.name, ROUTES)] = found ? print_route(&route) : 0;
   }
+  take_policies(world);
   require_told(world);
 }
 
@@ -233,6 +286,9 @@ static bool names_check(const struct bc_config_route *view, const char *name) {
 static void require_route_consistent(const struct bc_config *config, const struct bc_config_route *view) {
   require(!view->is_settled || view->has_version);
   require((view->script.text != NULL) == (view->script.hash != 0) && (view->script.text == NULL || view->has_version));
+  require((view->policy.script.text != NULL) == (view->policy.script.hash != 0));
+  require(view->policy.script.text == NULL || (view->policy.script.is_lua && view->policy.key != NULL));
+  require(!view->policy.is_unknown || (view->policy.script.text == NULL && view->policy.fault != NULL));
   if (view->options == NULL) {
     return;
   }
@@ -290,12 +346,24 @@ static bool has_faults(const struct bc_config *config) {
   return has;
 }
 
+static void require_same_policies(const struct bc_config *config, const struct bc_config *other) {
+  struct bc_config_policy policy[2];
+  for (int i = 0; i < POLICIES; i++) {
+    bool is_there = bc_config_find_policy(config, policy_keys[i], &policy[0]) &&
+                    (policy[0].script.text != NULL || policy[0].is_builtin || policy[0].is_unknown);
+    require(bc_config_find_policy(other, policy_keys[i], &policy[1]) || !is_there);
+    require(!is_there || print_policy(1, &policy[0]) == print_policy(1, &policy[1]));
+  }
+  require(strcmp(bc_config_labels(config), bc_config_labels(other)) == 0);
+}
+
 /* With `with_faults` also what is in force in spite of a fault. */
 static void require_same(const struct bc_config *config, const struct bc_config *other, bool with_faults) {
   struct bc_config_route route[2];
   struct bc_config_check check[2];
   struct bc_config_module module;
   struct bc_config_data data;
+  require_same_policies(config, other);
   for (int i = 0; i < MODULES; i++) {
     bool found = bc_config_find_module(config, named('m', i), &module);
     uint64_t print = found ? print_module(&module) : 0;
@@ -416,6 +484,7 @@ static size_t operate(struct world *world, const uint8_t *data, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct world world = {.intern = bc_intern_new(), .now = {.us = 1}};
   world.config = bc_config_new(world.intern, "ME");
+  world.labels = mix_text(1, "{}");
   for (int operations = 0; size >= 2 && operations < OPERATIONS_MAX; operations++) {
     size_t used = operate(&world, data, size);
     data += used;

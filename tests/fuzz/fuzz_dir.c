@@ -57,7 +57,7 @@ static void check_own(struct bc_str below) {
     parts++;
   }
   require(parts == 1 || parts == 3);
-  for (int leaf = 0; leaf < BC_DIR_ROUTE_LEAVES + BC_DIR_NODE_LEAVES; leaf++) {
+  for (int leaf = 0; leaf < BC_DIR_ROUTE_LEAVES + BC_DIR_NODE_LEAVES + BC_DIR_ROOT_LEAVES; leaf++) {
     require(!bc_str_is(below, bc_dir_leaf_name((enum bc_dir_leaf_kind)leaf)));
   }
 }

@@ -95,7 +95,7 @@ class Fake:
         """Of the watches of a client that has just connected, unconfirmed: routes, node. The others stand by."""
         all_of_them = sorted((self.watches.get(timeout=30) for _ in range(5)), key=lambda watch: watch.prefix, reverse=True)
         routes, node, *others = all_of_them
-        assert [watch.prefix for watch in all_of_them] == [f"/bgp/{part}/" for part in ("routes", "node/n1", "lua", "data", "checks")]
+        assert [watch.prefix for watch in all_of_them] == [f"/bgp/{part}" for part in ("policy", "node/n1/", "lua/", "data/", "admission")]
         self.others = others
         for watch in others:
             watch.created()

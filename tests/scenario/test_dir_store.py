@@ -34,6 +34,11 @@ def test_every_key_of_the_tree_is_told(lab, tree):
     tree.put("node/n1/adminState", "down")
     tree.put("node/n2/subscribedRoutes", "other")
     tree.put("node/n1/labels", "{}")
+    tree.put("node/n1/policy", "return 2")
+    tree.put("node/n2/policy", "other")
+    tree.put("policy", "return 3")
+    tree.put("admission", "return 4")
+    tree.put("policies", "no key")
     tree.put("checks/dns/script", "x")
     tree.put("checks/dns/options", "{}")
     tree.put("checks/dns/notes", "no key")
@@ -47,10 +52,12 @@ def test_every_key_of_the_tree_is_told(lab, tree):
     started(lab, {**FIRST, "routes/web/healthcheck": "#!/bin/sh\nexit 0\n", "routes/web/options": "{}",
                   "routes/web/policy": "return 1", "routes/A.b_c-9/prefix": "192.0.2.0/24",
                   "routes/A.b_c-9/config": "next-hop self", "node/n1/adminState": "down", "checks/dns/script": "x", "checks/dns/options": "{}",
-                  "lua/util": "return {}", "data/sites": "[1]", "lua/more": why("a directory: expected a file", tree, "lua/more")})
+                  "lua/util": "return {}", "data/sites": "[1]", "node/n1/labels": "{}", "node/n1/policy": "return 2", "policy": "return 3",
+                  "admission": "return 4", "lua/more": why("a directory: expected a file", tree, "lua/more")})
 
 
-SHARED = {"checks/dns/script": "x", "lua/util": "return {}", "data/sites": "[1]"}
+SHARED = {"checks/dns/script": "x", "lua/util": "return {}", "data/sites": "[1]", "policy": "return 1", "admission": "return 1",
+          "node/n1/policy": "return 1", "node/n1/labels": "{}"}
 
 
 @pytest.mark.parametrize("key", SHARED)
@@ -66,7 +73,7 @@ def test_what_routes_share_comes_changes_and_goes(lab, tree, key):
 
 @pytest.mark.parametrize("key", SHARED)
 def test_what_routes_share_and_cannot_be_read_is_told_so(lab, tree, key):
-    os.makedirs(tree.path(key).parent)
+    os.makedirs(tree.path(key).parent, exist_ok=True)
     os.symlink("nowhere", tree.path(key))
     started(lab, {**FIRST, key: why("the link leads nowhere", tree, key)})
 

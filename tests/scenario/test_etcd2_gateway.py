@@ -156,7 +156,7 @@ def connect(lab, fake, **tuning):
     """A connected probe and its wait on the routes."""
     probe = etcd2_lab.probe(lab, fake.url(), tuning=tuning)
     probe.wait_list()
-    waits = [fake.waits.get(timeout=30).head() for _ in range(5)]
+    waits = [fake.waits.get(timeout=30).head() for _ in range(7)]
     probe.wait_connected()
     return probe, next(wait for wait in waits if wait.key == "/bgp/routes")
 

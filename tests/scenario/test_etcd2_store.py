@@ -55,7 +55,9 @@ def test_lists_then_tells_changes_in_order(lab):
     client.put("/bgp/node/n1/neighbors/10.0.0.1/state", "own")
     client.put("/bgp/routes/_hidden/config", "never told")
     client.make_dir("/bgp/routes/nothing")
-    shared = {"checks/dns/script": "1", "data/sites": "2", "lua/util": "3"}
+    client.put("/bgp/policy2", "of another prefix")
+    shared = {"checks/dns/script": "1", "data/sites": "2", "lua/util": "3", "policy": "4",
+              "node/n1/policy": "6", "node/n1/labels": "7", "routes/web/policy": "8"}
     for key, value in shared.items():
         client.put("/bgp/" + key, value)
     index = client.put("/bgp/routes/empty/options", "")
@@ -75,9 +77,14 @@ def test_lists_then_tells_changes_in_order(lab):
     assert [probe.wait("change")[1:3] for _ in range(2)] == [["routes/a/config", "1"], ["routes/web/config", None]]
     client.put("/bgp/node/n1/adminState", "drain")
     probe.wait_change("node/n1/adminState", "drain")
-    for key in shared:
+    client.put("/bgp/admission", "not there at first")
+    probe.wait_change("admission", "not there at first")
+    for key in [*shared, "admission"]:
         client.put("/bgp/" + key, "other")
         probe.wait_change(key, "other")
+        client.delete("/bgp/" + key)
+        probe.wait_change(key, None)
+    assert not [line for line in probe.seen if "of another" in str(line)]
     assert not [line for line in probe.seen if line[0] in ("entry", "change") and "own" in str(line[2])]
     assert not [line for line in probe.seen if "hidden" in str(line)]
     probe.say("age")

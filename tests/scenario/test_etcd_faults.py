@@ -84,7 +84,8 @@ def slow(fake):
     fake.is_slow = True
 
     def answer(handler, body):
-        key, limit = key_of(body), int(body["limit"])
+        # What is listed with the checks and with the routes begins before them.
+        key, limit = {"/bgp/admission": "/bgp/checks/", "/bgp/policy": "/bgp/routes/"}.get(key_of(body), key_of(body)), int(body["limit"])
         fake.limits[next(start for start in fake.limits if key.startswith(start))].append(limit)
         if fake.is_slow and key.startswith("/bgp/routes/") and limit > 3:
             handler.send_response(200)

@@ -145,7 +145,7 @@ def test_the_life_of_a_watch_is_bounded_and_reopens_where_it_stands(lab, fake):
         watch = fake.watches.get(timeout=30)
         watch.created(14)
         reopened[watch.prefix] = watch
-    assert reopened["/bgp/routes/"].start == 15
+    assert reopened["/bgp/policy"].start == 15
     assert [line[1] for line in probe.told("state")] == ["connected"]
 
 

@@ -28,8 +28,10 @@ def test_lists_then_tells_changes_in_order(lab):
     gateway.put("/bgp/node/n1/adminState", "up")
     gateway.put("/bgp/node/n2/adminState", "of another node")
     gateway.put("/bgp/routes2/x", "of another prefix")
-    gateway.put("/bgp/policy", "not read")
-    shared = {"checks/dns/script": "1", "data/sites": "2", "lua/util": "3"}
+    gateway.put("/bgp/policy2", "of another prefix")
+    gateway.put("/bgp/policy/x", "of another prefix")
+    shared = {"checks/dns/script": "1", "data/sites": "2", "lua/util": "3", "policy": "4", "admission": "5",
+              "node/n1/policy": "6", "node/n1/labels": "7", "routes/web/policy": "8"}
     for key, value in shared.items():
         gateway.put("/bgp/" + key, value)
     gateway.put("/bgp/node/n1/status", "own")
@@ -52,9 +54,13 @@ def test_lists_then_tells_changes_in_order(lab):
     assert both == {("routes/a/config", "1"), ("routes/web/config", None)}
     assert probe.next()[0] == "changes_end"
     assert not [line for line in probe.seen if line[0] in ("entry", "change") and "own" in str(line[2])]
+    gateway.put("/bgp/policy2", "of another prefix, again")
     for key in shared:
         gateway.put("/bgp/" + key, "other")
         probe.wait_change(key, "other")
+        gateway.delete("/bgp/" + key)
+        probe.wait_change(key, None)
+    assert not [line for line in probe.seen if "of another" in str(line)]
     probe.say("age")
     age = probe.wait("age")
     assert age[1] < 10000 and age[2:] == ["etcd v3", etcd.url()]

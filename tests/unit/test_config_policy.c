@@ -89,13 +89,14 @@ static void one_may_be_ready_made_with_checked_parameters(void **state) {
   put("routes/web/policy", WINDOW);
   struct bc_config_policy policy = view("web").policy;
   assert_string_equal(shown(policy), "routes/web/policy time_window");
-  assert_string_equal(policy.script.parameters, "{\"from\":\"08:00\",\"to\":\"18:00\",\"days\":[1,2,3,4,5,6,7],"
-                                                "\"offset\":\"+00:00\"}");
+  assert_non_null(strstr(policy.script.parameters, "\"to\":\"18:00\""));
+  assert_non_null(strstr(policy.script.parameters, "\"offset\":\"+00:00\"")); /* a default */
   uint64_t hash = policy.script.hash;
   put("routes/web/policy", "{\"use\": \"time_window\", \"from\": \"08:00\", \"to\": \"18:01\"}");
   assert_true(view("web").policy.script.hash != hash);
   static const char *const bad[][2] = {
-      {"{\"use\": \"time_window\", \"from\": \"08:00\"}", "routes/web/policy: time_window: to: is required"},
+      {"{\"use\": \"time_window\", \"form\": \"08:00\"}",
+       "routes/web/policy: time_window: there is no parameter \"form\": expected "},
       {"{\"use\": \"time_window\", \"from\": 8, \"to\": \"9\"}",
        "routes/web/policy: time_window: from: expected a text"},
       {"{\"use\": \"tcp\"}", "routes/web/policy: use: there is no ready-made policy \"tcp\": expected "},

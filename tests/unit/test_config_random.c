@@ -1,5 +1,5 @@
-/* Any history of the keys of routes, checks, modules and data: what comes out is what a fresh config makes of the keys
- * that are there at the end, put in any order. Only what keeps a removed check in force remembers. */
+/* Any history of the keys of routes, checks, policies, modules and data: what comes out is what a fresh config makes of
+ * the keys that are there at the end, put in any order. Only what keeps a removed check in force remembers. */
 #include "config_helper.h"
 
 enum { STEPS = 6000, COMPARE_EVERY = 3 };
@@ -32,6 +32,10 @@ static const struct key keys[] = {
     {"lua/b", {"return require 'c'", "return require 'a'"}},
     {"lua/c", {"return 1", "return 2", "return require 'd'"}},
     {"lua/d", {"return require 'a'"}},
+    {"routes/r/policy", {"return require 'a'", "{\"use\": \"builtin\"}", "exit 1", "#!lua\nreturn require 'd'"}},
+    {"policy", {"return require 'a'", "return require 'c'", "{\"use\": \"builtin\"}"}},
+    {"node/ME/policy", {"{\"use\": \"time_window\", \"from\": \"08:00\", \"to\": \"18:00\"}", "exit 2"}},
+    {"node/ME/labels", {"{\"site\": \"ams\"}", "{ \"site\" : \"ams\" }", "{}"}},
     {"data/p", {"1", "text", "{\"a\": []}"}},
     {"data/q", {"2"}},
 };
@@ -64,6 +68,12 @@ static void print_options(const struct bc_options *options, struct bc_buf *to) {
   }
 }
 
+static void print_policy(const struct bc_config_policy *policy, struct bc_buf *to) {
+  bc_buf_add_format(to, " policy %s %d %d fault %s", policy->key == NULL ? "-" : policy->key, policy->is_builtin,
+                    policy->is_unknown, policy->fault == NULL ? "-" : policy->fault);
+  print_script(&policy->script, to);
+}
+
 /* All that is to be seen of it; *remembers: something removed is still in force. */
 static void print_route(const struct bc_config *config, const char *name, struct bc_buf *to, bool *remembers) {
   static const char *const memories[] = {"was removed", "left without", "at_least"};
@@ -75,6 +85,7 @@ static void print_route(const struct bc_config *config, const char *name, struct
   bc_buf_add_format(to, "route %s %d %d %d fault %s", name, route.has_version, route.is_settled, route.has_config,
                     route.fault == NULL ? "-" : route.fault);
   print_script(&route.script, to);
+  print_policy(&route.policy, to);
   print_options(route.options, to);
   for (size_t i = 0; i < sizeof memories / sizeof memories[0]; i++) {
     *remembers = *remembers || strstr(to->data, memories[i]) != NULL;
@@ -99,6 +110,7 @@ static void print_rest(const struct bc_config *config, struct bc_buf *to) {
       bc_buf_add_format(to, "\nmodule %s " BC_STR_FMT, name, BC_STR_ARG(module.text));
     }
   }
+  bc_buf_add_format(to, "\nlabels %s", bc_config_labels(config));
   struct bc_config_counts counts = bc_config_counts(config);
   bc_buf_add_format(to, "\ncounts %zu %zu %zu %zu", counts.checks, counts.modules, counts.data, counts.data_bytes);
   const char *text = NULL;
@@ -203,6 +215,7 @@ static void only_the_keys_that_are_there_matter(void **state) {
       (void)check_changes();
       (void)module_changes();
       (void)data_changes();
+      (void)policy_changes();
     }
     if (pick(50) == 0) {
       restart();

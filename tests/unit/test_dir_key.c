@@ -36,7 +36,8 @@ static void names_are_routes_ignored_or_bad(void **state) {
 static void leaves_have_the_limits_of_their_keys(void **state) {
   (void)state;
   assert_int_equal(BC_DIR_ROUTE_LEAVES, 5);
-  assert_int_equal(BC_DIR_NODE_LEAVES, 2);
+  assert_int_equal(BC_DIR_NODE_LEAVES, 4);
+  assert_int_equal(BC_DIR_ROOT_LEAVES, 2);
   assert_string_equal(bc_dir_leaf_name(BC_DIR_LEAF_CONFIG), "config");
   assert_string_equal(bc_dir_leaf_name(BC_DIR_LEAF_ADMIN), "adminState");
   assert_int_equal(bc_dir_leaf_bytes(BC_DIR_LEAF_HEALTHCHECK), BC_LIMIT_SCRIPT_BYTES);
