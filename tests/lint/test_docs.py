@@ -209,3 +209,14 @@ def test_the_pages_count_the_commands_of_the_transcripts_right():
     told = int(re.search(r"what ExaBGP says to (\d+) commands", read("docs/exabgp.md")).group(1))
     shown = (ROOT / "tests/data/exabgp/4.2.21-json.txt").read_text()
     assert told == len(re.findall(r"^> ", shown, re.M))
+
+
+def test_who_decides_stands_as_in_the_source():
+    source = read("src/model/decide.c")
+    texts = dict(re.findall(r'X\((BC_LAYER_\w+), "(\w+)"\)', read("src/model/decide.h")))
+    functions = re.findall(r"\{(decide_\w+), (?:true|false)\}", source)
+    layers = [texts[re.search(r"\b%s\(const.*?(BC_LAYER_\w+)" % name, source, re.S).group(1)] for name in functions]
+    table = read("docs/keys.md").split("## Who decides")[1].split("\n## ")[0]
+    told = re.findall(r"^\| `(\w+)` \|", table, re.M)
+    assert [name for at, name in enumerate(told) if at == 0 or told[at - 1] != name] == layers
+    assert set(layers) == set(texts.values()) and len(functions) > 10
