@@ -125,6 +125,7 @@ static void a_list_that_says_the_same_again_changes_nothing(void **state) {
   (void)state;
   put("routes/web/config", GOOD);
   put("routes/web/options", "{\"rise\": 3}");
+  put("routes/web/policy", "return 1");
   wait_ms(500);
   put_unreadable("routes/web/policy", "permission denied");
   put_unreadable("routes/web/options", "permission denied");
