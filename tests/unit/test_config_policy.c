@@ -355,6 +355,27 @@ static void a_list_takes_away_what_it_does_not_tell(void **state) {
   assert_string_equal(policy_changes(), "");
 }
 
+/* In the order of their keys the default one comes just before the routes. */
+static void a_route_that_a_list_has_passed_knows_its_policy(void **state) {
+  (void)state;
+  struct bc_config_route route;
+  static const char *const texts[] = {LUA(1), ""};
+  static const char *const found[] = {"policy " LUA(1), "policy unknown"};
+  for (size_t i = 0; i < 2; i++) {
+    bc_config_free(helper->config);
+    helper->config = bc_config_new(helper->intern, "ME");
+    bc_config_list_begin(helper->config);
+    put("policy", texts[i]);
+    put("routes/a/config", GOOD(1));
+    put("routes/b/config", GOOD(2));
+    assert_true(bc_config_next_passed(helper->config, &route));
+    assert_true(route.is_settled);
+    assert_string_equal(shown(route.policy), found[i]);
+    bc_config_list_end(helper->config, helper->now);
+    assert_string_equal(in_force("b"), found[i]);
+  }
+}
+
 static void they_are_saved_as_they_are_in_force(void **state) {
   (void)state;
   put_route("web", GOOD(1));
@@ -455,6 +476,7 @@ int main(void) {
       POLICY_TEST(an_unreadable_one_is_not_an_absent_one),
       POLICY_TEST(an_unknown_one_ends_with_a_good_value),
       POLICY_TEST(a_list_takes_away_what_it_does_not_tell),
+      POLICY_TEST(a_route_that_a_list_has_passed_knows_its_policy),
       POLICY_TEST(they_are_saved_as_they_are_in_force),
       POLICY_TEST(labels_are_an_object),
       POLICY_TEST(bad_labels_leave_the_good_ones_in_force),
