@@ -51,6 +51,8 @@ struct bc_settings {
   bool is_json;     /* --json, for commands */
   char *data;       /* --data, for run; as are these: */
   char *modules, *route, *check, *timeout;
+  char *context, *record; /* --ctx, --record, for eval */
+  char *since, *until;    /* for replay */
   bool is_traced; /* --trace */
   bool wants_help, wants_version;
   /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of
