@@ -74,7 +74,10 @@ static void dispatch_show(struct bc_core *core, struct core_route *route, const 
   route->state = (uint8_t)state;
   core->by_state[route->state]++;
   enum bc_health_state health = core_route_health(route).state;
-  const char *fault = config == NULL ? NULL : config->fault != NULL ? config->fault : core_address_fault(route);
+  const char *fault = config == NULL                    ? NULL
+                      : config->fault != NULL           ? config->fault
+                      : core_guard_fault(route) != NULL ? core_guard_fault(route)
+                                                        : core_address_fault(route);
   dispatch_tell_fault(route, fault);
   uint32_t seen = dispatch_hash(2166136261U, core_route_reason(route));
   seen = dispatch_hash(seen, bc_rib_state_text(state));
@@ -113,7 +116,12 @@ static void dispatch_unwant_nlri(struct bc_core *core, struct core_route *route,
   }
 }
 
+static size_t dispatch_count(const struct core_route *route) {
+  return route->is_wanted ? bc_route_nlri_count(&route->claimed) : 0;
+}
+
 static void dispatch_unwant(struct bc_core *core, struct core_route *route) {
+  core_guard_count(core, route, dispatch_count(route), 0);
   for (size_t i = 0; route->has_claim && i < bc_route_nlri_count(&route->claimed); i++) {
     dispatch_unwant_nlri(core, route, i);
   }
@@ -182,6 +190,7 @@ static void dispatch_want(struct bc_core *core, struct core_route *route, const 
   bc_rib_set_mark(core->rib, route->record);
   route->is_marked = true;
   dispatch_want_each(core, route, wanted);
+  size_t before = dispatch_count(route);
   if (!route->has_claim) {
     route->claimed = bc_route_copy(wanted);
   } else if (wanted != &route->claimed) {
@@ -190,6 +199,7 @@ static void dispatch_want(struct bc_core *core, struct core_route *route, const 
   }
   route->has_claim = true;
   route->is_wanted = true;
+  core_guard_count(core, route, before, dispatch_count(route));
 }
 
 /* Its new prefix belongs to another route: what it announced before stays in force. */
@@ -205,8 +215,8 @@ static const struct bc_route *dispatch_announced(const struct core_route *route,
   case BC_VERDICT_ANNOUNCE:
     return config->route;
   case BC_VERDICT_KEEP:
-    /* What is announced stays so, in the new wording if there is one. */
-    return !route->is_wanted ? NULL : has_version ? config->route : &route->claimed;
+    /* What is announced stays so, in the new wording if there is one that the guard allows. */
+    return !route->is_wanted ? NULL : has_version && core_guard_reason(route) == NULL ? config->route : &route->claimed;
   case BC_VERDICT_WITHDRAW:
     break;
   }
@@ -235,10 +245,14 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
   }
   struct bc_decision old = route->decision;
   bool was_wanted = route->is_wanted;
+  const struct bc_route *wanted = config != NULL && config->is_subscribed ? config->route : NULL;
+  core_guard_judge(core, route, wanted);
   route->decision = bc_decide(&(struct bc_decide_input){.route = config,
                                                         .admin = bc_config_admin_state(core->config),
                                                         .health = core_route_health(route).state,
                                                         .address = core_address_judge(core, route, config),
+                                                        .guard_reason = core_guard_reason(route),
+                                                        .guard_forbids = core_guard_forbids(route),
                                                         .stands = route->is_wanted});
   const struct bc_route *announced = dispatch_announced(route, config);
   dispatch_record(core, route, &old, announced);
@@ -246,6 +260,9 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
     dispatch_want(core, route, announced);
   } else if (route->is_wanted) {
     dispatch_unwant(core, route);
+  }
+  if (was_wanted != route->is_wanted && route->decision.layer != BC_LAYER_GUARD) {
+    core_guard_judge(core, route, wanted); /* What is told of what stands is another thing now. */
   }
   if (was_wanted != route->is_wanted || (old.reason != route->decision.reason && old.reason != NULL)) {
     /* A start with many routes is one event, not many. */
@@ -273,6 +290,7 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   core_address_forget(core, route);
   core_check_remove(core, route);
   dispatch_drop_claim(core, route);
+  core_guard_forget(core, route);
   dispatch_set_unreadable(core, route, NULL);
   dispatch_set_notable(core, route, false);
   core->by_state[route->state]--;
@@ -406,6 +424,7 @@ void core_dispatch_start(struct bc_core *core) {
   struct bc_config_route view;
   bool found;
   dispatch_recall_standing(core);
+  core_guard_start(core);
   while (bc_config_next_changed(core->config, &view, &found)) {
     if (!found) {
       continue;
@@ -436,6 +455,7 @@ void core_dispatch_start(struct bc_core *core) {
     bool known = bc_config_find(core->config, route->name, &view);
     dispatch_refresh(core, route, known ? &view : NULL);
   }
+  core_guard_start_end(core);
   core_lastgood_dirty(core);
   dispatch_log_start(core);
 }
@@ -551,6 +571,7 @@ void core_dispatch_free(struct bc_core *core) {
   struct core_route *route;
   while ((route = RB_MIN(core_route_tree, &core->routes)) != NULL) {
     core_address_forget(core, route);
+    core_guard_forget(core, route);
     core_check_remove(core, route);
     bc_route_release(core->intern, &route->claimed);
     RB_REMOVE(core_route_tree, &core->routes, route);
