@@ -12,6 +12,8 @@ enum {
   BC_CLI_BAD_NEWS = 1,  /* the daemon answered with an error; a line that is faulty */
   BC_CLI_USAGE = 2,     /* of options and words */
   BC_CLI_NO_DAEMON = 3, /* nobody answers */
+  BC_CLI_NO_RECORD = 4, /* of why: nothing is recorded of that */
+  BC_CLI_TOO_OLD = 5,   /* of why: the records begin later */
 };
 
 /* BC_CLI_USAGE, or what else this command (or NULL) ends with then: `run` has codes of its own. */

@@ -48,7 +48,7 @@ static void client_tell_no_daemon(const struct bc_settings *settings, const char
 }
 
 /* To the first socket that takes us; *path is the caller's. */
-static int client_connect_any(const struct bc_settings *settings, char **path) {
+static int client_connect_any(const struct bc_settings *settings, bool is_quiet, char **path) {
   struct bc_paths_wish wish = {.node = settings->node,
                                .state_dir = settings->state_dir,
                                .socket = settings->socket,
@@ -67,7 +67,7 @@ static int client_connect_any(const struct bc_settings *settings, char **path) {
       problem = strerror(errno);
     }
   }
-  if (fd < 0) {
+  if (fd < 0 && !is_quiet) {
     client_tell_no_daemon(settings, count == 0 ? NULL : sockets[0], problem);
   }
   for (size_t i = 0; i < count; i++) {
@@ -115,9 +115,10 @@ static bool client_receive(int fd, struct bc_buf *answer) {
   }
 }
 
-static int client_talk(const struct bc_settings *settings, const json_t *request, struct bc_buf *answer) {
+static int client_talk(const struct bc_settings *settings, const json_t *request, bool is_quiet,
+                       struct bc_buf *answer) {
   char *path;
-  int fd = client_connect_any(settings, &path);
+  int fd = client_connect_any(settings, is_quiet, &path);
   if (fd < 0) {
     return BC_CLI_NO_DAEMON;
   }
@@ -127,7 +128,7 @@ static int client_talk(const struct bc_settings *settings, const json_t *request
   bc_buf_add_text(&line, text == NULL ? "" : text);
   bc_buf_add_char(&line, '\n');
   bool has_answer = client_send(fd, line.data, line.len) && client_receive(fd, answer);
-  if (!has_answer) {
+  if (!has_answer && !is_quiet) {
     (void)fprintf(stderr, "the daemon at %s did not answer within %d s\n", path, CLIENT_TIMEOUT_MS / 1000);
   }
   (void)close(fd);
@@ -157,11 +158,12 @@ static int client_judge(const struct bc_settings *settings, const struct bc_buf 
   return code;
 }
 
-static int client_ask(const struct bc_settings *settings, json_t *request, bool prints_json, json_t **answer) {
+static int client_ask(const struct bc_settings *settings, json_t *request, bool prints_json, bool is_quiet,
+                      json_t **answer) {
   struct bc_buf bytes;
   bc_buf_init(&bytes, BC_LIMIT_SOCKET_ANSWER_BYTES);
   *answer = NULL;
-  int code = client_talk(settings, request, &bytes);
+  int code = client_talk(settings, request, is_quiet, &bytes);
   if (code == BC_CLI_OK) {
     code = client_judge(settings, &bytes, prints_json, answer);
   }
@@ -171,11 +173,15 @@ static int client_ask(const struct bc_settings *settings, json_t *request, bool 
 }
 
 int bc_client_ask(const struct bc_settings *settings, json_t *request, json_t **answer) {
-  return client_ask(settings, request, true, answer);
+  return client_ask(settings, request, true, false, answer);
 }
 
 int bc_client_ask_for_part(const struct bc_settings *settings, json_t *request, json_t **answer) {
-  return client_ask(settings, request, false, answer);
+  return client_ask(settings, request, false, false, answer);
+}
+
+int bc_client_try_for_part(const struct bc_settings *settings, json_t *request, json_t **answer) {
+  return client_ask(settings, request, false, true, answer);
 }
 
 json_t *bc_client_request(const char *command) {

@@ -234,21 +234,29 @@ static uint64_t record_print(struct bc_core *core, const struct core_route *rout
   struct core_record *record = &core->record;
   struct record_checks checks;
   struct bc_buf text;
+  struct bc_buf prefix;
+  const struct bc_route *known = wanted != NULL ? wanted : route->has_claim ? &route->claimed : NULL;
   record_take_checks(route, &checks);
   bc_buf_init(&text, BC_LIMIT_COMMAND_BYTES);
+  bc_buf_init(&prefix, BC_LIMIT_COMMAND_BYTES);
   if (wanted != NULL) {
     bc_route_print(wanted, BC_VERB_NONE, &text);
+  }
+  if (known != NULL) {
+    bc_nlri_print(bc_route_nlri(known, 0), &prefix);
   }
   made->id = ++record->last_id;
   made->at_ms = bc_wall_now_ms();
   made->route = route->name;
   made->health = bc_health_state_text(core_route_health(route).state);
+  made->prefix = prefix.len == 0 ? NULL : prefix.data;
   made->text = text.len == 0 ? NULL : text.data;
   made->revision = core->apply.known.revision;
   made->checks = checks.each;
   made->check_count = checks.count;
   bc_record_print_decision(made, &record->batch);
   bc_buf_free(&text);
+  bc_buf_free(&prefix);
   record_hand_over_soon(record);
   return made->id;
 }

@@ -137,9 +137,17 @@ static size_t paths_add_found(char *sockets[static BC_PATHS_SOCKETS], size_t cou
   return count;
 }
 
+static size_t paths_add_directory(char *directories[static BC_PATHS_SOCKETS], size_t count, const char *path) {
+  struct stat info;
+  if (count < BC_PATHS_SOCKETS && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+    directories[count++] = bc_mem_copy_string(path);
+  }
+  return count;
+}
+
 /* The daemon runs as another user than the person who asks: any UID's private directory counts, if it
  * belongs to the user in its name. */
-static size_t paths_add_private(const struct bc_paths_wish *wish, char *sockets[static BC_PATHS_SOCKETS],
+static size_t paths_add_private(const struct bc_paths_wish *wish, char *directories[static BC_PATHS_SOCKETS],
                                 size_t count) {
   char *pattern = paths_join("%s/bgpcommander-*/%s", wish->script_dir, wish->node);
   glob_t found = {0};
@@ -149,7 +157,7 @@ static size_t paths_add_private(const struct bc_paths_wish *wish, char *sockets[
       const char *uid = found.gl_pathv[i] + strlen(wish->script_dir) + strlen("/bgpcommander-");
       if (lstat(found.gl_pathv[i], &info) == 0 && S_ISDIR(info.st_mode) &&
           strtoull(uid, NULL, 10) == (unsigned long long)info.st_uid) {
-        count = paths_add_found(sockets, count, paths_socket_in(found.gl_pathv[i], wish->node));
+        count = paths_add_directory(directories, count, found.gl_pathv[i]);
       }
     }
   }
@@ -158,17 +166,27 @@ static size_t paths_add_private(const struct bc_paths_wish *wish, char *sockets[
   return count;
 }
 
+size_t bc_paths_find_state_dirs(const struct bc_paths_wish *wish, char *directories[static BC_PATHS_SOCKETS]) {
+  if (wish->state_dir != NULL) {
+    return paths_add_directory(directories, 0, wish->state_dir);
+  }
+  char *usual = paths_join("%s/%s", PATHS_LIB, wish->node);
+  size_t count = paths_add_directory(directories, 0, usual);
+  free(usual);
+  return paths_add_private(wish, directories, count);
+}
+
 size_t bc_paths_find_sockets(const struct bc_paths_wish *wish, char *sockets[static BC_PATHS_SOCKETS]) {
   if (wish->socket != NULL) {
     sockets[0] = bc_mem_copy_string(wish->socket);
     return 1;
   }
   size_t count = paths_add_found(sockets, 0, paths_join("%s/%s.sock", PATHS_RUN, wish->node));
-  if (wish->state_dir != NULL) {
-    return paths_add_found(sockets, count, paths_socket_in(wish->state_dir, wish->node));
+  char *directories[BC_PATHS_SOCKETS];
+  size_t found = bc_paths_find_state_dirs(wish, directories);
+  for (size_t i = 0; i < found; i++) {
+    count = paths_add_found(sockets, count, paths_socket_in(directories[i], wish->node));
+    free(directories[i]);
   }
-  char *usual = paths_join("%s/%s", PATHS_LIB, wish->node);
-  count = paths_add_found(sockets, count, paths_socket_in(usual, wish->node));
-  free(usual);
-  return paths_add_private(wish, sockets, count);
+  return count;
 }

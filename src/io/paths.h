@@ -39,5 +39,7 @@ void bc_paths_release(struct bc_paths *paths);
  * Returns how many (at most BC_PATHS_SOCKETS). */
 enum { BC_PATHS_SOCKETS = 16 };
 size_t bc_paths_find_sockets(const struct bc_paths_wish *wish, char *sockets[static BC_PATHS_SOCKETS]);
+/* The state directories that a daemon of this node may have had, as many and in the same order; makes nothing. */
+size_t bc_paths_find_state_dirs(const struct bc_paths_wish *wish, char *directories[static BC_PATHS_SOCKETS]);
 
 #endif

@@ -93,11 +93,18 @@ static int ring_enter_file(struct bc_ring *ring) {
   return 0;
 }
 
+/* Else somebody removed it, or moved it away. */
+static bool ring_has_its_name(const struct bc_ring *ring) {
+  char name[NAME_MAX + 1];
+  struct stat own, there;
+  bc_ring_files_name(ring->name, ring->number, name);
+  return fstat(ring->fd, &own) == 0 && fstatat(ring->disk->fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+         own.st_ino == there.st_ino && own.st_dev == there.st_dev;
+}
+
 /* The file that `len` more bytes go to; 0 or an errno. */
 static int ring_choose_file(struct bc_ring *ring, size_t len) {
-  struct stat status;
-  bool is_removed = ring->fd >= 0 && fstat(ring->fd, &status) == 0 && status.st_nlink == 0;
-  if (is_removed) {
+  if (ring->fd >= 0 && !ring_has_its_name(ring)) {
     ring_leave_file(ring);
   }
   int code = ring->fd >= 0 ? 0 : ring_enter_file(ring);

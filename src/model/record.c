@@ -212,6 +212,7 @@ void bc_record_print_decision(const struct bc_record_decision *decision, struct 
   record_set_text(to, "reason", decision->reason);
   record_set_text(to, "was", decision->was);
   record_set_text(to, "health", decision->health);
+  record_set_text(to, "prefix", decision->prefix);
   record_set_text(to, "text", decision->text);
   record_set_json(to, "standing", decision->is_standing ? "true" : NULL);
   if (decision->revision > 0) {

@@ -73,6 +73,7 @@ struct bc_record_decision {
   const char *reason;
   const char *was;    /* "announce" or "withdraw": how it stood before */
   const char *health; /* NULL = of no concern */
+  const char *prefix; /* its first NLRI; NULL = not known */
   const char *text;   /* of the route as it is wanted; NULL = nothing is wanted */
   bool is_standing;   /* ExaBGP had it already when this core began */
   uint64_t revision;  /* of the store; 0 = it has none */

@@ -56,6 +56,7 @@ struct bc_settings {
   char *context, *record; /* --ctx, --record, for eval */
   char *since, *until;    /* for replay */
   bool is_traced;         /* --trace */
+  char *at, *id;          /* --at, --id; for why */
   bool wants_help, wants_version;
   /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of
    * words is owned, the texts are argv's. */

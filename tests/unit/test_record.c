@@ -90,6 +90,7 @@ static void print_whole(const char *context) {
                                                         .reason = "x",
                                                         .was = "announce",
                                                         .health = "down",
+                                                        .prefix = "192.0.2.1/32",
                                                         .text = "route 192.0.2.1/32 next-hop self",
                                                         .is_standing = true,
                                                         .revision = 12,
@@ -116,7 +117,8 @@ static void a_decision_tells_all_that_it_rested_on(void **state) {
   json_t *made = load_line();
   json_t *expected = json_loads(
       "{\"id\":1,\"type\":\"decision\",\"at\":2,\"route\":\"web\",\"verdict\":\"keep\",\"layer\":\"policy\","
-      "\"reason\":\"x\",\"was\":\"announce\",\"health\":\"down\",\"text\":\"route 192.0.2.1/32 next-hop self\","
+      "\"reason\":\"x\",\"was\":\"announce\",\"health\":\"down\",\"prefix\":\"192.0.2.1/32\",\"text\":\"route "
+      "192.0.2.1/32 next-hop self\","
       "\"standing\":true,\"revision\":12,\"checks\":[{\"name\":\"web\",\"own\":true,\"state\":\"down\","
       "\"status\":\"failed\",\"code\":3,\"output\":\"one\\ntwo \\\"2\\\" \\\\ ?[31m??\\t3\",\"streak\":1,\"rise\":2,"
       "\"fall\":3},{\"name\":\"load\",\"own\":false,\"state\":\"up\",\"status\":\"passed\",\"reason\":\"fine\","

@@ -1,0 +1,202 @@
+/* `bgpcommander why`: a decision and what became of it, told by the daemon or read from the files that it left. */
+#include "base/mono.h"
+#include "base/str.h"
+#include "cli/chosen.h"
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/why_report.h"
+#include "cli/why_time.h"
+#include "io/paths.h"
+#include "io/ring.h"
+#include "model/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct why_question {
+  const char *route; /* NULL: by id */
+  int64_t id;
+  int64_t at_ms; /* 0 = now */
+};
+
+/* ---- the question ---- */
+
+static bool why_read(const struct bc_settings *settings, struct why_question *question) {
+  uint64_t id = 0;
+  *question = (struct why_question){.route = NULL};
+  question->route = settings->word_count > 0 ? settings->words[0] : NULL;
+  if ((question->route == NULL) == (settings->id == NULL) || (settings->id != NULL && settings->at != NULL)) {
+    (void)fprintf(stderr, "usage: bgpcommander why ROUTE [--at TIME], or bgpcommander why --id N\n");
+    return false;
+  }
+  if (settings->id != NULL && (bc_str_to_u64(bc_str_of(settings->id), INT64_MAX, &id) != BC_ERR_OK || id == 0)) {
+    (void)fprintf(stderr, "--id: expected the number of a decision\n");
+    return false;
+  }
+  if (settings->at != NULL && !bc_why_time_parse(settings->at, bc_wall_now_ms(), &question->at_ms)) {
+    (void)fprintf(stderr, "--at: expected a time such as 2026-11-23T07:50:53Z, 07:50 or 07:50:53 for today, or so long "
+                          "ago: 5m\n");
+    return false;
+  }
+  question->id = (int64_t)id;
+  return true;
+}
+
+/* How far back the decision is looked for that moved the route: later ones may have left it as it was. */
+enum { WHY_LOOKS = 50 };
+
+static json_t *why_request(const struct why_question *question) {
+  json_t *request = bc_client_request("decisions");
+  (void)json_object_set_new(request, "limit", json_integer(WHY_LOOKS));
+  if (question->route != NULL) {
+    (void)json_object_set_new(request, "route", json_string(question->route));
+  } else {
+    (void)json_object_set_new(request, "id", json_integer(question->id));
+  }
+  if (question->at_ms != 0) {
+    (void)json_object_set_new(request, "until", json_integer(question->at_ms));
+  }
+  return request;
+}
+
+/* ---- the files ---- */
+
+static void why_on_line(void *arg, struct bc_str line) {
+  bc_record_search_line(arg, line);
+}
+
+/* The first directory that has such files. */
+static json_t *why_read_files(const struct bc_settings *settings, const json_t *request) {
+  struct bc_paths_wish wish = {.node = settings->node,
+                               .state_dir = settings->state_dir,
+                               .socket = settings->socket,
+                               .script_dir = settings->script_dir};
+  char *directories[BC_PATHS_SOCKETS];
+  size_t count = bc_paths_find_state_dirs(&wish, directories);
+  json_t *answer = NULL;
+  struct bc_record_query query;
+  struct bc_fault fault;
+  (void)bc_record_query_read(request, &query);
+  for (size_t i = 0; i < count; i++) {
+    struct bc_record_search *search = bc_record_search_new(&query);
+    if (answer == NULL && bc_ring_read_all(directories[i], "decisions", why_on_line, search, &fault) == BC_ERR_OK) {
+      answer = bc_record_search_answer(search);
+    }
+    bc_record_search_free(search);
+    free(directories[i]);
+  }
+  return answer;
+}
+
+static int why_ask(const struct bc_settings *settings, const struct why_question *question, json_t **answer) {
+  json_t *request = why_request(question);
+  int code = bc_client_try_for_part(settings, json_incref(request), answer);
+  if (code == BC_CLI_NO_DAEMON) {
+    *answer = why_read_files(settings, request);
+    code = *answer == NULL ? BC_CLI_NO_DAEMON : BC_CLI_OK;
+    if (*answer == NULL) {
+      (void)fprintf(stderr,
+                    "no daemon of node %s (-n) answers, and there are no records of it that you may read "
+                    "(--state-dir)\n",
+                    settings->node);
+    }
+  }
+  json_decref(request);
+  return code;
+}
+
+/* ---- nothing was found ---- */
+
+static bool why_is_unknown(const struct bc_settings *settings) {
+  json_t *answer;
+  bool is_unknown = bc_client_try_for_part(settings, bc_chosen_request(settings, "routes"), &answer) == BC_CLI_OK &&
+                    json_array_size(json_object_get(answer, "routes")) == 0;
+  json_decref(answer);
+  return is_unknown;
+}
+
+static int why_tell_nothing(const struct bc_settings *settings, const struct why_question *question,
+                            const json_t *answer) {
+  int64_t begins_ms = bc_client_number(answer, "begins");
+  char begin[64] = "";
+  bc_why_time_print(begins_ms, 0, begin);
+  if (begins_ms == 0) {
+    (void)fprintf(stderr, "no decision is recorded yet (see `records` in the settings)\n");
+    return BC_CLI_NO_RECORD;
+  }
+  if (question->at_ms != 0 && question->at_ms < begins_ms) {
+    (void)fprintf(stderr, "the records begin at %s\n", begin);
+    return BC_CLI_TOO_OLD;
+  }
+  if (question->route == NULL) {
+    (void)fprintf(stderr, "there is no decision %lld in the records, which begin at %s\n", (long long)question->id,
+                  begin);
+    return BC_CLI_NO_RECORD;
+  }
+  if (why_is_unknown(settings)) {
+    (void)fprintf(stderr, "there is no such route\n");
+    return BC_CLI_BAD_NEWS;
+  }
+  (void)fprintf(stderr, "no decision about this route is recorded%s; the records begin at %s\n",
+                question->at_ms == 0 ? "" : " before that", begin);
+  return BC_CLI_NO_RECORD;
+}
+
+/* ---- what was found ---- */
+
+static bool why_has_sent(const json_t *decision) {
+  size_t i;
+  const json_t *note;
+  json_array_foreach(json_object_get(decision, "notes"), i, note) {
+    if (strcmp(bc_client_text(note, "type"), "sent") == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool why_is_move(const json_t *decision) {
+  const char *verdict = bc_client_text(decision, "verdict");
+  return why_has_sent(decision) ||
+         (strcmp(verdict, "keep") != 0 && strcmp(verdict, bc_client_text(decision, "was")) != 0);
+}
+
+/* The newest that moved the route, and the newest of all, if it is another. */
+static void why_print(const json_t *decisions) {
+  const json_t *newest = json_array_get(decisions, 0);
+  size_t i;
+  const json_t *decision;
+  json_array_foreach(decisions, i, decision) {
+    if (why_is_move(decision)) {
+      bc_why_report_print(decision, i == 0 ? NULL : newest);
+      return;
+    }
+  }
+  bc_why_report_print(newest, NULL);
+}
+
+int bc_command_why(const struct bc_settings *settings) {
+  struct why_question question;
+  json_t *answer = NULL;
+  if (!why_read(settings, &question)) {
+    return BC_CLI_USAGE;
+  }
+  int code = why_ask(settings, &question, &answer);
+  if (answer == NULL) {
+    return code;
+  }
+  const json_t *decisions = json_object_get(answer, "decisions");
+  if (settings->is_json) {
+    (void)json_dumpf(answer, stdout, JSON_COMPACT);
+    (void)fputc('\n', stdout);
+  }
+  if (json_array_size(decisions) == 0) {
+    code = why_tell_nothing(settings, &question, answer);
+  } else if (!settings->is_json) {
+    why_print(decisions);
+  }
+  json_decref(answer);
+  return code;
+}
