@@ -82,6 +82,13 @@ static enum bc_policy_status policy_judge(enum bc_sandbox_end end) {
   }
 }
 
+/* Of a kill in a module both places are of use. */
+static bool policy_tells_place(const struct bc_sandbox_outcome *outcome) {
+  struct bc_str error = bc_str_of(outcome->error);
+  return outcome->end != BC_SANDBOX_KILLED &&
+         (bc_str_starts(error, POLICY_SCRIPT_NAME ":") || bc_str_starts(error, "lua/"));
+}
+
 static void policy_tell(struct policy_worker *worker, const struct policy_run *asked,
                         const struct bc_sandbox_run *run) {
   const struct bc_sandbox_outcome *outcome = bc_sandbox_run_outcome(run);
@@ -96,11 +103,11 @@ static void policy_tell(struct policy_worker *worker, const struct policy_run *a
   if (outcome->end == BC_SANDBOX_DONE) {
     message.policy_result.verdict = bc_str_of(outcome->verdict);
   } else {
-    bool has_line = outcome->end == BC_SANDBOX_KILLED && outcome->line > 0;
-    if (has_line) {
+    bool lacks_line = outcome->line > 0 && !policy_tells_place(outcome);
+    if (lacks_line) {
       (void)snprintf(error, sizeof error, POLICY_SCRIPT_NAME ":%zu: %s", outcome->line, outcome->error);
     }
-    bc_shelf_name_error(worker->shelf, asked->policy->name, has_line ? error : outcome->error, named, sizeof named);
+    bc_shelf_name_error(worker->shelf, asked->policy->name, lacks_line ? error : outcome->error, named, sizeof named);
     message.policy_result.error = bc_str_of(named);
   }
   bc_batch_add(&worker->batch, &message);

@@ -141,7 +141,8 @@ struct bc_sandbox_outcome {
    * hold, NULL = nothing was returned. */
   char *returned;
 
-  /* ERROR, MEMORY, KILLED: one line ("name:3: …", in a module "lua/NAME:3: …"); `line` of the script, 0 = not known. */
+  /* ERROR, MEMORY, KILLED: one line ("name:3: …", in a module "lua/NAME:3: …"); `line` of the script, 0 = not known;
+   * of a policy whose function gave no verdict, where that begins. */
   char error[BC_LIMIT_LUA_REASON_BYTES];
   size_t line;
 

@@ -179,6 +179,16 @@ static void policy_refuse(struct bc_sandbox_outcome *outcome, const char *format
   (void)snprintf(outcome->error, sizeof outcome->error, format, type);
 }
 
+/* The function is at 1. */
+static void policy_note_line(lua_State *co, struct bc_sandbox_run *run) {
+  lua_Debug about;
+  lua_pushvalue(co, 1);
+  if (lua_getinfo(co, ">S", &about) != 0 && about.linedefined > 0 &&
+      strcmp(about.source, run->check->sandbox->source) == 0) {
+    run->policy.line = (size_t)about.linedefined;
+  }
+}
+
 /* The script has returned: the stack holds the context, then what it returned. */
 static void policy_ask(struct bc_sandbox_task *task) {
   struct bc_sandbox_run *run = task->run;
@@ -190,6 +200,7 @@ static void policy_ask(struct bc_sandbox_task *task) {
   }
   lua_settop(co, 2);
   lua_insert(co, 1);
+  policy_note_line(co, run);
   run->policy.is_asked = true;
   task->count = 1;
   task->state = SANDBOX_TASK_WAITING;
@@ -217,6 +228,7 @@ void sandbox_policy_returned(struct bc_sandbox_task *task) {
                   run->policy.is_admission ? "an admission policy must return admit{} or refuse(): it returned %s"
                                            : "a policy must return announce{}, withdraw() or keep(): it returned %s",
                   lua_gettop(co) == 0 ? "nothing" : luaL_typename(co, 1));
+    run->outcome.line = run->policy.line;
     return;
   }
   run->outcome.end = BC_SANDBOX_DONE;

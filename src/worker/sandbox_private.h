@@ -90,7 +90,8 @@ struct sandbox_requiring {
 struct sandbox_policy {
   struct bc_str context; /* JSON, the host's */
   bool is_admission;
-  bool is_asked;     /* its script has returned the function */
+  bool is_asked;     /* its script has returned the function … */
+  size_t line;       /* … which begins here; 0: not in the script */
   bool has_own_data; /* `data` came with the context */
   bool has_read_all;
   struct bc_buf reads; /* names of data, each ended by a NUL; "*" at the end: all */

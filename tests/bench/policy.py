@@ -1,16 +1,10 @@
 """What a decision by a policy costs: the policy worker alone, asked as core asks it."""
 import json
-import os
-import resource
-import socket
-import struct
-import subprocess
 import time
 
-HELLO, PING, PONG, STOP, SET, WORLD, RUN, RESULTS = 1, 2, 3, 8, 38, 40, 41, 43
-DONE = 0
+import policy_frames as frames
+
 ROUTES = 1000
-PAGE_BYTES = 4096
 
 PLAIN = """return function(ctx)
   if not ctx.healthy then return withdraw(ctx.reason) end
@@ -71,85 +65,19 @@ def context(number):
     }, separators=(",", ":")).encode()
 
 
-def text(value):
-    return struct.pack(">I", len(value)) + value
-
-
-class Worker:
-    def __init__(self, program):
-        ours, theirs = socket.socketpair()
-        page = os.memfd_create("page")
-        os.ftruncate(page, PAGE_BYTES)
-
-        def give():
-            # Out of the way first: the targets may be taken.
-            channel, shared = os.dup(theirs.fileno()) + 0, os.dup(page)
-            high = [os.dup2(channel, 100), os.dup2(shared, 101)]
-            os.dup2(high[0], 3)
-            os.dup2(high[1], 4)
-            os.closerange(5, 110)
-
-        self.process = subprocess.Popen([program, "@policy"], stdin=subprocess.DEVNULL, preexec_fn=give, close_fds=False)
-        theirs.close()
-        os.close(page)
-        self.socket, self.bytes = ours, b""
-        assert self.receive()[0] == HELLO
-
-    def send(self, *frames):
-        self.socket.sendall(b"".join(struct.pack(">IHBB", len(payload), kind, 1, 0) + payload for kind, payload in frames))
-
-    def receive(self):
-        while True:
-            if len(self.bytes) >= 8:
-                length, kind = struct.unpack(">IH", self.bytes[:6])
-                if len(self.bytes) >= 8 + length:
-                    payload, self.bytes = self.bytes[8:8 + length], self.bytes[8 + length:]
-                    return kind, payload
-            got = self.socket.recv(1 << 20)
-            assert got, "the worker has ended"
-            self.bytes += got
-
-    def results(self, count):
-        """(status, verdict, microseconds in the script) of so many."""
-        found = []
-        while len(found) < count:
-            kind, payload = self.receive()
-            assert kind == RESULTS, kind
-            rest = payload[4:]
-            while rest:
-                size = struct.unpack(">I", rest[:4])[0]
-                one, rest = rest[4:4 + size], rest[4 + size:]
-                at, parts = 5, []
-                for _ in range(3):
-                    length = struct.unpack(">I", one[at:at + 4])[0]
-                    parts.append(one[at + 4:at + 4 + length])
-                    at += 4 + length
-                found.append((one[4], parts[0], struct.unpack(">Q", one[at:at + 8])[0], parts[1]))
-        return found
-
-    def end(self):
-        """Seconds of CPU time in all."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self.send((STOP, b""))
-        assert self.process.wait(30) == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def cost(program, script, rounds):
     """Of `rounds` times all routes: CPU seconds of the process, those in the script, wall seconds of each round."""
-    worker = Worker(program)
-    worker.send((SET, struct.pack(">I", 1) + text(b"policy") + text(script.encode()) + text(b"") + text(b"")),
-                (WORLD, text(json.dumps(WORLD_JSON).encode())))
-    runs = [(RUN, struct.pack(">II", number, 1) + text(context(number))) for number in range(ROUTES)]
+    worker = frames.Worker(program)
+    worker.send(frames.set_frame(1, script), frames.world_frame(json.dumps(WORLD_JSON)))
+    runs = [frames.run_frame(number, 1, context(number)) for number in range(ROUTES)]
     inside, walls = 0, []
     for _ in range(rounds):
         begun = time.monotonic()
         worker.send(*runs)
         results = worker.results(ROUTES)
         walls.append(time.monotonic() - begun)
-        assert all(status == DONE for status, *_ in results), results[0]
-        inside += sum(us for _, _, us, _ in results)
+        assert all(result.status == frames.DONE for result in results), results[0]
+        inside += sum(result.cpu_us for result in results)
     return worker.end(), inside / 1e6, walls
 
 

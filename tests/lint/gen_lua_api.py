@@ -1,10 +1,11 @@
-"""Writes docs/lua-api.md and .luacheckrc from lua/api/*.lua, docs/ready-made-checks.md and docs/ready-made-policies.md from
+"""Writes docs/lua-api.md, docs/policy-api.md, .luacheckrc from lua/api/*.lua, docs/ready-made-checks.md and docs/ready-made-policies.md from
 the heads of lua/checks/*.lua and lua/policies/*.lua."""
 import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = [ROOT / "lua/api/api.lua", ROOT / "lua/api/tables.lua"]
+POLICY_SOURCES = [ROOT / "lua/api/policy.lua"]
 HEAD = """# What a Lua check finds
 
 All functions and tables of the [sandbox](lua-sandbox.md), each with an example. [How to write a check](writing-checks.md)
@@ -15,6 +16,13 @@ tells what to do with them. This page is made from `lua/api/api.lua` and `lua/ap
 
 Under each example stands what `bgpcommander run` says of it: the verdict, the reason behind a colon, the data, then what
 it logged.
+"""
+POLICY_HEAD = """# What a Lua policy finds
+
+The words of a policy, the context that it gets, and which functions of [checks](lua-api.md) it has. This page is made from
+`lua/api/policy.lua` by `tests/lint/gen_lua_api.py`, which an editor with LuaLS reads beside the others.
+
+Under each example stands the verdict that it gives, as JSON.
 """
 RC_HEAD = """-- Made from lua/api/*.lua by tests/lint/gen_lua_api.py: what a Lua check finds, for luacheck.
 """
@@ -76,9 +84,9 @@ def _close(items, doc, tags, line):
         assert not tags and not doc, (line, doc, tags)
 
 
-def items():
+def items(sources=None):
     found = []
-    for path in SOURCES:
+    for path in sources or SOURCES:
         doc, tags, title = [], [], None
         for line in path.read_text().splitlines() + [""]:
             heading = re.fullmatch(r"--- # (.*)", line)
@@ -143,14 +151,15 @@ def _table(rows, head, known):
     return "\n".join(lines) + "\n"
 
 
-def example_name(item):
-    return "api-" + item.name.replace(".", "-").replace(":", "-")
+def example_name(item, prefix="api-"):
+    return prefix + item.name.replace(".", "-").replace(":", "-")
 
 
-def _example(item):
+def _example(item, claim):
     if item.example() is None:
         return ""
-    return f'<!-- tested: scenario/test_lua_api_examples "{example_name(item)}" -->\n```lua\n{item.example()}```\n'
+    test, prefix = claim
+    return f'<!-- tested: scenario/{test} "{example_name(item, prefix)}" -->\n```lua\n{item.example()}```\n'
 
 
 def _alias(item):
@@ -173,7 +182,7 @@ def _returns(item, known):
     return "Returns %s.\n" % ", ".join(told) if told else ""
 
 
-def _parts(item, known):
+def _parts(item, known, claim):
     yield item.text() + "\n" if item.text() else ""
     if item.kind == "alias":
         yield _alias(item)
@@ -184,13 +193,13 @@ def _parts(item, known):
         rows = [row for row in rows if row[0] != "..."]
         yield _table(rows, "argument", known) if rows else ""
         yield _returns(item, known)
-    yield _example(item)
+    yield _example(item, claim)
 
 
-def page():
-    all_items = items()
+def page(head=HEAD, sources=None, claim=("test_lua_api_examples", "api-")):
+    all_items = items(sources)
     known = {item.name: _title(item) for item in all_items if item.kind in ("class", "handle", "alias")}
-    text, section = HEAD, None
+    text, section = head, None
     for item in all_items:
         if item.kind == "library":
             continue
@@ -199,10 +208,14 @@ def page():
             text += f"\n## {item.name}\n"
         elif item.name != section or item.kind == "function" and "." in item.name:
             text += f"\n### {_title(item)}\n"
-        text += "".join("\n" + part for part in _parts(item, known) if part)
+        text += "".join("\n" + part for part in _parts(item, known, claim) if part)
     rows = libraries(all_items)
     text += "\n| library | members |\n|---|---|\n"
     return text + "".join(f"| {name} | {' '.join(f'`{word}`' for word in words)} |\n" for name, words in rows.items())
+
+
+def policy_page():
+    return page(POLICY_HEAD, POLICY_SOURCES, ("test_policy_api_examples", "policy-api-"))
 
 
 # ---- what is there, for the lint and for luacheck ----
@@ -215,9 +228,9 @@ def libraries(all_items):
     return found
 
 
-def names():
+def names(sources=None):
     """Of each global: its members, or None where they are not fixed or there are none."""
-    all_items = items()
+    all_items = items(sources)
     found = {}
     for item in all_items:
         if item.kind == "table":
@@ -254,8 +267,8 @@ max_line_length = 120
 -- A description: nothing in it is used.
 files["lua/api"] = { ignore = { "." } }
 -- What a policy finds, beside what a check finds.
-files["**/policies"] = { read_globals = { "announce", "withdraw", "keep", "admit", "refuse" } }
-"""
+files["**/policies"] = { read_globals = { %s } }
+""" % ", ".join(f'"{item.name}"' for item in items(POLICY_SOURCES) if item.kind == "function")
 
 
 # ---- the ready-made checks and policies ----
@@ -334,7 +347,7 @@ def policies_page():
     return _ready_made(POLICIES_HEAD, policy_heads(), "%s")
 
 
-MADE = {"docs/lua-api.md": page, ".luacheckrc": luacheckrc, "docs/ready-made-checks.md": checks_page,
+MADE = {"docs/lua-api.md": page, "docs/policy-api.md": policy_page, ".luacheckrc": luacheckrc, "docs/ready-made-checks.md": checks_page,
         "docs/ready-made-policies.md": policies_page}
 
 if __name__ == "__main__":

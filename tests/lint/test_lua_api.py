@@ -4,10 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import gen_lua_api
 import pytest
 import source
+
+sys.path.insert(0, str(source.ROOT / "tests"))
+import policy_frames  # noqa: E402
 
 PROGRAM = os.environ.get("BGPCOMMANDER")
 needs_program = pytest.mark.skipif(not PROGRAM, reason="BGPCOMMANDER does not name the built program")
@@ -34,14 +38,18 @@ def ask(script, tmp_path):
     return answer["log"]
 
 
-@needs_program
-def test_every_name_of_the_sandbox_is_described_and_nothing_else(tmp_path):
+def words_to_try():
     """A name that C sets stands in C as a text: each of these is tried, and the names of Lua."""
-    described = gen_lua_api.names()
-    texts = set(LUA) | set(described)
+    texts = set(LUA) | set(gen_lua_api.names()) | set(gen_lua_api.names(gen_lua_api.POLICY_SOURCES))
     for path in [*(source.ROOT / "src/worker").glob("*.[ch]"), source.ROOT / "src/worker/lua_modules.def"]:
         texts |= set(re.findall(r'"(\w+)"', path.read_text())) | set(re.findall(r"^BC_LUA_MODULE\((\w+),", path.read_text(), re.M))
     assert len(texts) > 200
+    return texts
+
+
+@needs_program
+def test_every_name_of_the_sandbox_is_described_and_nothing_else(tmp_path):
+    described, texts = gen_lua_api.names(), words_to_try()
     lines = []
     for start in range(0, len(texts), 300):
         words = " ".join(sorted(texts)[start:start + 300])
@@ -66,6 +74,41 @@ def test_every_name_of_the_sandbox_is_described_and_nothing_else(tmp_path):
             assert members == (described[name] or set()), name
 
 
+@needs_program
+def test_every_name_that_policies_find_is_described_and_nothing_else():
+    described = gen_lua_api.names(gen_lua_api.POLICY_SOURCES)
+    texts, found = sorted(words_to_try()), {}
+    worker = policy_frames.Worker(PROGRAM)
+    for start in range(0, len(texts), 100):
+        words = " ".join(texts[start:start + 100])
+        answer = worker.ask(f"""return function(ctx)
+            local found = {{}}
+            for word in ("{words}"):gmatch("%S+") do
+              local value = _ENV[word]
+              if value ~= nil then
+                found[word] = {{ "" }}
+                for name in pairs(type(value) == "table" and value or {{}}) do table.insert(found[word], tostring(name)) end
+              end
+            end
+            return announce{{ found = found }}
+          end""", "{}")
+        assert answer.status == policy_frames.DONE, answer
+        found |= json.loads(answer.verdict)["attributes"]["found"] or {}
+    assert worker.end() > 0
+    assert set(found) == set(described)
+    for name, members in found.items():
+        assert name in ("data", "options") or set(members[1:]) == (described[name] or set()), name
+
+
+def test_what_policies_share_with_checks_is_described_there():
+    shared = gen_lua_api.names(gen_lua_api.POLICY_SOURCES)
+    words = {item.name for item in gen_lua_api.items(gen_lua_api.POLICY_SOURCES) if item.kind == "function"}
+    checks = gen_lua_api.names()
+    assert len(words) == 5 and set(shared) - words - set(checks) == set()
+    assert {name: members - checks[name] for name, members in shared.items() if members} == {
+        name: set() for name, members in shared.items() if members}
+
+
 def test_the_codes_of_errors_are_those_of_the_source():
     codes = re.findall(r'^  X\(BC_LUA_\w+, "(\w+)"\)', (source.ROOT / "src/worker/lua_call.h").read_text(), re.M)
     alias = next(item for item in gen_lua_api.items() if item.name == "ErrorCode")
@@ -78,7 +121,7 @@ def limits():
     return {name: int(value) for name, value in re.findall(r"X\((\w+), (\d+),", text)}
 
 
-@pytest.mark.parametrize("page", ["lua-api.md", "writing-checks.md", "lua-sandbox.md"])
+@pytest.mark.parametrize("page", ["lua-api.md", "policy-api.md", "writing-checks.md", "lua-sandbox.md"])
 def test_limits_that_are_named_are_those_of_the_source(page):
     text = (source.ROOT / "docs" / page).read_text()
     told = re.findall(r"([\d,]+)(?: (KiB|MiB|ms|s))?[^\d`]{0,40}\(`BC_LIMIT_(\w+)`\)", text)

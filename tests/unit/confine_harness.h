@@ -36,6 +36,7 @@ enum { NOBODY = 65534, NOT_CONFINED = 250, REFUSE_SECCOMP = 1, REFUSE_LANDLOCK =
 typedef int attempt_fn(void);
 
 struct way {
+  enum bc_confine_reach reach;
   uid_t uid; /* 0: as we are */
   int refused;
   attempt_fn *before; /* may be NULL */
@@ -73,7 +74,7 @@ static int confined(attempt_fn *attempt, struct way way) {
     if (way.refused != 0) {
       refuse(way.refused);
     }
-    if (bc_confine_process(BC_CONFINE_NETWORK, text, &fault) != BC_ERR_OK) {
+    if (bc_confine_process(way.reach, text, &fault) != BC_ERR_OK) {
       _exit(NOT_CONFINED);
     }
     if (way.text != NULL) {

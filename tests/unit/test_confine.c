@@ -157,6 +157,36 @@ static int do_what_is_needed(void) {
   return is_fine ? 0 : 248;
 }
 
+static int read_hosts(void) {
+  return judge(open("/etc/hosts", O_RDONLY | O_CLOEXEC) >= 0);
+}
+
+static int open_internet_socket(void) {
+  return judge(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0);
+}
+
+static int open_datagram_socket(void) {
+  return judge(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) >= 0);
+}
+
+static int pair_of_streams(void) {
+  int ends[2];
+  return judge(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+}
+
+/* Of one that was open before. */
+static int before_fd;
+
+static int connect_by_what_is_open(void) {
+  struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = 9, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  return judge(connect(before_fd, (struct sockaddr *)&there, sizeof there) == 0);
+}
+
+static int open_before(void) {
+  before_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  return before_fd < 0;
+}
+
 static int nothing(void) {
   return 0;
 }
@@ -214,9 +244,48 @@ static void try_all(struct way way) {
   }
 }
 
+static char *shared_text(void) {
+  char *text = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  assert_true(text != MAP_FAILED);
+  return text;
+}
+
 static void a_confined_process_can_do_nothing_to_others(void **state) {
   (void)state;
   try_all((struct way){0});
+}
+
+static void one_that_is_alone_reaches_no_network_and_no_file(void **state) {
+  (void)state;
+  static const struct {
+    attempt_fn *attempt;
+    int with_network;
+    int alone;
+  } more[] = {
+      {read_hosts, 0, EACCES},
+      {open_internet_socket, 0, EPERM},
+      {open_datagram_socket, 0, EPERM},
+      {pair_of_streams, 0, EPERM},
+      {connect_by_what_is_open, ECONNREFUSED, EPERM},
+      {nothing, 0, 0},
+  };
+  for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+    assert_int_equal(confined(more[i].attempt, (struct way){.before = open_before}), more[i].with_network);
+    assert_int_equal(confined(more[i].attempt, (struct way){.before = open_before, .reach = BC_CONFINE_ALONE}),
+                     more[i].alone);
+  }
+  for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+    if (attempts[i].expected != 0) {
+      assert_int_equal(confined(attempts[i].attempt, (struct way){.reach = BC_CONFINE_ALONE}), attempts[i].expected);
+    }
+  }
+  char *text = shared_text();
+  assert_int_equal(confined(nothing, (struct way){.text = text, .reach = BC_CONFINE_ALONE}), 0);
+  assert_non_null(strstr(text, ", seccomp, no network"));
+  struct way without = {.text = text, .reach = BC_CONFINE_ALONE, .refused = REFUSE_SECCOMP};
+  assert_int_equal(confined(read_hosts, without), EACCES);
+  assert_null(strstr(text, "no network"));
+  (void)munmap(text, 4096);
 }
 
 static void an_ordinary_user_is_confined_the_same(void **state) {
@@ -228,12 +297,6 @@ static void an_ordinary_user_is_confined_the_same(void **state) {
 }
 
 /* ---- where the kernel lacks a layer ---- */
-
-static char *shared_text(void) {
-  char *text = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  assert_true(text != MAP_FAILED);
-  return text;
-}
 
 static void what_is_in_force_is_told(void **state) {
   (void)state;
@@ -281,6 +344,7 @@ static void without_landlock_the_rest_holds(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_confined_process_can_do_nothing_to_others),
+      cmocka_unit_test(one_that_is_alone_reaches_no_network_and_no_file),
       cmocka_unit_test(an_ordinary_user_is_confined_the_same),
       cmocka_unit_test(what_is_in_force_is_told),
       cmocka_unit_test(without_seccomp_the_rest_holds),
