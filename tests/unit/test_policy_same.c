@@ -2,7 +2,7 @@
 
 /* The same inputs give the same bytes, in each run and in each process. */
 
-#define BODY(text) "return function(ctx) " text " end"
+#define BODY(text) ("return function(ctx) " text " end")
 
 /* What Lua's own order, hashes, addresses, collector and sort would make different. */
 static const char *const same[] = {
