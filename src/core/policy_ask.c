@@ -27,6 +27,11 @@ static int ask_compare(const struct core_route_policy *a, const struct core_rout
 
 BC_TREE(core_policy_due_tree, core_route_policy, due, ask_compare)
 
+static void ask_arm_due(struct bc_core *core) {
+  const struct core_route_policy *first = RB_MIN(core_policy_due_tree, &core->policies.due);
+  bc_timer_start_at(core->policies.due_timer, first == NULL ? (struct bc_mono){0} : first->due_at);
+}
+
 void core_policy_due_changed(struct bc_core *core, struct core_route_policy *part) {
   struct core_policies *policies = &core->policies;
   if (bc_mono_is_set(part->due_at)) {
@@ -36,8 +41,7 @@ void core_policy_due_changed(struct bc_core *core, struct core_route_policy *par
   if (bc_mono_is_set(part->due_at)) {
     (void)RB_INSERT(core_policy_due_tree, &policies->due, part);
   }
-  struct core_route_policy *first = RB_MIN(core_policy_due_tree, &policies->due);
-  bc_timer_start_at(policies->due_timer, first == NULL ? (struct bc_mono){0} : first->due_at);
+  ask_arm_due(core);
 }
 
 static bool ask_take_time(struct bc_mono *at, struct bc_mono now) {
@@ -71,6 +75,7 @@ static void ask_on_due(void *arg) {
       core_policy_take_delayed(core, part);
     }
   }
+  ask_arm_due(core);
   core_link_pump(core);
 }
 
