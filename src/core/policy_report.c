@@ -150,7 +150,7 @@ json_t *core_report_policies(struct bc_core *core) {
   json_t *made = json_object();
   json_object_set_new(made, "keys", json_integer((json_int_t)places));
   json_object_set_new(made, "routes", json_integer((json_int_t)policies->routes));
-  json_object_set_new(made, "waiting", json_integer((json_int_t)(policies->queued + policies->job_count)));
+  json_object_set_new(made, "waiting", json_integer((json_int_t)policies->queued + (json_int_t)policies->job_count));
   json_object_set_new(made, "failing", json_integer((json_int_t)failing));
   json_object_set_new(made, "tried", json_integer((json_int_t)trials[TRIAL_RUNNING]));
   json_object_set_new(made, "held", json_integer((json_int_t)trials[TRIAL_HELD]));
