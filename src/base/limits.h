@@ -90,6 +90,7 @@
   X(EXEC_OUTPUT_BYTES, 65536, "bytes of its output that can be asked for, and as many of its error output")            \
   X(EXEC_AT_ONCE, 64, "such commands at once on a node")                                                               \
   X(EGRESS_RULES, 256, "egress rules of the node file, and as many of the daemon's own")                               \
+  X(GUARD_RULES, 1000, "values of announce_allow in the node file, and as many of each of its like")                   \
   X(RESOLVER_NAMES, 256, "names that a worker looks up at once")                                                       \
   X(DNS_QUERIES, 512, "DNS queries of checks that a worker has under way")                                             \
   X(PINGS, 512, "pings of checks that a worker has under way")                                                         \

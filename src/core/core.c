@@ -87,6 +87,7 @@ static void core_open_all(struct bc_core *core) {
   core->is_open = true;
   core_journal_open(core);
   core_record_open(core);
+  core_guard_open(core);
   core_neighbor_open(core);
   core_check_open(core);
   core_policy_open(core);
@@ -188,6 +189,7 @@ static void core_free(struct bc_core *core) {
   bc_disk_close(core->disk);
   core_dispatch_free(core);
   core_policy_close(core);
+  core_guard_close(core);
   core_check_close(core);
   if (core->addresses.review_timer != NULL) {
     core_address_close(core);

@@ -74,7 +74,10 @@ static void dispatch_show(struct bc_core *core, struct core_route *route, const 
   route->state = (uint8_t)state;
   core->by_state[route->state]++;
   enum bc_health_state health = core_route_health(route).state;
-  const char *fault = config == NULL ? NULL : config->fault != NULL ? config->fault : core_address_fault(route);
+  const char *fault = config == NULL                    ? NULL
+                      : config->fault != NULL           ? config->fault
+                      : core_guard_fault(route) != NULL ? core_guard_fault(route)
+                                                        : core_address_fault(route);
   dispatch_tell_fault(route, fault);
   uint32_t seen = dispatch_hash(2166136261U, core_route_reason(route));
   seen = dispatch_hash(seen, bc_rib_state_text(state));
@@ -125,21 +128,24 @@ static const struct bc_route *dispatch_word(struct bc_core *core, const struct c
   return has_words ? &route->claimed : NULL;
 }
 
-/* What the decision announces; NULL = nothing. `made` is released by the caller. */
-static const struct bc_route *dispatch_announced(struct bc_core *core, const struct core_route *route,
-                                                 const struct bc_config_route *config, bool stays,
-                                                 struct bc_route *made) {
-  bool has_version = config != NULL && config->route != NULL && !config->lost_identity;
+/* What would be announced of it; NULL = nothing. `made` is released by the caller. */
+static const struct bc_route *dispatch_wanted(struct bc_core *core, const struct core_route *route,
+                                              const struct bc_config_route *config, bool stays, struct bc_route *made) {
+  bool has_version = config != NULL && config->is_subscribed && config->route != NULL && !config->lost_identity;
+  return has_version ? dispatch_word(core, route, config->route, stays || config->policy.is_unknown, made) : NULL;
+}
+
+/* What the decision announces; NULL = nothing. */
+static const struct bc_route *dispatch_announced(const struct core_route *route, const struct bc_route *wanted) {
   switch (route->decision.verdict) {
   case BC_VERDICT_ANNOUNCE:
-    return dispatch_word(core, route, config->route, stays, made);
+    return wanted;
   case BC_VERDICT_KEEP:
-    /* What is announced stays so, in the new wording if there is one. */
     if (!route->is_wanted) {
       return NULL;
     }
-    return has_version ? dispatch_word(core, route, config->route, stays || config->policy.is_unknown, made)
-                       : &route->claimed;
+    /* What is announced stays so, in the new wording if there is one that the guard allows. */
+    return wanted != NULL && core_guard_reason(route) == NULL ? wanted : &route->claimed;
   case BC_VERDICT_WITHDRAW:
     break;
   }
@@ -182,14 +188,18 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
   struct bc_decision old = route->decision;
   bool was_wanted = route->is_wanted;
   struct bc_policy_word word = core_policy_word(route);
+  struct bc_route made = {0};
+  const struct bc_route *wanted = dispatch_wanted(core, route, config, stays, &made);
+  core_guard_judge(core, route, wanted);
   route->decision = bc_decide(&(struct bc_decide_input){.route = config,
                                                         .admin = bc_config_admin_state(core->config),
                                                         .health = core_route_health(route).state,
                                                         .address = core_address_judge(core, route, config),
                                                         .policy = word,
+                                                        .guard_reason = core_guard_reason(route),
+                                                        .guard_forbids = core_guard_forbids(route),
                                                         .stands = route->is_wanted});
-  struct bc_route made = {0};
-  const struct bc_route *announced = dispatch_announced(core, route, config, stays, &made);
+  const struct bc_route *announced = dispatch_announced(route, wanted);
   if (dispatch_is_awaiting(&old, &route->decision, word.state == BC_POLICY_AWAITED)) {
     route->decision = old;
   }
@@ -199,8 +209,11 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
   } else if (route->is_wanted) {
     core_want_nothing(core, route);
   }
-  bc_route_release(core->intern, &made);
   core_policy_on_decided(core, route);
+  if (was_wanted != route->is_wanted && route->decision.layer != BC_LAYER_GUARD) {
+    core_guard_judge(core, route, wanted); /* What is told of what stands is another thing now. */
+  }
+  bc_route_release(core->intern, &made);
   if (was_wanted != route->is_wanted || (old.reason != route->decision.reason && old.reason != NULL)) {
     /* A start with many routes is one event, not many. */
     bool is_event = was_wanted != route->is_wanted && !(route->is_new && route->is_wanted);
@@ -228,6 +241,7 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   core_policy_use(core, route, NULL);
   core_check_remove(core, route);
   core_want_drop_claim(core, route);
+  core_guard_forget(core, route);
   dispatch_set_unreadable(core, route, NULL);
   dispatch_set_notable(core, route, false);
   core->by_state[route->state]--;
@@ -381,6 +395,7 @@ void core_dispatch_start(struct bc_core *core) {
   struct bc_config_route view;
   bool found;
   dispatch_recall_standing(core);
+  core_guard_start(core);
   while (bc_config_next_changed(core->config, &view, &found)) {
     if (!found) {
       continue;
@@ -411,6 +426,7 @@ void core_dispatch_start(struct bc_core *core) {
     bool known = bc_config_find(core->config, route->name, &view);
     dispatch_refresh(core, route, known ? &view : NULL);
   }
+  core_guard_start_end(core);
   core_lastgood_dirty(core);
   dispatch_log_start(core);
 }
@@ -526,6 +542,7 @@ void core_dispatch_free(struct bc_core *core) {
   struct core_route *route;
   while ((route = RB_MIN(core_route_tree, &core->routes)) != NULL) {
     core_address_forget(core, route);
+    core_guard_forget(core, route);
     core_policy_use(core, route, NULL);
     core_check_remove(core, route);
     bc_route_release(core->intern, &route->claimed);

@@ -8,6 +8,7 @@
 #include "core/address.h"
 #include "core/check.h"
 #include "core/core.h"
+#include "core/guard.h"
 #include "core/link.h"
 #include "core/policy.h"
 #include "io/disk.h"
@@ -49,6 +50,7 @@ struct core_route {
   struct core_check *check;         /* its own; NULL = none */
   struct core_uses *uses;           /* the named checks that it rests on; NULL = none */
   struct core_service *service;     /* what it wants of the host; NULL = nothing */
+  struct core_guarded *guarded;     /* what the guard has against it; NULL = nothing so far */
   struct core_route_policy *policy; /* NULL = it is under none */
   struct bc_decision decision;
   int64_t since_ms;    /* wall clock of the last change of what people see */
@@ -331,6 +333,7 @@ struct bc_core {
   struct core_record record;
   struct core_publish publish;
   struct core_addresses addresses;
+  struct core_guard guard;
   struct core_route_tree routes;
   struct core_route_list notable;
   size_t notable_count;

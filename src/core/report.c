@@ -114,7 +114,9 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
   if (view.state == BC_RIB_STANDBY) {
     report_standby_reason(core, route, reason, sizeof reason);
   }
-  const char *fault = found && config.fault != NULL ? config.fault : core_address_fault(route);
+  const char *fault = found && config.fault != NULL     ? config.fault
+                      : core_guard_fault(route) != NULL ? core_guard_fault(route)
+                                                        : core_address_fault(route);
   struct bc_buf refusal;
   bc_buf_init(&refusal, 2U * BC_LIMIT_COMMAND_BYTES);
   const char *error = fault != NULL ? fault : report_route_error(route, &view, &refusal);
@@ -302,6 +304,8 @@ json_t *core_report_warnings(struct bc_core *core) {
                                    : "the store has told its keys");
     report_warn(list, line);
   }
+  core_guard_warn(core, line, sizeof line);
+  report_warn(list, line[0] == '\0' ? NULL : line);
   if (core->neighbors_cut) {
     (void)snprintf(line, sizeof line, "more than %d neighbors: not all of them are followed", BC_LIMIT_NEIGHBORS);
     report_warn(list, line);

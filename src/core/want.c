@@ -12,7 +12,12 @@ static void want_drop_nlri(struct bc_core *core, struct core_route *route, size_
   }
 }
 
+static size_t want_count(const struct core_route *route) {
+  return route->is_wanted ? bc_route_nlri_count(&route->claimed) : 0;
+}
+
 void core_want_nothing(struct bc_core *core, struct core_route *route) {
+  core_guard_count(core, route, want_count(route), 0);
   for (size_t i = 0; route->has_claim && i < bc_route_nlri_count(&route->claimed); i++) {
     want_drop_nlri(core, route, i);
   }
@@ -81,6 +86,7 @@ void core_want_route(struct bc_core *core, struct core_route *route, const struc
   bc_rib_set_mark(core->rib, route->record);
   route->is_marked = true;
   want_each(core, route, wanted);
+  size_t before = want_count(route);
   if (!route->has_claim) {
     route->claimed = bc_route_copy(wanted);
   } else if (wanted != &route->claimed) {
@@ -89,4 +95,5 @@ void core_want_route(struct bc_core *core, struct core_route *route, const struc
   }
   route->has_claim = true;
   route->is_wanted = true;
+  core_guard_count(core, route, before, want_count(route));
 }

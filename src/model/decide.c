@@ -185,6 +185,13 @@ static const struct {
     {decide_health, false},
 };
 
+/* Not when it leaves anyway: why it does is of more use. */
+static void decide_forbid(const struct bc_decide_input *input, struct bc_decision *out) {
+  if (input->guard_reason != NULL && input->guard_forbids && out->verdict != BC_VERDICT_WITHDRAW) {
+    *out = (struct bc_decision){.verdict = BC_VERDICT_WITHDRAW, .layer = BC_LAYER_GUARD, .reason = input->guard_reason};
+  }
+}
+
 struct bc_decision bc_decide(const struct bc_decide_input *input) {
   struct bc_decision found = {.verdict = BC_VERDICT_KEEP, .layer = BC_LAYER_HEALTH, .reason = ""};
   size_t count = sizeof decide_layers / sizeof decide_layers[0];
@@ -197,5 +204,6 @@ struct bc_decision bc_decide(const struct bc_decide_input *input) {
       (void)decide_layers[above - 1].fn(input, &found);
     }
   }
+  decide_forbid(input, &found);
   return found;
 }

@@ -67,7 +67,8 @@ struct bc_decide_input {
   /* Why the node's guard refuses what would be announced now; NULL = it does not. Nothing new is announced then, and
    * what stands stays as it was: core keeps the old attributes. A withdraw is never refused. */
   const char *guard_reason;
-  bool stands; /* it is announced now */
+  bool guard_forbids; /* … and what stands may not stand: whatever those below would announce or keep is withdrawn */
+  bool stands;        /* it is announced now */
 };
 
 struct bc_decision bc_decide(const struct bc_decide_input *input);

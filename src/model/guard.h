@@ -3,7 +3,7 @@
  * a policy or HTTP loosens it. Without any of these settings everything may be announced. Pure.
  *
  * What it refuses is not announced anew. What stands, and is only not allowed, stays, and is told as trouble: an
- * incomplete list must not make an outage. What announce_deny names leaves. */
+ * incomplete list must not make an outage. What announce_deny names leaves (docs/decisions/0019-guard.md). */
 #ifndef BC_MODEL_GUARD_H
 #define BC_MODEL_GUARD_H
 

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/egress.h"
+#include "model/guard.h"
 #include "model/settings_table.h"
 
 #include <stdio.h>
@@ -36,7 +37,8 @@ const struct bc_settings_entry bc_settings_entries[BC_SETTINGS_ENTRIES] = {
 };
 
 static bool settings_is_list(const struct bc_settings_entry *entry) {
-  return entry->kind == BC_SETTINGS_LIST || entry->kind == BC_SETTINGS_RULES || entry->kind == BC_SETTINGS_COMMANDS;
+  return entry->kind == BC_SETTINGS_LIST ||
+         (entry->kind >= BC_SETTINGS_RULES && entry->kind <= BC_SETTINGS_COMMUNITIES);
 }
 
 static bool settings_is_text(const struct bc_settings_entry *entry) {
@@ -79,6 +81,7 @@ static void settings_store_number(struct bc_settings *settings, const struct bc_
   switch (entry->kind) {
   case BC_SETTINGS_COUNT:
   case BC_SETTINGS_MEBIBYTES:
+  case BC_SETTINGS_NUMBER:
     *(unsigned *)field = number;
     break;
   case BC_SETTINGS_LEVEL:
@@ -374,6 +377,23 @@ static enum bc_err settings_check_egress(struct settings_parse *parse) {
   return err;
 }
 
+/* Each value was read already; there may be too many. */
+static enum bc_err settings_check_guard(struct settings_parse *parse) {
+  const struct bc_settings *out = parse->out;
+  const char *const lists[] = {out->announce_allow, out->announce_deny, out->announce_family, out->announce_community};
+  struct bc_fault fault;
+  struct bc_guard *guard = bc_guard_new();
+  enum bc_err err = BC_ERR_OK;
+  for (unsigned i = 0; err == BC_ERR_OK && i < BC_GUARD_SETTINGS; i++) {
+    err = bc_guard_add_list(guard, (enum bc_guard_setting)i, bc_str_of(lists[i]), &fault);
+  }
+  if (err != BC_ERR_OK) {
+    bc_fault_set(parse->fault, 0, "%.80s: %s", parse->out->config, fault.text);
+  }
+  bc_guard_free(guard);
+  return err;
+}
+
 enum bc_err bc_settings_parse(int argc, char *const *argv, char *const *environment, struct bc_str node_file,
                               const char *hostname, struct bc_settings *out, struct bc_fault *fault) {
   *out = (struct bc_settings){0};
@@ -395,6 +415,9 @@ enum bc_err bc_settings_parse(int argc, char *const *argv, char *const *environm
   }
   if (err == BC_ERR_OK) {
     err = settings_check_egress(&parse);
+  }
+  if (err == BC_ERR_OK) {
+    err = settings_check_guard(&parse);
   }
   if (err == BC_ERR_OK) {
     err = settings_take_hostname(&parse, hostname);

@@ -48,8 +48,10 @@ struct bc_settings {
   char *egress_allow; /* node file only: rules for bc_egress_add_list */
   char *egress_deny;
   char *exec_allow; /* node file only: rules for bc_exec_rule_allows, a line each; NULL = none */
-  bool is_json;     /* --json, for commands */
-  char *data;       /* --data, for run; as are these: */
+  char *announce_allow, *announce_deny, *announce_family, *announce_community; /* node file only: for bc_guard_of */
+  unsigned max_routes;                                                         /* the same; 0 = any number */
+  bool is_json;                                                                /* --json, for commands */
+  char *data;                                                                  /* --data, for run; as are these: */
   char *modules, *route, *check, *timeout;
   bool is_traced; /* --trace */
   bool wants_help, wants_version;

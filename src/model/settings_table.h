@@ -13,7 +13,11 @@ enum bc_settings_kind {
   BC_SETTINGS_PREFIX,
   BC_SETTINGS_RULES,    /* of egress; the node file may repeat the name */
   BC_SETTINGS_COMMANDS, /* rules for exec.run, a line each; the node file may repeat the name */
-  BC_SETTINGS_COUNT,    /* here and below: not a text */
+  BC_SETTINGS_PREFIXES, /* of the guard, as the two that follow; the node file may repeat the name */
+  BC_SETTINGS_FAMILIES,
+  BC_SETTINGS_COMMUNITIES,
+  BC_SETTINGS_COUNT, /* here and below: not a text */
+  BC_SETTINGS_NUMBER,
   BC_SETTINGS_MEBIBYTES,
   BC_SETTINGS_LEVEL,
   BC_SETTINGS_FORMAT,

@@ -1,9 +1,12 @@
 #include "base/limits.h"
 #include "model/egress.h"
 #include "model/exec_rule.h"
+#include "model/guard.h"
 #include "model/settings_table.h"
 
 #include <string.h>
+
+enum { SETTINGS_NUMBER_MOST = 2000000 };
 
 static bool settings_is_word(struct bc_str text) {
   return text.len > 0 && bc_str_is_printable(text) && memchr(text.at, ' ', text.len) == NULL;
@@ -80,6 +83,21 @@ static bool settings_read_mebibytes(struct bc_str value, unsigned *number) {
   return true;
 }
 
+/* Above what can be announced it would mean nothing. */
+static bool settings_read_number(struct bc_str value, unsigned *number) {
+  uint64_t read = 0;
+  bool is_fine = bc_str_to_u64(value, SETTINGS_NUMBER_MOST, &read) == BC_ERR_OK && read > 0;
+  *number = (unsigned)read;
+  return is_fine;
+}
+
+static bool settings_is_guard_list(enum bc_guard_setting setting, struct bc_str value) {
+  struct bc_guard *guard = bc_guard_new();
+  bool is_fine = value.len > 0 && bc_guard_add_list(guard, setting, value, NULL) == BC_ERR_OK;
+  bc_guard_free(guard);
+  return is_fine;
+}
+
 static bool settings_read_level(struct bc_str value, unsigned *number) {
   char text[16] = "";
   enum bc_log_level level;
@@ -125,10 +143,18 @@ bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, uns
     return bc_egress_check_list(value, NULL) == BC_ERR_OK;
   case BC_SETTINGS_COMMANDS:
     return bc_exec_rule_check(value, NULL) == BC_ERR_OK;
+  case BC_SETTINGS_PREFIXES:
+    return settings_is_guard_list(BC_GUARD_DENY, value);
+  case BC_SETTINGS_FAMILIES:
+    return settings_is_guard_list(BC_GUARD_FAMILY, value);
+  case BC_SETTINGS_COMMUNITIES:
+    return settings_is_guard_list(BC_GUARD_COMMUNITY, value);
   case BC_SETTINGS_COUNT:
     return settings_read_count(value, number);
   case BC_SETTINGS_MEBIBYTES:
     return settings_read_mebibytes(value, number);
+  case BC_SETTINGS_NUMBER:
+    return settings_read_number(value, number);
   case BC_SETTINGS_LEVEL:
     return settings_read_level(value, number);
   case BC_SETTINGS_FORMAT:
@@ -160,10 +186,19 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
            "host bits";
   case BC_SETTINGS_COMMANDS:
     return "expected a program's absolute path without * and ?, then patterns of its words, ... as the last at most";
+  case BC_SETTINGS_PREFIXES:
+    return "expected PREFIX, PREFIX le N, PREFIX ge N or PREFIX ge N le N such as 192.0.2.0/24 le 32, without host "
+           "bits";
+  case BC_SETTINGS_FAMILIES:
+    return "expected a family as ExaBGP writes it, such as ipv4 unicast or ipv6 flow";
+  case BC_SETTINGS_COMMUNITIES:
+    return "expected a community such as 65000:100, 65000:*, 65000:*:*, target:65000:*, no-export or *";
   case BC_SETTINGS_COUNT:
     return "expected a number from 1 to 64";
   case BC_SETTINGS_MEBIBYTES:
     return "expected a number of MiB from 1 to 4096, or off";
+  case BC_SETTINGS_NUMBER:
+    return "expected a number from 1 to 2000000";
   case BC_SETTINGS_LEVEL:
     return "expected error, warning, notice, info or debug";
   case BC_SETTINGS_FORMAT:
