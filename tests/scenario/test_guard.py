@@ -114,6 +114,24 @@ def test_a_route_that_is_held_takes_no_new_attributes_that_are_refused(scene):
     assert scene.attributes("192.0.2.1/32") == "next-hop self med 2" and daemon.exabgp.withdrawn() == []
 
 
+def test_a_policy_cannot_loosen_the_limits(scene):
+    def policy(community):
+        scene.tree.put("routes/web/policy", "#!lua\nreturn function(ctx) return announce{ med = 7, community = { '%s' } } "
+                                            "end\n" % community)
+
+    scene.put("web", "route 192.0.2.1/32 next-hop self")
+    daemon = scene.start("announce_community 65000:*\n")
+    scene.wait_prefixes("192.0.2.1/32")
+    policy("65001:1")
+    web = scene.wait_layer("web", "guard")
+    assert web["error"] == "routes/web: announce_community: 65001:1 is not among the communities that may be sent from " \
+        "this node; what stands of it stays"
+    assert scene.attributes("192.0.2.1/32") == "next-hop self"
+    policy("65000:1")
+    wait_for(lambda: scene.attributes("192.0.2.1/32") == "next-hop self med 7 community 65000:1", "what is allowed")
+    assert scene.wait_layer("web", "policy")["error"] is None and daemon.exabgp.withdrawn() == []
+
+
 def test_what_stands_and_is_refused_can_still_be_withdrawn(scene):
     scene.put("web", "route 192.0.2.1/32 next-hop self community 65000:1")
     daemon = scene.start("announce_community 65000:*\n")
