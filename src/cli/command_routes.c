@@ -87,6 +87,27 @@ static void routes_add_count(struct bc_screen_table *table, const json_t *route)
   }
 }
 
+/* The policy that it is under, and how it stands with it. */
+static void routes_add_policy(struct bc_screen_table *table, const json_t *route) {
+  char text[ROUTES_TEXT_BYTES];
+  const json_t *policy = json_object_get(route, "policy");
+  const char *verdict = bc_client_text(policy, "verdict");
+  const char *decides = bc_client_text(policy, "decides");
+  const char *id = bc_client_text(policy, "id");
+  if (!json_is_object(policy)) {
+    return;
+  }
+  (void)snprintf(text, sizeof text, "policy %s: %s%s%s%s%.8s%s%s%s%s", bc_client_text(policy, "key"),
+                 bc_client_text(policy, "state"), verdict[0] == '\0' ? "" : ", last verdict ", verdict,
+                 decides[0] == '\0' ? "" : ", text ", bc_client_text(policy, "hash"), id[0] == '\0' ? "" : ", held ",
+                 id, json_is_number(json_object_get(policy, "againIn")) ? ", asked again " : "",
+                 json_is_number(json_object_get(policy, "againIn")) ? "by time" : "");
+  bc_screen_table_note(table, text);
+  if (bc_client_text(policy, "error")[0] != '\0') {
+    bc_screen_table_note(table, bc_client_text(policy, "error"));
+  }
+}
+
 static void routes_add(struct bc_screen_table *table, const json_t *route) {
   char age[24];
   const char *health = bc_client_text(route, "health");
@@ -131,6 +152,7 @@ static void routes_print(const json_t *answer, bool is_chosen) {
     routes_add(table, route);
     if (is_chosen) {
       routes_add_count(table, route);
+      routes_add_policy(table, route);
     }
   }
   bc_screen_table_print(table);

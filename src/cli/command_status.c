@@ -119,6 +119,10 @@ static void status_print_workers(const json_t *workers) {
   const json_t *worker;
   size_t i;
   status_print_worker("exec", json_object_get(workers, "exec"));
+  worker = json_object_get(workers, "policy");
+  if (strcmp(bc_client_text(worker, "state"), "off") != 0) {
+    status_print_worker("policy", worker);
+  }
   json_array_foreach(json_object_get(workers, "lua"), i, worker) {
     /* Each is started with the first Lua check that is at home in it. */
     if (strcmp(bc_client_text(worker, "state"), "off") != 0) {

@@ -2,6 +2,7 @@
 #include "core/private.h"
 #include "io/process.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* NULL: `answer` is filled in already. */
@@ -57,26 +58,44 @@ static json_t *api_ping(struct bc_core *core, const json_t *request, struct bc_s
   return made;
 }
 
+static json_t *api_context(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  const char *problem = core_trial_begin_context(core, request, answer);
+  return problem == NULL ? NULL : api_error(problem);
+}
+
+static json_t *api_admission(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  struct bc_fault fault;
+  return core_policy_admit_begin(core, request, answer, &fault) ? NULL : api_error(fault.text);
+}
+
+/* What waits: a store loss first, which keeps all else from coming. */
+static const char *api_find_waiting(struct bc_core *core) {
+  const char *loss = core->apply.loss_id;
+  return loss[0] != '\0' ? loss : core_policy_held_id(core);
+}
+
 static json_t *api_approve(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   (void)answer;
   char id[sizeof core->apply.loss_id];
-  memcpy(id, core->apply.loss_id, sizeof id);
   const json_t *named = json_object_get(request, "id");
   if (named != NULL && !json_is_string(named)) {
     return api_error("`id` must be a text");
   }
-  const char *wanted = json_string_value(named);
-  switch (core_apply_approve(core, wanted)) {
-  case BC_ERR_OK:
-    break;
-  case BC_ERR_CONFLICT:
-    return api_error("another change waits for approval: see `bgpcommander status`");
-  default:
-    return api_error("nothing waits for approval");
+  const char *waiting = api_find_waiting(core);
+  const char *wanted = named == NULL ? waiting : json_string_value(named);
+  if (wanted == NULL) {
+    return api_error("several changes wait for approval: name one, see `bgpcommander status`");
   }
-  json_t *made = json_object();
-  json_object_set_new(made, "approved", json_string(id));
-  return made;
+  (void)snprintf(id, sizeof id, "%s", wanted);
+  bool is_whole = strlen(wanted) < sizeof id;
+  if (is_whole && (core_apply_approve(core, id) == BC_ERR_OK || core_policy_approve(core, id) == BC_ERR_OK)) {
+    json_t *made = json_object();
+    json_object_set_new(made, "approved", json_string(id));
+    return made;
+  }
+  bool is_any = waiting == NULL || waiting[0] != '\0';
+  return api_error(is_any ? "another change waits for approval: see `bgpcommander status`"
+                          : "nothing waits for approval");
 }
 
 static json_t *api_upgrade(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
@@ -93,9 +112,10 @@ static const struct {
   api_fn *fn;
   bool changes; /* not for processes below the exec worker */
 } api_commands[] = {
-    {"ping", api_ping, false},      {"status", api_status, false},       {"routes", api_routes, false},
-    {"checks", api_checks, false},  {"neighbors", api_neighbors, false}, {"approve", api_approve, true},
-    {"upgrade", api_upgrade, true}, {"script", api_script, false},       {"decisions", api_decisions, false},
+    {"ping", api_ping, false},           {"status", api_status, false},       {"routes", api_routes, false},
+    {"checks", api_checks, false},       {"neighbors", api_neighbors, false}, {"approve", api_approve, true},
+    {"upgrade", api_upgrade, true},      {"script", api_script, false},       {"context", api_context, false},
+    {"admission", api_admission, false}, {"decisions", api_decisions, false},
 };
 
 static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request,
@@ -115,8 +135,8 @@ static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer,
     }
     return api_commands[i].fn(core, request, answer);
   }
-  return api_error(
-      "unknown command: expected ping, status, routes, checks, neighbors, script, decisions, approve or upgrade");
+  return api_error("unknown command: expected ping, status, routes, checks, neighbors, script, context, "
+                   "admission, decisions, approve or upgrade");
 }
 
 static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line,

@@ -415,8 +415,10 @@ void core_apply_changes(struct bc_core *core) {
     core_lastgood_dirty(core);
   }
   core_named_apply_changes(core);
+  core_policy_apply_changes(core);
   core_supply_apply_changes(core);
   if (bc_config_take_admin_changed(core->config)) {
+    core_policy_on_world(core);
     core_dispatch_all(core);
     core_lastgood_dirty(core);
   }
@@ -525,4 +527,5 @@ void core_apply_close(struct bc_core *core) {
   free(apply->last_good_problem);
   free(apply->probation);
   free(apply->trusted);
+  free(apply->policies);
 }

@@ -17,11 +17,19 @@
 struct bc_core;
 struct core_route;
 struct core_check;
+struct core_check_history;
 struct core_named;
 
-/* What a worker does, and the number of the first one that does it: there is one for shell checks, then as many for Lua
- * checks as the settings say. */
-enum core_worker { CORE_WORKER_EXEC, CORE_WORKER_LUA, CORE_WORKERS_MOST = CORE_WORKER_LUA + BC_SETTINGS_WORKERS };
+/* What a worker does, and the number of the first one that does it: there is one for shell checks, one for policies,
+ * then as many for Lua checks as the settings say. */
+enum core_worker {
+  CORE_WORKER_EXEC,
+  CORE_WORKER_POLICY,
+  CORE_WORKER_LUA,
+  CORE_WORKERS_MOST = CORE_WORKER_LUA + BC_SETTINGS_WORKERS
+};
+/* Those that are told modules and data: from CORE_WORKER_POLICY on. */
+enum { CORE_WORKERS_SUPPLIED = CORE_WORKERS_MOST - CORE_WORKER_POLICY };
 
 /* The text of a module; a changed one is another. */
 struct core_module {
@@ -29,23 +37,23 @@ struct core_module {
   uint64_t hash;
   size_t refs;
   uint32_t number;
-  uint64_t sent;      /* a bit for each Lua worker that runs and has it, from CORE_WORKER_LUA on */
+  uint64_t sent[2];   /* a bit for each worker that runs and has it, from CORE_WORKER_POLICY on */
   const char *name;   /* this and the text are behind the struct */
   struct bc_str text; /* terminated */
 };
 RB_HEAD(core_module_tree, core_module);
 
-/* What a Lua worker was told of the data. */
+/* What a worker was told of the data. */
 struct core_told {
   const char *up_to; /* interned: the last value that it was told; NULL = none yet */
   bool is_whole;     /* it has all of them */
 };
 
-/* What Lua checks need beside their scripts. */
+/* What Lua checks and policies need beside their scripts. */
 struct core_supply {
   struct core_module_tree modules;
   uint32_t last_number;
-  struct core_told told[BC_SETTINGS_WORKERS]; /* by the number of the Lua worker, from CORE_WORKER_LUA on */
+  struct core_told told[CORE_WORKERS_SUPPLIED]; /* by the number of the worker, from CORE_WORKER_POLICY on */
 };
 
 /* What checks keep from run to run. */
@@ -103,11 +111,12 @@ struct core_check {
   struct bc_health health;
   struct bc_health_options options;
   struct core_version running;
-  struct core_version *candidate; /* NULL = none */
-  struct core_script *previous;   /* the last one that decided before and had passed; NULL = none is known */
-  struct bc_metrics *metrics;     /* NULL = none */
-  char *kept;                     /* its state, JSON; NULL = none */
-  bool is_state_refused;          /* the last one that it wanted kept, and that was told */
+  struct core_version *candidate;     /* NULL = none */
+  struct core_script *previous;       /* the last one that decided before and had passed; NULL = none is known */
+  struct bc_metrics *metrics;         /* NULL = none */
+  char *kept;                         /* its state, JSON; NULL = none */
+  bool is_state_refused;              /* the last one that it wanted kept, and that was told */
+  struct core_check_history *history; /* NULL: no route under a policy rests on it (policy.h) */
 };
 
 /* A route rests on a named check. */
@@ -115,6 +124,7 @@ struct core_use {
   TAILQ_ENTRY(core_use) link; /* in the check's users */
   struct core_named *named;
   struct core_route *route;
+  bool is_seen; /* the route is under a policy */
 };
 TAILQ_HEAD(core_use_list, core_use);
 
@@ -131,8 +141,11 @@ struct core_named {
   struct core_check check;
   struct core_use_list users;
   size_t user_count;
-  struct core_use *due_next; /* who is to be decided again next; NULL = the first */
-  size_t due_left;           /* how many, from there on and around */
+  struct core_use *due_next;    /* who is to be decided again next; NULL = the first */
+  size_t due_left;              /* how many, from there on and around */
+  TAILQ_ENTRY(core_named) news; /* the same for users whose policies are to be asked, as it says something new */
+  struct core_use *news_next;
+  size_t news_left;
 };
 RB_HEAD(core_named_tree, core_named);
 TAILQ_HEAD(core_named_list, core_named);
@@ -185,6 +198,8 @@ struct core_result {
 void core_check_open(struct bc_core *core);
 /* After all routes have let go of theirs. */
 void core_check_close(struct bc_core *core);
+/* Makes it a text for JSON: UTF-8 without control characters. NULL is allowed. */
+void core_text_mend(char *text);
 /* A route's own check, and the named ones that it rests on, as its view says. `presumed`: of a check that comes anew.
  */
 void core_check_apply(struct bc_core *core, struct core_route *route, const struct bc_config_route *view,
@@ -294,6 +309,10 @@ void core_route_explain(const struct core_route *route, char *text, size_t room)
 json_t *core_report_check(const struct core_check *check);
 /* What a route's own and named checks say: an array. */
 json_t *core_report_route_checks(const struct core_route *route);
+/* Why its last run ended as it did: a text or null. */
+json_t *core_report_reason(const struct core_version *version);
+/* What the checks of the route say, whatever decides it. */
+void core_route_explain_health(const struct core_route *route, char *text, size_t room);
 /* Output of checks may be any bytes: what is not printable ASCII is shown as '?'. */
 json_t *core_report_bytes(const char *text, size_t max);
 /* JSON that a run of it returned. */

@@ -182,6 +182,7 @@ static void named_detach(struct bc_core *core, struct core_use *use) {
   if (named->due_next == use) {
     named->due_next = TAILQ_NEXT(use, link);
   }
+  core_history_on_detach(core, use);
   TAILQ_REMOVE(&named->users, use, link);
   named->user_count--;
   if (named->due_left > named->user_count) {

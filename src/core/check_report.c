@@ -129,6 +129,18 @@ static void report_explain(const struct core_route *route, const struct core_che
   }
 }
 
+void core_route_explain_health(const struct core_route *route, char *text, size_t room) {
+  struct bc_combined health = core_route_health(route);
+  const struct core_check *check = core_route_member(route, health.decider);
+  struct bc_buf made;
+  bc_buf_init(&made, CORE_REASON_BYTES);
+  if (health.state != BC_HEALTH_NONE && check != NULL) {
+    report_explain(route, check, health, &made);
+  }
+  (void)snprintf(text, room, "%s", made.data == NULL ? "" : made.data);
+  bc_buf_free(&made);
+}
+
 void core_route_explain(const struct core_route *route, char *text, size_t room) {
   struct bc_combined health = core_route_health(route);
   const struct core_check *check = core_route_member(route, health.decider);
@@ -139,11 +151,7 @@ void core_route_explain(const struct core_route *route, char *text, size_t room)
   bool is_plain = route->uses == NULL && (health.state != BC_HEALTH_DOWN || !check->running.has_result) &&
                   !report_is_unproven(check) && !report_is_neutral(&check->running);
   if (!is_plain) {
-    struct bc_buf made;
-    bc_buf_init(&made, CORE_REASON_BYTES);
-    report_explain(route, check, health, &made);
-    (void)snprintf(text, room, "%s", made.data == NULL ? "" : made.data);
-    bc_buf_free(&made);
+    core_route_explain_health(route, text, room);
   }
 }
 
@@ -195,7 +203,7 @@ json_t *core_report_data(const struct core_check *check) {
   return made == NULL ? json_null() : made;
 }
 
-static json_t *report_reason(const struct core_version *version) {
+json_t *core_report_reason(const struct core_version *version) {
   if (!version->has_result) {
     return json_null();
   }
@@ -211,7 +219,7 @@ static json_t *report_reason(const struct core_version *version) {
 static void report_set_result(json_t *made, const struct core_version *version) {
   json_object_set_new(made, "status",
                       version->has_result ? json_string(bc_check_status_text(version->last_status)) : json_null());
-  json_object_set_new(made, "reason", report_reason(version));
+  json_object_set_new(made, "reason", core_report_reason(version));
 }
 
 static json_t *report_version(const struct core_version *version) {

@@ -264,7 +264,7 @@ void core_version_stop(struct bc_core *core, struct core_version *version) {
 void core_check_on_send_timer(void *arg) {
   struct bc_core *core = arg;
   struct core_checks *checks = &core->checks;
-  for (unsigned worker = CORE_WORKER_LUA; worker < core->pool_count; worker++) {
+  for (unsigned worker = CORE_WORKER_POLICY; worker < core->pool_count; worker++) {
     if (!core_supply_data(core, worker)) {
       core_check_send_soon(core);
     }

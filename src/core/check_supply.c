@@ -1,5 +1,5 @@
-/* What Lua checks need beside their scripts: modules, which come before the checks that require them, and data, which
- * all of them find. */
+/* What Lua checks and policies need beside their scripts: modules, which come before what requires them, and data,
+ * which all of them find. */
 #include "base/mem.h"
 #include "core/private.h"
 
@@ -8,8 +8,18 @@
 
 /* ---- modules ---- */
 
-static uint64_t supply_bit(unsigned worker) {
-  return (uint64_t)1 << (worker - CORE_WORKER_LUA);
+enum { SUPPLY_BITS = 64 };
+
+static bool supply_is_sent(const struct core_module *module, unsigned worker) {
+  unsigned bit = worker - CORE_WORKER_POLICY;
+  return (module->sent[bit / SUPPLY_BITS] >> bit % SUPPLY_BITS & 1) != 0;
+}
+
+static void supply_set_sent(struct core_module *module, unsigned worker, bool is_sent) {
+  unsigned bit = worker - CORE_WORKER_POLICY;
+  uint64_t mask = (uint64_t)1 << bit % SUPPLY_BITS;
+  uint64_t *word = &module->sent[bit / SUPPLY_BITS];
+  *word = is_sent ? *word | mask : *word & ~mask;
 }
 
 static int supply_compare(const struct core_module *a, const struct core_module *b) {
@@ -49,8 +59,8 @@ void core_module_put(struct bc_core *core, struct core_module *module) {
     return;
   }
   struct bc_msg message = {.type = BC_MSG_LUA_MODULE_REMOVE, .lua_module_remove = {.number = module->number}};
-  for (unsigned worker = CORE_WORKER_LUA; worker < core->pool_count; worker++) {
-    if ((module->sent & supply_bit(worker)) != 0) {
+  for (unsigned worker = CORE_WORKER_POLICY; worker < core->pool_count; worker++) {
+    if (supply_is_sent(module, worker)) {
       (void)core_pool_send(core, worker, &message);
     }
   }
@@ -64,11 +74,11 @@ void core_supply_modules(struct bc_core *core, unsigned worker, const struct cor
     struct core_module *module = script->modules[i];
     bc_buf_add_format(list, "%s=%u", module->name, (unsigned)module->number);
     bc_buf_add_char(list, '\0');
-    if ((module->sent & supply_bit(worker)) == 0) {
+    if (!supply_is_sent(module, worker)) {
       struct bc_msg message = {
           .type = BC_MSG_LUA_MODULE,
           .lua_module = {.number = module->number, .name = bc_str_of(module->name), .text = module->text}};
-      module->sent |= core_pool_send(core, worker, &message) ? supply_bit(worker) : 0;
+      supply_set_sent(module, worker, core_pool_send(core, worker, &message));
     }
   }
 }
@@ -76,7 +86,7 @@ void core_supply_modules(struct bc_core *core, unsigned worker, const struct cor
 /* ---- data ---- */
 
 static struct core_told *supply_told(struct bc_core *core, unsigned worker) {
-  return &core->checks.supply.told[worker - CORE_WORKER_LUA];
+  return &core->checks.supply.told[worker - CORE_WORKER_POLICY];
 }
 
 static void supply_send_data(struct bc_core *core, unsigned worker, const struct bc_config_data *data) {
@@ -114,7 +124,7 @@ static void supply_tell_again(struct bc_core *core, struct core_told *told) {
 void core_supply_restart(struct bc_core *core, unsigned worker) {
   struct core_module *module;
   RB_FOREACH(module, core_module_tree, &core->checks.supply.modules) {
-    module->sent &= ~supply_bit(worker);
+    supply_set_sent(module, worker, false);
   }
   supply_tell_again(core, supply_told(core, worker));
 }
@@ -140,11 +150,12 @@ void core_supply_apply_changes(struct bc_core *core) {
   }
   while (bc_config_next_changed_data(core->config, &data)) {
     core_lastgood_dirty(core);
-    for (unsigned worker = CORE_WORKER_LUA; worker < core->pool_count; worker++) {
+    for (unsigned worker = CORE_WORKER_POLICY; worker < core->pool_count; worker++) {
       supply_change_data(core, worker, &data);
     }
+    core_policy_on_data(core, data.name);
   }
-  for (unsigned worker = CORE_WORKER_LUA; worker < core->pool_count; worker++) {
+  for (unsigned worker = CORE_WORKER_POLICY; worker < core->pool_count; worker++) {
     if (!supply_told(core, worker)->is_whole && core->pools[worker].is_running) {
       core_check_send_soon(core);
     }
@@ -152,7 +163,7 @@ void core_supply_apply_changes(struct bc_core *core) {
 }
 
 void core_supply_close(struct bc_core *core) {
-  for (unsigned i = 0; i < BC_SETTINGS_WORKERS; i++) {
+  for (unsigned i = 0; i < CORE_WORKERS_SUPPLIED; i++) {
     supply_tell_again(core, &core->checks.supply.told[i]);
   }
 }

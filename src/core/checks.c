@@ -159,6 +159,7 @@ void core_check_idle(struct bc_core *core, struct core_check *check) {
 void core_check_fini(struct bc_core *core, struct core_check *check) {
   core_check_idle(core, check);
   core_state_drop(core, check);
+  free(check->history);
   core->checks.series -= bc_metrics_count(check->metrics);
   bc_metrics_free(check->metrics);
   bc_intern_put(core->intern, check->name);
@@ -212,7 +213,7 @@ static char *check_keep_text(char *old, struct bc_str text, size_t most) {
 }
 
 /* For JSON: a name in front may have cut it inside a character, and what a broken worker sends may be anything. */
-static void check_mend_text(char *text) {
+void core_text_mend(char *text) {
   json_t *judged = text == NULL ? NULL : json_string(text);
   for (size_t len = text == NULL ? 0 : strlen(text), cut = 0; judged == NULL && len > 0 && cut < 3; cut++) {
     text[--len] = '\0';
@@ -227,7 +228,7 @@ static void check_mend_text(char *text) {
 
 static void check_keep_output(struct core_version *version, const struct core_result *result) {
   version->reason = check_keep_text(version->reason, result->reason, BC_LIMIT_LUA_REASON_BYTES);
-  check_mend_text(version->reason);
+  core_text_mend(version->reason);
   /* A piece of JSON is none. */
   struct bc_str none = {0};
   version->data = check_keep_text(version->data, result->data.len > BC_LIMIT_LUA_DATA_BYTES ? none : result->data,
@@ -239,6 +240,16 @@ static void check_keep_output(struct core_version *version, const struct core_re
     size_t shown = len < BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES ? len : BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES;
     version->output = bc_mem_copy_text(result->output.at + (len - shown), shown);
   }
+}
+
+/* Policies see more than the status. */
+static bool check_says_news(const struct core_version *version, const struct core_result *result) {
+  struct bc_str reason = bc_str_of(version->reason);
+  struct bc_str data = bc_str_of(version->data);
+  uint16_t score = result->score > SCORE_MOST ? 0 : (uint16_t)result->score;
+  return !version->has_result || version->last_status != (enum bc_check_status)result->status ||
+         version->last_code != result->code || version->score != score || !bc_str_equal(reason, result->reason) ||
+         !bc_str_equal(data, result->data);
 }
 
 /* True when the status is another one than that of the last run. */
@@ -294,6 +305,9 @@ static bool check_judge(struct bc_core *core, struct core_check *check, enum bc_
   if (before.on_probation != check->health.on_probation) {
     core_lastgood_dirty(core);
   }
+  if (is_moved) {
+    core_policy_on_state(check);
+  }
   if (is_moved || before.streak != check->health.streak) {
     core_check_send_state(core, check);
   }
@@ -309,6 +323,7 @@ static void check_take_metrics(struct bc_core *core, struct core_check *check, s
 
 void core_check_result(struct bc_core *core, struct core_version *version, const struct core_result *result) {
   struct core_check *check = version->check;
+  bool is_news = check->history != NULL && check_says_news(version, result);
   bool is_new = check_keep_result(version, result);
   bool is_moved = false;
   if (version == check->candidate && result->status == BC_CHECK_PASSED) {
@@ -319,6 +334,7 @@ void core_check_result(struct bc_core *core, struct core_version *version, const
     core_state_take(core, check, result->state);
     check_take_metrics(core, check, result->metrics);
     is_moved = check_judge(core, check, (enum bc_check_status)result->status);
+    core_policy_on_run(core, check, is_news && !is_moved);
   }
   if (is_moved || is_new) {
     check_decide_users(core, check, is_moved);
@@ -372,6 +388,7 @@ void core_check_quarantine(struct bc_core *core, uint64_t script_hash) {
 
 static void check_tick(struct bc_core *core, struct core_check *check, struct bc_mono now) {
   if (bc_health_tick(&check->health, &check->options, now)) {
+    core_policy_on_state(check);
     char key[CORE_CHECK_KEY_BYTES];
     bc_log(BC_LOG_WARNING, "%s: has said nothing that counts for too long: %s", core_check_key(check, key),
            bc_health_state_text(check->health.state));

@@ -90,6 +90,7 @@ static void core_open_all(struct bc_core *core) {
   core_guard_open(core);
   core_neighbor_open(core);
   core_check_open(core);
+  core_policy_open(core);
   core_publish_open(core);
   core_apply_open(core);
   if (!core_api_open(core, &fault)) {
@@ -187,6 +188,7 @@ static void core_free(struct bc_core *core) {
   core_record_close(core);
   bc_disk_close(core->disk);
   core_dispatch_free(core);
+  core_policy_close(core);
   core_guard_close(core);
   core_check_close(core);
   if (core->addresses.review_timer != NULL) {

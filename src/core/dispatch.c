@@ -88,7 +88,7 @@ static void dispatch_show(struct bc_core *core, struct core_route *route, const 
     route->since_ms = bc_wall_now_ms();
   }
   bool subscribed = config != NULL && config->is_subscribed;
-  bool is_troubled = route->check != NULL && core_check_is_troubled(route->check);
+  bool is_troubled = (route->check != NULL && core_check_is_troubled(route->check)) || core_policy_is_troubled(route);
   bool calm = state == BC_RIB_ANNOUNCED && fault == NULL && !is_troubled &&
               (health == BC_HEALTH_UP || health == BC_HEALTH_NONE);
   dispatch_set_notable(core, route, subscribed && !calm);
@@ -105,118 +105,47 @@ static void dispatch_refresh(struct bc_core *core, struct core_route *route, con
   dispatch_show(core, route, config, &view);
 }
 
-/* ---- wants ---- */
-
-/* Not when it went over to another route. */
-static void dispatch_unwant_nlri(struct bc_core *core, struct core_route *route, size_t i) {
-  struct bc_rib_view view;
-  if (core_route_find_nlri(core, route, i, &view)) {
-    bc_rib_set_mark(core->rib, route->record);
-    bc_rib_unwant(core->rib, route->claimed.selector, bc_route_nlri(&route->claimed, i), bc_mono_now());
-  }
-}
-
-static size_t dispatch_count(const struct core_route *route) {
-  return route->is_wanted ? bc_route_nlri_count(&route->claimed) : 0;
-}
-
-static void dispatch_unwant(struct bc_core *core, struct core_route *route) {
-  core_guard_count(core, route, dispatch_count(route), 0);
-  for (size_t i = 0; route->has_claim && i < bc_route_nlri_count(&route->claimed); i++) {
-    dispatch_unwant_nlri(core, route, i);
-  }
-  route->is_wanted = false;
-}
-
-static void dispatch_drop_claim(struct bc_core *core, struct core_route *route) {
-  if (!route->has_claim) {
-    return;
-  }
-  dispatch_unwant(core, route);
-  bc_route_release(core->intern, &route->claimed);
-  route->has_claim = false;
-}
-
-static bool dispatch_same_identity(const struct bc_route *a, const struct bc_route *b) {
-  size_t count = bc_route_nlri_count(a);
-  bool is_same = a->selector == b->selector && count == bc_route_nlri_count(b);
-  for (size_t i = 0; is_same && i < count; i++) {
-    is_same = bc_nlri_compare(bc_route_nlri(a, i), bc_route_nlri(b, i)) == 0;
-  }
-  return is_same;
-}
-
-/* What it has now and will not have any more; both lists are in order. */
-static void dispatch_unwant_rest(struct bc_core *core, struct core_route *route, const struct bc_route *wanted) {
-  size_t count = bc_route_nlri_count(wanted);
-  size_t at = 0;
-  for (size_t i = 0; i < bc_route_nlri_count(&route->claimed); i++) {
-    int order = 1;
-    while (at < count && (order = bc_nlri_compare(bc_route_nlri(wanted, at), bc_route_nlri(&route->claimed, i))) < 0) {
-      at++;
-    }
-    if (at == count || order != 0) {
-      dispatch_unwant_nlri(core, route, i);
-    }
-  }
-}
-
-/* While its new version is pushed back others may have won what it had. */
-static bool dispatch_is_anothers(const struct bc_core *core, const struct core_route *route, size_t i) {
-  struct bc_rib_view view;
-  return bc_rib_find(core->rib, route->claimed.selector, bc_route_nlri(&route->claimed, i), &view) &&
-         view.wanted != NULL && view.owner != NULL && strcmp(view.owner, route->name) != 0;
-}
-
-static void dispatch_want_each(struct bc_core *core, const struct core_route *route, const struct bc_route *wanted) {
-  for (size_t i = 0; i < bc_route_nlri_count(wanted); i++) {
-    if (wanted == &route->claimed && dispatch_is_anothers(core, route, i)) {
-      continue;
-    }
-    struct bc_route single = bc_route_single(wanted, i);
-    bc_rib_want(core->rib, route->name, &single, bc_mono_now());
-    bc_route_release(core->intern, &single);
-  }
-}
-
-static void dispatch_want(struct bc_core *core, struct core_route *route, const struct bc_route *wanted) {
-  if (route->has_claim && route->claimed.selector != wanted->selector) {
-    dispatch_drop_claim(core, route);
-  } else if (route->has_claim && !dispatch_same_identity(&route->claimed, wanted)) {
-    dispatch_unwant_rest(core, route, wanted);
-  } else if (route->has_claim && route->is_wanted && route->is_marked && bc_route_equal(&route->claimed, wanted)) {
-    return;
-  }
-  bc_rib_set_mark(core->rib, route->record);
-  route->is_marked = true;
-  dispatch_want_each(core, route, wanted);
-  size_t before = dispatch_count(route);
-  if (!route->has_claim) {
-    route->claimed = bc_route_copy(wanted);
-  } else if (wanted != &route->claimed) {
-    bc_route_release(core->intern, &route->claimed);
-    route->claimed = bc_route_copy(wanted);
-  }
-  route->has_claim = true;
-  route->is_wanted = true;
-  core_guard_count(core, route, before, dispatch_count(route));
-}
+/* ---- one decision ---- */
 
 /* Its new prefix belongs to another route: what it announced before stays in force. */
 static bool dispatch_is_pushed_back(const struct core_route *route, const struct bc_config_route *config) {
   return config != NULL && config->lost_identity && config->route != NULL && route->has_claim &&
-         !dispatch_same_identity(&route->claimed, config->route);
+         !core_want_is_same(&route->claimed, config->route);
+}
+
+/* In the words that its policy wants. `stays`: in those of before. NULL = it is not to be there. */
+static const struct bc_route *dispatch_word(struct bc_core *core, const struct core_route *route,
+                                            const struct bc_route *configured, bool stays, struct bc_route *made) {
+  switch (stays ? CORE_POLICY_STAYS : core_policy_make(core, route, configured, made)) {
+  case CORE_POLICY_PLAIN:
+    return configured;
+  case CORE_POLICY_MADE:
+    return made;
+  case CORE_POLICY_STAYS:
+    break;
+  }
+  bool has_words = route->has_claim && (route->is_wanted || core_want_is_same(&route->claimed, configured));
+  return has_words ? &route->claimed : NULL;
+}
+
+/* What would be announced of it; NULL = nothing. `made` is released by the caller. */
+static const struct bc_route *dispatch_wanted(struct bc_core *core, const struct core_route *route,
+                                              const struct bc_config_route *config, bool stays, struct bc_route *made) {
+  bool has_version = config != NULL && config->is_subscribed && config->route != NULL && !config->lost_identity;
+  return has_version ? dispatch_word(core, route, config->route, stays || config->policy.is_unknown, made) : NULL;
 }
 
 /* What the decision announces; NULL = nothing. */
-static const struct bc_route *dispatch_announced(const struct core_route *route, const struct bc_config_route *config) {
-  bool has_version = config != NULL && config->route != NULL && !config->lost_identity;
+static const struct bc_route *dispatch_announced(const struct core_route *route, const struct bc_route *wanted) {
   switch (route->decision.verdict) {
   case BC_VERDICT_ANNOUNCE:
-    return config->route;
+    return wanted;
   case BC_VERDICT_KEEP:
+    if (!route->is_wanted) {
+      return NULL;
+    }
     /* What is announced stays so, in the new wording if there is one that the guard allows. */
-    return !route->is_wanted ? NULL : has_version && core_guard_reason(route) == NULL ? config->route : &route->claimed;
+    return wanted != NULL && core_guard_reason(route) == NULL ? wanted : &route->claimed;
   case BC_VERDICT_WITHDRAW:
     break;
   }
@@ -226,18 +155,31 @@ static const struct bc_route *dispatch_announced(const struct core_route *route,
 /* Not that a route never was this node's business. */
 static void dispatch_record(struct bc_core *core, struct core_route *route, const struct bc_decision *old,
                             const struct bc_route *announced) {
+  struct bc_record_policy policy;
   bool is_other =
       announced != NULL && !(route->has_claim && route->is_wanted && bc_route_equal(&route->claimed, announced));
   bool is_ours = route->is_wanted || old->reason != NULL || route->decision.layer != BC_LAYER_SUBSCRIPTION;
-  if (is_ours && (is_other || core_record_is_news(old, &route->decision))) {
+  bool is_news = is_ours && (is_other || core_record_is_news(old, &route->decision));
+  bool has_policy = (is_news || core_policy_is_answering(core, route)) && core_policy_tell(core, route, &policy);
+  if (is_news) {
     struct core_decision_told told = {.was_announced = route->is_wanted, .wanted = announced};
+    told.policy = has_policy ? &policy : NULL;
     (void)core_record_decision(core, route, &told);
+  } else if (has_policy) {
+    core_record_input(core, route, &policy);
   }
+}
+
+/* While its policy is asked nothing moves, and what people read is why it stands as it does. */
+static bool dispatch_is_awaiting(const struct bc_decision *before, const struct bc_decision *now, bool is_awaited) {
+  bool was_below = before->layer == BC_LAYER_POLICY || before->layer == BC_LAYER_HEALTH;
+  return is_awaited && now->layer == BC_LAYER_POLICY && was_below && before->reason != NULL;
 }
 
 static void dispatch_decide(struct bc_core *core, struct core_route *route, const struct bc_config_route *config) {
   struct bc_config_route before;
-  if (dispatch_is_pushed_back(route, config)) {
+  bool stays = dispatch_is_pushed_back(route, config);
+  if (stays) {
     before = *config;
     before.lost_identity = false;
     before.route = &route->claimed;
@@ -245,25 +187,33 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
   }
   struct bc_decision old = route->decision;
   bool was_wanted = route->is_wanted;
-  const struct bc_route *wanted = config != NULL && config->is_subscribed ? config->route : NULL;
+  struct bc_policy_word word = core_policy_word(route);
+  struct bc_route made = {0};
+  const struct bc_route *wanted = dispatch_wanted(core, route, config, stays, &made);
   core_guard_judge(core, route, wanted);
   route->decision = bc_decide(&(struct bc_decide_input){.route = config,
                                                         .admin = bc_config_admin_state(core->config),
                                                         .health = core_route_health(route).state,
                                                         .address = core_address_judge(core, route, config),
+                                                        .policy = word,
                                                         .guard_reason = core_guard_reason(route),
                                                         .guard_forbids = core_guard_forbids(route),
                                                         .stands = route->is_wanted});
-  const struct bc_route *announced = dispatch_announced(route, config);
+  const struct bc_route *announced = dispatch_announced(route, wanted);
+  if (dispatch_is_awaiting(&old, &route->decision, word.state == BC_POLICY_AWAITED)) {
+    route->decision = old;
+  }
   dispatch_record(core, route, &old, announced);
   if (announced != NULL) {
-    dispatch_want(core, route, announced);
+    core_want_route(core, route, announced);
   } else if (route->is_wanted) {
-    dispatch_unwant(core, route);
+    core_want_nothing(core, route);
   }
+  core_policy_on_decided(core, route);
   if (was_wanted != route->is_wanted && route->decision.layer != BC_LAYER_GUARD) {
     core_guard_judge(core, route, wanted); /* What is told of what stands is another thing now. */
   }
+  bc_route_release(core->intern, &made);
   if (was_wanted != route->is_wanted || (old.reason != route->decision.reason && old.reason != NULL)) {
     /* A start with many routes is one event, not many. */
     bool is_event = was_wanted != route->is_wanted && !(route->is_new && route->is_wanted);
@@ -288,8 +238,9 @@ static void dispatch_set_unreadable(struct bc_core *core, struct core_route *rou
 
 static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   core_address_forget(core, route);
+  core_policy_use(core, route, NULL);
   core_check_remove(core, route);
-  dispatch_drop_claim(core, route);
+  core_want_drop_claim(core, route);
   core_guard_forget(core, route);
   dispatch_set_unreadable(core, route, NULL);
   dispatch_set_notable(core, route, false);
@@ -327,14 +278,27 @@ static bool dispatch_tell_standing(struct bc_core *core, const struct core_route
   return is_news;
 }
 
+/* What stands since before the start is adopted as it is told: the words that a policy gave it are in no key. */
+static void dispatch_want_stood(struct bc_core *core, struct core_route *route, const struct bc_config_route *view) {
+  struct bc_route told;
+  bool has_policy = view->policy.script.text != NULL || view->policy.is_unknown;
+  if (has_policy && core_policy_find_told(core, view->route, &told)) {
+    core_want_route(core, route, &told);
+    bc_route_release(core->intern, &told);
+  } else {
+    core_want_route(core, route, view->route);
+  }
+  core_policy_recall(core, route);
+  route->is_standing = true;
+}
+
 /* It stands since before the start and only now a key names it. */
 static bool dispatch_adopt(struct bc_core *core, struct core_route *route, const struct bc_config_route *view) {
   if (route->is_wanted || view->route == NULL || view->lost_identity || bc_rib_counts(core->rib).unnamed == 0 ||
       !dispatch_is_any_unnamed(core, view->route)) {
     return false;
   }
-  dispatch_want(core, route, view->route);
-  route->is_standing = true;
+  dispatch_want_stood(core, route, view);
   return true;
 }
 
@@ -359,7 +323,9 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
   bool is_adopted = dispatch_adopt(core, route, view);
   /* A route that is announced is presumed healthy under a check that comes anew. */
   core_check_apply(core, route, view, route->is_wanted ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
+  core_policy_use(core, route, view);
   if (is_adopted) {
+    core_policy_recall(core, route);
     dispatch_recall_probation(core, route);
   }
   dispatch_decide(core, route, view);
@@ -368,6 +334,11 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
 }
 
 void core_dispatch_again(struct bc_core *core, struct core_route *route) {
+  core_policy_touch(core, route, false);
+  core_dispatch_decided(core, route);
+}
+
+void core_dispatch_decided(struct bc_core *core, struct core_route *route) {
   struct bc_config_route view;
   if (core->is_exiting) {
     return;
@@ -435,13 +406,13 @@ void core_dispatch_start(struct bc_core *core) {
     route->exit_withdraw = view.options != NULL && view.options->on_exit == BC_ON_EXIT_WITHDRAW;
     bool stands = dispatch_stood(core, view.route);
     core_check_apply(core, route, &view, stands ? BC_HEALTH_UP : BC_HEALTH_UNKNOWN);
+    core_policy_use(core, route, &view);
     if (stands) {
       dispatch_recall_probation(core, route);
     }
     /* Also what is then decided to go: so that it is known by name. */
     if (stands && !view.lost_identity) {
-      dispatch_want(core, route, view.route);
-      route->is_standing = true;
+      dispatch_want_stood(core, route, &view);
     }
     dispatch_decide(core, route, &view);
     if (view.lost_identity) {
@@ -549,7 +520,7 @@ void core_dispatch_exit(struct bc_core *core) {
   RB_FOREACH(route, core_route_tree, &core->routes) {
     if (route->exit_withdraw && route->is_wanted) {
       core_record_exit(core, route);
-      dispatch_unwant(core, route);
+      core_want_nothing(core, route);
     }
   }
   core_address_exit(core);
@@ -572,6 +543,7 @@ void core_dispatch_free(struct bc_core *core) {
   while ((route = RB_MIN(core_route_tree, &core->routes)) != NULL) {
     core_address_forget(core, route);
     core_guard_forget(core, route);
+    core_policy_use(core, route, NULL);
     core_check_remove(core, route);
     bc_route_release(core->intern, &route->claimed);
     RB_REMOVE(core_route_tree, &core->routes, route);

@@ -18,6 +18,7 @@ static const char lastgood_name[] = "lastgood";
 static const char lastgood_point_key[] = "@point";
 static const char lastgood_loss_key[] = "@loss";
 static const char lastgood_probation[] = "@probation/";
+static const char lastgood_policy[] = "@policy/";
 
 static bool lastgood_read_type(struct bc_str text, enum bc_store_type *type) {
   for (enum bc_store_type each = BC_STORE_TYPE_NONE; each <= BC_STORE_TYPE_DIRECTORY; each++) {
@@ -122,6 +123,38 @@ bool core_lastgood_was_on_probation(const struct bc_core *core, const struct cor
   return is_another || lastgood_has(apply->probation, apply->probation_count, hash);
 }
 
+/* ---- policies that were in force ---- */
+
+static uint64_t lastgood_hash_policy(struct bc_str key, uint64_t script_hash) {
+  return lastgood_hash(key) * 31 + script_hash;
+}
+
+static void lastgood_remember_policy(struct core_apply *apply, struct bc_str key, struct bc_str value) {
+  uint64_t hash;
+  if (bc_str_to_u64(value, UINT64_MAX, &hash) == BC_ERR_OK) {
+    lastgood_remember(&apply->policies, &apply->policy_count, lastgood_hash_policy(key, hash));
+  }
+}
+
+bool core_lastgood_trusts_policy(const struct bc_core *core, const char *key, uint64_t script_hash) {
+  const struct core_apply *apply = &core->apply;
+  return apply->has_last_good &&
+         lastgood_has(apply->policies, apply->policy_count, lastgood_hash_policy(bc_str_of(key), script_hash));
+}
+
+static void lastgood_save_policies(struct bc_core *core, struct bc_keylog *to) {
+  for (struct core_policy *policy = core_policy_next(core, NULL); policy != NULL;
+       policy = core_policy_next(core, policy)) {
+    char key[sizeof lastgood_policy + CORE_CHECK_KEY_BYTES];
+    char hash[24];
+    if (policy->running != NULL) {
+      (void)snprintf(key, sizeof key, "%s%s", lastgood_policy, policy->key);
+      (void)snprintf(hash, sizeof hash, "%" PRIu64, policy->running->script->hash);
+      bc_keylog_add(to, bc_str_of(key), bc_str_of(hash));
+    }
+  }
+}
+
 /* What is ours in the file, not the store's. */
 static void lastgood_on_own(void *arg, struct bc_str key, struct bc_str value) {
   struct bc_core *core = arg;
@@ -133,6 +166,9 @@ static void lastgood_on_own(void *arg, struct bc_str key, struct bc_str value) {
     size_t before = strlen(lastgood_probation);
     struct bc_str name = {.at = key.at + before, .len = key.len - before};
     lastgood_remember(&core->apply.probation, &core->apply.probation_count, lastgood_hash(name));
+  } else if (bc_str_starts(key, lastgood_policy)) {
+    size_t before = strlen(lastgood_policy);
+    lastgood_remember_policy(&core->apply, (struct bc_str){.at = key.at + before, .len = key.len - before}, value);
   }
 }
 
@@ -185,6 +221,7 @@ void core_lastgood_load(struct bc_core *core) {
   }
   bc_buf_free(&content);
   lastgood_sort(core->apply.probation, core->apply.probation_count);
+  lastgood_sort(core->apply.policies, core->apply.policy_count);
   if (core->apply.has_last_good) {
     lastgood_remember_checks(core);
   }
@@ -248,6 +285,7 @@ void core_lastgood_save(struct bc_core *core) {
     bc_keylog_add(&content, bc_str_of(lastgood_loss_key), bc_str_of(core_loss_text(apply->loss)));
   }
   lastgood_save_probation(core, &content);
+  lastgood_save_policies(core, &content);
   bc_config_save(core->config, lastgood_add, &content);
   bc_keylog_end(&content);
   enum bc_err err = bc_buf_status(&content.text);

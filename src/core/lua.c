@@ -1,5 +1,5 @@
-/* Lua workers from outside: what each is inside of, for how long, and what comes of scripts that one had to be killed
- * for. */
+/* Workers that run Lua, from outside: what each is inside of, for how long, and what comes of scripts that one had to
+ * be killed for. */
 #include "base/mem.h"
 #include "core/private.h"
 #include "proto/lua_page.h"
@@ -17,6 +17,7 @@
 enum {
   LUA_LOOK_MS = 50,
   LUA_CPU_MOST_MS = 2 * BC_LIMIT_LUA_BURST_MS,
+  LUA_CPU_POLICY_MS = 25 * BC_LIMIT_POLICY_CPU_MS,
   LUA_STRIKES = 3,
   LUA_STRIKES_WITHIN_MS = 600000,
   LUA_FD_LEAST = 10 /* above those that the worker gets */
@@ -71,9 +72,9 @@ static struct core_strike *lua_provide_strike(struct bc_core *core, uint64_t scr
   return strike;
 }
 
-static void lua_strike(struct bc_core *core, const struct core_version *version) {
+void core_lua_strike(struct bc_core *core, uint64_t script_hash, const char *key) {
   struct bc_mono now = bc_mono_now();
-  struct core_strike *strike = lua_provide_strike(core, version->script->hash);
+  struct core_strike *strike = lua_provide_strike(core, script_hash);
   if (strike->is_quarantined) {
     return;
   }
@@ -84,10 +85,10 @@ static void lua_strike(struct bc_core *core, const struct core_version *version)
   }
   strike->is_quarantined = true;
   core->lua.quarantined++;
-  char key[CORE_CHECK_KEY_BYTES];
   bc_log(BC_LOG_ERROR, "%s: killed three times within ten minutes: this script is not run any more until it is changed",
-         core_check_key(version->check, key));
-  core_check_quarantine(core, strike->script_hash);
+         key);
+  core_check_quarantine(core, script_hash);
+  core_policy_quarantine(core, script_hash);
 }
 
 /* ---- results ---- */
@@ -106,7 +107,8 @@ static void lua_on_result(struct core_pool *pool, const struct core_result *resu
   core_dispatch_result(core, result);
   const struct core_version *version = lua_find_version(pool, result->id, result->generation);
   if (result->status == BC_CHECK_KILLED && version != NULL) {
-    lua_strike(core, version);
+    char key[CORE_CHECK_KEY_BYTES];
+    core_lua_strike(core, version->script->hash, core_check_key(version->check, key));
   }
 }
 
@@ -173,6 +175,20 @@ static bool lua_read_job(const struct core_seat *seat, struct lua_job *job) {
   return atomic_load_explicit(&seat->page->job, memory_order_relaxed) == before;
 }
 
+/* A policy's run ends by itself long before, unless it is inside of what cannot be interrupted. */
+static unsigned lua_cpu_most_ms(const struct core_pool *pool) {
+  return pool->kind == CORE_WORKER_POLICY ? LUA_CPU_POLICY_MS : LUA_CPU_MOST_MS;
+}
+
+static const char *lua_job_key(const struct core_pool *pool, const struct lua_job *job,
+                               char text[static CORE_CHECK_KEY_BYTES]) {
+  if (pool->kind == CORE_WORKER_POLICY) {
+    return core_policy_job_key(pool, job->id);
+  }
+  const struct core_version *version = lua_find_version(pool, job->id, job->generation);
+  return version == NULL ? "?" : core_check_key(version->check, text);
+}
+
 static void lua_look(struct core_pool *pool) {
   struct core_seat *seat = &pool->seat;
   struct lua_job job;
@@ -180,11 +196,10 @@ static void lua_look(struct core_pool *pool) {
     return;
   }
   uint64_t now_us = core_pool_cpu_us(pool->core, pool->number);
-  if (now_us <= job.cpu_us || now_us - job.cpu_us <= (uint64_t)LUA_CPU_MOST_MS * 1000) {
+  if (now_us <= job.cpu_us || now_us - job.cpu_us <= (uint64_t)lua_cpu_most_ms(pool) * 1000) {
     return;
   }
   struct lua_job again;
-  const struct core_version *version = lua_find_version(pool, job.id, job.generation);
   if (!lua_read_job(seat, &again) || memcmp(&again, &job, sizeof job) != 0) {
     return;
   }
@@ -192,15 +207,15 @@ static void lua_look(struct core_pool *pool) {
   seat->guilty_id = job.id;
   seat->guilty_generation = job.generation;
   char key[CORE_CHECK_KEY_BYTES];
-  bc_log(BC_LOG_ERROR, "%s: more than %d ms of CPU time in one call: %s is killed",
-         version == NULL ? "?" : core_check_key(version->check, key), LUA_CPU_MOST_MS, pool->name);
+  bc_log(BC_LOG_ERROR, "%s: more than %u ms of CPU time in one call: %s is killed", lua_job_key(pool, &job, key),
+         lua_cpu_most_ms(pool), pool->name);
   core_pool_kill(pool->core, pool->number);
 }
 
 static void lua_on_look(void *arg) {
   struct bc_core *core = arg;
   bool any = false;
-  for (unsigned i = CORE_WORKER_LUA; i < core->pool_count; i++) {
+  for (unsigned i = CORE_WORKER_POLICY; i < core->pool_count; i++) {
     if (core_pool_pid(core, i) > 0) {
       any = true;
       lua_look(&core->pools[i]);
@@ -227,7 +242,27 @@ static bool lua_is_crash(int wait_status) {
   return false;
 }
 
+static void lua_on_policy_ended(struct core_pool *pool, int wait_status) {
+  struct core_seat *seat = &pool->seat;
+  struct lua_job job = {.id = seat->guilty_id};
+  char why[96];
+  if (seat->is_guilty) {
+    (void)snprintf(why, sizeof why, "more than %d ms of CPU time in one call", LUA_CPU_POLICY_MS);
+    core_policy_on_killed(pool, job.id, why);
+  } else if (lua_read_job(seat, &job) && lua_is_crash(wait_status)) {
+    (void)snprintf(why, sizeof why, "the sandbox broke in it (signal %d)", WTERMSIG(wait_status));
+    core_policy_on_killed(pool, job.id, why);
+  }
+  seat->is_guilty = false;
+  core_policy_on_gone(pool);
+  core_link_pump(pool->core);
+}
+
 void core_lua_on_ended(struct core_pool *pool, int wait_status) {
+  if (pool->kind == CORE_WORKER_POLICY) {
+    lua_on_policy_ended(pool, wait_status);
+    return;
+  }
   struct core_seat *seat = &pool->seat;
   struct lua_job job = {.id = seat->guilty_id, .generation = seat->guilty_generation};
   bool is_guilty = seat->is_guilty;

@@ -149,6 +149,7 @@ void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_
     neighbor->reason[0] = '\0';
   }
   core_publish_neighbor(core, neighbor);
+  core_policy_on_world(core);
 }
 
 /* ---- which neighbors our commands reach ----
@@ -243,6 +244,7 @@ bool core_neighbor_configure_end(struct bc_core *core) {
     }
   }
   neighbor_judge_left_out(core, gone);
+  core_policy_on_world(core);
   return core->neighbors_are_news;
 }
 
@@ -291,6 +293,7 @@ bool core_neighbor_event(struct bc_core *core, const struct bc_exabgp_event *eve
     neighbor_set_established(core, neighbor, event->state == BC_EXABGP_UP, NULL);
   }
   core_publish_neighbor(core, neighbor);
+  core_policy_on_world(core);
   core_publish_dirty(core);
   return true;
 }

@@ -1,4 +1,4 @@
-/* A worker's life, of either kind: started, pinged, killed when silent, started again, told everything anew. */
+/* A worker's life, of any kind: started, pinged, killed when silent, started again, told everything anew. */
 #include "core/private.h"
 #include "io/channel.h"
 #include "io/child.h"
@@ -25,10 +25,11 @@ static const struct pool_kind {
   const char *process;
   const char *role;
   bool is_one;     /* there is but one of it */
-  bool tells_page; /* it is a Lua worker: lua.c looks at its page */
+  bool tells_page; /* it runs Lua: lua.c looks at its page */
   unsigned backoff_most_ms;
 } pool_kinds[] = {
     [CORE_WORKER_EXEC] = {"exec worker", "bgpcommander: exec", "@exec", true, false, POOL_BACKOFF_MAX_MS},
+    [CORE_WORKER_POLICY] = {"policy worker", "bgpcommander: policy", "@policy", true, true, POOL_BACKOFF_LUA_MS},
     [CORE_WORKER_LUA] = {"Lua worker", "bgpcommander: lua", "@lua", false, true, POOL_BACKOFF_LUA_MS},
 };
 
@@ -60,18 +61,20 @@ static void pool_on_result(struct bc_core *core, const struct bc_msg_result *fro
 
 /* One that is broken may say what it likes, but only as what it is. */
 static bool pool_may_say(const struct core_pool *pool, unsigned type) {
-  bool is_lua = pool_kind(pool)->tells_page;
   switch (type) {
   case BC_MSG_LUA_RESULT:
   case BC_MSG_LUA_RESULTS:
   case BC_MSG_LUA_EXEC:
   case BC_MSG_LUA_EXEC_CANCEL:
-    return is_lua;
+    return pool->kind == CORE_WORKER_LUA;
+  case BC_MSG_POLICY_RESULT:
+  case BC_MSG_POLICY_RESULTS:
+    return pool->kind == CORE_WORKER_POLICY;
   case BC_MSG_RESULT:
   case BC_MSG_ADDRESS_ABLE:
   case BC_MSG_ADDRESS_RESULT:
   case BC_MSG_COMMAND_RESULT:
-    return !is_lua;
+    return pool->kind == CORE_WORKER_EXEC;
   default:
     return true;
   }
@@ -79,17 +82,23 @@ static bool pool_may_say(const struct core_pool *pool, unsigned type) {
 
 /* It is told all that it has to know, once that is known. */
 static void pool_begin(struct core_pool *pool) {
-  bool is_lua = pool_kind(pool)->tells_page;
-  if (is_lua && !core_egress_is_ready(pool->core)) {
+  struct bc_core *core = pool->core;
+  if (pool->kind == CORE_WORKER_LUA && !core_egress_is_ready(core)) {
     return;
   }
   pool->is_running = true;
-  if (is_lua) {
-    core_egress_send(pool->core, pool->number);
-  } else {
-    core_command_on_running(pool->core);
+  switch (pool->kind) {
+  case CORE_WORKER_POLICY:
+    core_policy_on_running(core);
+    return;
+  case CORE_WORKER_EXEC:
+    core_command_on_running(core);
+    break;
+  default:
+    core_egress_send(core, pool->number);
+    break;
   }
-  core_check_send_all(pool->core, pool->number);
+  core_check_send_all(core, pool->number);
 }
 
 void core_pool_on_egress(struct bc_core *core) {
@@ -143,6 +152,10 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_LUA_EXEC_CANCEL:
     core_command_on_lua(pool, message);
     break;
+  case BC_MSG_POLICY_RESULT:
+  case BC_MSG_POLICY_RESULTS:
+    core_policy_on_message(pool, message);
+    break;
   case BC_MSG_COMMAND_RESULT:
     core_command_on_result(core, &message->command_result);
     break;
@@ -170,8 +183,6 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   case BC_MSG_POLICY_REMOVE:
   case BC_MSG_POLICY_WORLD:
   case BC_MSG_POLICY_RUN:
-  case BC_MSG_POLICY_RESULT:
-  case BC_MSG_POLICY_RESULTS:
     break;
   }
 }
@@ -225,7 +236,7 @@ static void pool_on_ended(void *arg, int wait_status, const char *why) {
 static void pool_print_name(const struct core_pool *pool, const char *name, char *text, size_t room) {
   int used = snprintf(text, room, "%s", name);
   if (!pool_kind(pool)->is_one && used > 0 && (size_t)used < room) {
-    (void)snprintf(text + used, room - (size_t)used, " %u", pool->number);
+    (void)snprintf(text + used, room - (size_t)used, " %u", pool->number - CORE_WORKER_LUA + 1);
   }
 }
 
@@ -382,6 +393,7 @@ static void pool_init(struct bc_core *core, enum core_worker kind) {
 
 void core_pool_open(struct bc_core *core) {
   pool_init(core, CORE_WORKER_EXEC);
+  pool_init(core, CORE_WORKER_POLICY);
   for (unsigned i = 0; i < core->settings->workers; i++) {
     pool_init(core, CORE_WORKER_LUA);
   }

@@ -9,6 +9,8 @@
 #include "core/check.h"
 #include "core/core.h"
 #include "core/guard.h"
+#include "core/link.h"
+#include "core/policy.h"
 #include "io/disk.h"
 #include "io/exabgp_pipe.h"
 #include "io/loop.h"
@@ -43,12 +45,13 @@ struct core_route {
   bool state_published;
   bool published_announce;
   bool exit_withdraw;
-  bool is_unreadable;           /* counted in core->unreadable */
-  bool is_new;                  /* since the start of core, and not decided yet */
-  struct core_check *check;     /* its own; NULL = none */
-  struct core_uses *uses;       /* the named checks that it rests on; NULL = none */
-  struct core_service *service; /* what it wants of the host; NULL = nothing */
-  struct core_guarded *guarded; /* what the guard has against it; NULL = nothing so far */
+  bool is_unreadable;               /* counted in core->unreadable */
+  bool is_new;                      /* since the start of core, and not decided yet */
+  struct core_check *check;         /* its own; NULL = none */
+  struct core_uses *uses;           /* the named checks that it rests on; NULL = none */
+  struct core_service *service;     /* what it wants of the host; NULL = nothing */
+  struct core_guarded *guarded;     /* what the guard has against it; NULL = nothing so far */
+  struct core_route_policy *policy; /* NULL = it is under none */
   struct bc_decision decision;
   int64_t since_ms;    /* wall clock of the last change of what people see */
   uint32_t seen;       /* hash of what people saw then */
@@ -76,53 +79,6 @@ struct core_view {
 
 RB_HEAD(core_route_tree, core_route);
 TAILQ_HEAD(core_route_list, core_route);
-
-/* ---- the talk with ExaBGP (link.c) ---- */
-
-enum core_link_phase {
-  LINK_SYNC,     /* finding our own answers behind those to a dead core */
-  LINK_CONFIG,   /* show neighbor configuration */
-  LINK_DETAIL,   /* show neighbor extensive */
-  LINK_STANDING, /* show adj-rib out extensive */
-  LINK_READY
-};
-
-struct core_link {
-  struct bc_exabgp_pipe *pipe;
-  struct bc_exabgp *codec;
-  struct bc_timer *pump_timer;
-  struct bc_timer *rib_timer;
-  struct bc_timer *watchdog;
-  enum core_link_phase phase;
-  unsigned digits[3];      /* the pattern that tells our answers from a dead core's */
-  unsigned dones[4];       /* acks after each of the last headers */
-  unsigned headers;        /* seen since start */
-  bool any_ack;            /* an ack was seen since start */
-  bool acks_off;           /* ExaBGP does not acknowledge */
-  bool is_text_encoder;    /* the last message was one of `encoder text` */
-  unsigned advised;        /* advice.c */
-  bool is_query;           /* an answer of ours is being read (phase CONFIG … STANDING) */
-  bool is_answered;        /* … and its own ack came */
-  bool is_ending;          /* … and the header of the summary behind it */
-  bool ask_again;          /* it was not answered, without that answer there is no start */
-  unsigned asked;          /* how often in a row */
-  bool want_config;        /* ask again: something about the neighbors is not as it was told */
-  bool want_detail;        /* ask again: a session came up */
-  int64_t config_pause_ms; /* between two questions for the configuration: grows while they bring nothing new */
-  struct bc_mono config_asked;
-  struct bc_mono asking_since;   /* the first of the questions that follow each other */
-  struct bc_mono commands_until; /* no question before: commands come first for a while after each */
-  unsigned patterns;             /* sent so far */
-  bool is_pattern_heard;         /* ExaBGP has answered something since the last one */
-  struct bc_mono heard;          /* the last answer, while in LINK_SYNC */
-  struct bc_buf unknown;         /* messages about neighbors that we were not told of, a line each */
-  bool line_pending;             /* `line` waits for room in the pipe */
-  struct bc_buf line;
-  bool is_pipe_full;
-  char version[32]; /* "4.2.21", "" = not told yet */
-  size_t standing_lines;
-  struct bc_mono started;
-};
 
 /* Its place in core->neighbors is its number in the rib. */
 struct core_neighbor {
@@ -189,6 +145,8 @@ struct core_apply {
   size_t probation_count;
   uint64_t *trusted; /* hashes, sorted: each check of the last known good, with its script */
   size_t trusted_count;
+  uint64_t *policies; /* the same of each policy that was in force */
+  size_t policy_count;
   int64_t save_pause_ms; /* grows with what a save costs */
   bool save_dirty;
   bool save_busy;
@@ -201,7 +159,7 @@ struct bc_child_strays;
 struct bc_channel;
 struct bc_lua_page;
 
-/* Of a Lua worker: what it is inside of. */
+/* Of a worker that runs Lua: what it is inside of. */
 struct core_seat {
   struct bc_lua_page *page; /* NULL: none could be made */
   int page_fd;
@@ -380,6 +338,7 @@ struct bc_core {
   struct core_route_list notable;
   size_t notable_count;
   struct core_checks checks;
+  struct core_policies policies;
   struct core_neighbor neighbors[BC_LIMIT_NEIGHBORS];
   unsigned neighbor_count;
   unsigned neighbor_last;      /* the last one found */
@@ -458,6 +417,8 @@ void core_lastgood_load(struct bc_core *core);
 void core_lastgood_dirty(struct bc_core *core);
 /* Its script was new to the core before this one, and had not passed. */
 bool core_lastgood_was_on_probation(const struct bc_core *core, const struct core_check *check);
+/* This version of the policy under this key was in force before this core. */
+bool core_lastgood_trusts_policy(const struct bc_core *core, const char *key, uint64_t script_hash);
 void core_lastgood_save(struct bc_core *core);
 /* ---- dispatch.c ---- */
 void core_dispatch_start(struct bc_core *core);
@@ -472,8 +433,10 @@ void core_dispatch_all(struct bc_core *core);
 void core_dispatch_rib(struct bc_core *core);
 void core_dispatch_result(struct bc_core *core, const struct core_result *result);
 struct core_route *core_route_find(struct bc_core *core, const char *name);
-/* Something that the decision rests on has changed. */
+/* Something that the decision rests on has changed: its policy is asked, too. */
 void core_dispatch_again(struct bc_core *core, struct core_route *route);
+/* Its policy has said something, or failed. */
+void core_dispatch_decided(struct bc_core *core, struct core_route *route);
 /* Withdraws the routes whose on_exit says so. */
 void core_dispatch_exit(struct bc_core *core);
 /* In the order of names; NULL gives the first. */
@@ -483,6 +446,14 @@ struct core_route *core_route_after(struct bc_core *core, const char *name);
 void core_dispatch_free(struct bc_core *core);
 /* Why it stands as it does; never NULL. */
 const char *core_route_reason(const struct core_route *route);
+/* ---- want.c ---- */
+/* Announced from now on as this; it may be the route's own claim. */
+void core_want_route(struct bc_core *core, struct core_route *route, const struct bc_route *wanted);
+void core_want_nothing(struct bc_core *core, struct core_route *route);
+/* The same, and what it was is forgotten. */
+void core_want_drop_claim(struct bc_core *core, struct core_route *route);
+/* The same NLRI for the same neighbors. */
+bool core_want_is_same(const struct bc_route *a, const struct bc_route *b);
 /* ---- view.c ---- */
 /* False when the RIB has nothing of what it was last wanted to be. */
 bool core_route_view(const struct bc_core *core, const struct core_route *route, struct core_view *to);
@@ -545,6 +516,8 @@ void core_lua_on_closed(struct core_pool *pool);
 /* It is inside of a job: a lack of answers means less. */
 bool core_lua_is_busy(const struct core_pool *pool);
 bool core_lua_is_quarantined(const struct bc_core *core, uint64_t script_hash);
+/* A run of this script had to be killed. `key`: where it is from. */
+void core_lua_strike(struct bc_core *core, uint64_t script_hash, const char *key);
 /* ---- publish.c ---- */
 void core_publish_open(struct bc_core *core);
 void core_publish_close(struct bc_core *core);
@@ -575,6 +548,8 @@ const char *core_recall_begin(struct bc_core *core, const json_t *request, struc
 /* ---- trial.c ---- */
 /* Begins the answer to `script`; NULL, or what is wrong with the request. */
 const char *core_trial_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
+/* The same of `context`: what a route's policy is told, and the policy itself. */
+const char *core_trial_begin_context(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
 /* ---- api.c ---- */
 bool core_api_open(struct bc_core *core, struct bc_fault *fault);
 void core_api_close(struct bc_core *core);

@@ -130,6 +130,10 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
     core_check_describe_trouble(check, &trouble);
     error = trouble.data;
   }
+  if (error == NULL && core_policy_is_troubled(route)) {
+    core_policy_describe_trouble(route, &trouble);
+    error = trouble.data;
+  }
   json_t *made = json_object();
   json_object_set_new(made, "name", json_string(route->name));
   json_object_set_new(made, "prefix", json_string(prefix.data));
@@ -156,6 +160,7 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
   bc_buf_free(&text);
   json_object_set_new(made, "data", core_report_data(check));
   json_object_set_new(made, "checks", core_report_route_checks(route));
+  json_object_set_new(made, "policy", core_report_policy(route));
   bc_buf_free(&refusal);
   bc_buf_free(&trouble);
   return made;
@@ -325,6 +330,7 @@ json_t *core_report_warnings(struct bc_core *core) {
   }
   core_record_warn(core, list);
   core_advice_list(core, list);
+  core_policy_warn(core, list);
   report_warn_of_checks(core, list);
   const char *text;
   for (size_t i = 0; i < 16 && bc_config_node_fault(core->config, i, &text); i++) {
@@ -387,6 +393,7 @@ json_t *core_report_status(struct bc_core *core) {
   for (unsigned i = CORE_WORKER_LUA; i < core->pool_count; i++) {
     json_array_append_new(lua, report_worker(core, i));
   }
+  json_object_set_new(workers, "policy", report_worker(core, CORE_WORKER_POLICY));
   json_object_set_new(workers, "lua", lua);
   json_object_set_new(workers, "quarantined", json_integer((json_int_t)core->lua.quarantined));
   json_t *made = json_object();
@@ -402,6 +409,7 @@ json_t *core_report_status(struct bc_core *core) {
   json_object_set_new(made, "store", core_report_store(core));
   json_object_set_new(made, "exabgp", exabgp);
   json_object_set_new(made, "workers", workers);
+  json_object_set_new(made, "policies", core_report_policies(core));
   json_object_set_new(made, "summary", core_report_summary(core));
   json_object_set_new(made, "warnings", core_report_warnings(core));
   return made;

@@ -1,9 +1,10 @@
-/* What `bgpcommander run` asks for, to run a script as it is run here: the local socket's `script`. The answer comes in
- * pieces: what is small, then each module, then each value of data. */
+/* What `bgpcommander run` and `eval` ask for, to run a script as it is run here: the local socket's `script` and
+ * `context`. The answer comes in pieces: what is small, then each module, then each value of data. */
 #include "base/mem.h"
 #include "core/private.h"
 #include "model/lua_require.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,14 @@ static void trial_add_globals(struct bc_core *core, const char *name, const stru
   bc_buf_free(&globals);
 }
 
+/* Modules and data follow what was added. */
+static void trial_add_pieces(struct trial *trial, struct bc_sock_answer *answer) {
+  bc_buf_add_text(&answer->text, trial->module_count == 0 ? ",\"modules\":{},\"data\":{" : ",\"modules\":{");
+  answer->more = trial_more;
+  answer->end = trial_end;
+  answer->arg = trial;
+}
+
 static void trial_begin(struct bc_core *core, const char *name, const struct core_wish *wish, const char *kept,
                         const json_t *names, struct bc_sock_answer *answer) {
   struct trial *trial = bc_mem_new(1, sizeof *trial);
@@ -152,10 +161,7 @@ static void trial_begin(struct bc_core *core, const char *name, const struct cor
     trial_add_member(to, "egress", false);
     trial_add_text(to, bc_str_of(core->egress.rules));
   }
-  bc_buf_add_text(to, trial->module_count == 0 ? ",\"modules\":{},\"data\":{" : ",\"modules\":{");
-  answer->more = trial_more;
-  answer->end = trial_end;
-  answer->arg = trial;
+  trial_add_pieces(trial, answer);
 }
 
 /* ---- which ---- */
@@ -202,4 +208,54 @@ const char *core_trial_begin(struct bc_core *core, const json_t *request, struct
     trial_begin(core, route != NULL ? route : check, &wish, kept, json_object_get(request, "requires"), answer);
   }
   return problem;
+}
+
+/* ---- of a policy ---- */
+
+static void trial_add_policy(const struct core_route *route, const struct bc_config_policy *policy, struct bc_buf *to) {
+  const struct bc_config_script_view *script = &policy->script;
+  trial_add_member(to, "policy", false);
+  if (script->text == NULL) {
+    bc_buf_add_text(to, "null");
+    return;
+  }
+  const struct core_policy_version *force = route == NULL || route->policy == NULL ? NULL : route->policy->force;
+  bool is_in_force = force != NULL && force->script->hash == script->hash;
+  bc_buf_add_char(to, '{');
+  trial_add_member(to, "key", true);
+  trial_add_text(to, bc_str_of(policy->key));
+  trial_add_member(to, "text", false);
+  trial_add_text(to, (struct bc_str){script->text, script->len});
+  if (script->parameters != NULL) {
+    bc_buf_add_format(to, ",\"options\":%s", script->parameters);
+  }
+  bc_buf_add_format(to, ",\"hash\":\"%016" PRIx64 "\",\"inForce\":%s}", script->hash, is_in_force ? "true" : "false");
+}
+
+const char *core_trial_begin_context(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  const char *name = json_string_value(json_object_get(request, "route"));
+  struct bc_config_route view;
+  if (name == NULL) {
+    return "expected `route`, a text";
+  }
+  const struct core_route *route = core_route_find(core, name);
+  if (route == NULL || !bc_config_find(core->config, name, &view) || !view.has_config) {
+    return "there is no such route";
+  }
+  if (!view.has_version) {
+    return view.fault == NULL ? "the route is not complete" : view.fault;
+  }
+  struct trial *trial = bc_mem_new(1, sizeof *trial);
+  struct bc_buf context;
+  trial->core = core;
+  bc_buf_init(&context, BC_LIMIT_POLICY_CONTEXT_BYTES);
+  core_policy_print_context(core, route, &context);
+  trial_find_modules(trial, (struct bc_str){view.policy.script.text, view.policy.script.len}, NULL);
+  bc_buf_add_char(&answer->text, '{');
+  trial_add_member(&answer->text, "context", true);
+  core_policy_complete_context(core, bc_buf_str(&context), NULL, &answer->text);
+  bc_buf_free(&context);
+  trial_add_policy(route, &view.policy, &answer->text);
+  trial_add_pieces(trial, answer);
+  return NULL;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum {
+  SOCK_NOT_YET_MS = 10, /* a piece is not there yet */
   SOCK_PATIENCE_MS = 5000,
   SOCK_RETRY_MS = 1000,
   SOCK_LOOK_MS = 2, /* for pieces that cannot be made yet */
@@ -51,6 +52,7 @@ struct bc_sock {
   TAILQ_HEAD(, sock_client) waiting; /* for the next piece of their answer */
   struct bc_timer *turn;             /* makes one of them */
   unsigned client_count;
+  unsigned idle_turns; /* in a row in which the client had no piece yet */
   struct bc_sock_counts counts;
   struct sock_client *handled; /* its request is with the handler: closing waits for it */
   bool is_closed;
@@ -89,6 +91,15 @@ static void sock_want_piece(struct sock_client *client) {
   client->is_waiting = true;
   TAILQ_INSERT_TAIL(&sock->waiting, client, waiting);
   bc_timer_start(sock->turn, 0);
+}
+
+/* It has nothing to tell yet. */
+static void sock_wait_for_piece(struct sock_client *client) {
+  struct bc_sock *sock = client->sock;
+  client->is_waiting = true;
+  TAILQ_INSERT_TAIL(&sock->waiting, client, waiting);
+  /* Others that have are not kept waiting for it. */
+  bc_timer_start(sock->turn, ++sock->idle_turns >= sock->client_count ? SOCK_NOT_YET_MS : 0);
 }
 
 static void sock_write(struct sock_client *client) {
@@ -164,7 +175,11 @@ static void sock_on_turn(void *arg) {
   if (!has_more) {
     sock_end_answer(&client->answer);
     sock_end_line(client);
+  } else if (client->answer.text.len == 0) {
+    sock_wait_for_piece(client);
+    return;
   }
+  sock->idle_turns = 0;
   sock_write(client);
 }
 

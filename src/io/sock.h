@@ -28,7 +28,8 @@ struct bc_sock_peer {
 struct bc_sock_answer {
   struct bc_buf text; /* what the handler adds is the answer, or its beginning: at most BC_LIMIT_SOCKET_PIECE_BYTES */
   /* Set for an answer in pieces. `more` adds the next one to the empty `text` (at most so much again) and returns false
-   * when it was the last; `end` comes once, when all is written or the client is gone. Neither may close the server. */
+   * when it was the last; one that adds nothing and returns true is called again a moment later (at most for 5 s);
+   * `end` comes once, when all is written or the client is gone. Neither may close the server. */
   bool (*more)(void *arg, struct bc_buf *text);
   void (*end)(void *arg);
   /* Whether the next piece can be made now; looked at every few milliseconds. NULL: always. */

@@ -22,6 +22,7 @@ struct bc_config;
 
 #define BC_ADMIN_STATE_LIST(X) X(BC_ADMIN_UP, "up") X(BC_ADMIN_DOWN, "down") X(BC_ADMIN_DRAIN, "drain")
 enum bc_admin_state { BC_ADMIN_STATE_LIST(BC_ENUM_MEMBER) };
+const char *bc_admin_state_text(enum bc_admin_state value);
 
 struct bc_config *bc_config_new(struct bc_intern *intern, const char *node);
 void bc_config_free(struct bc_config *config);

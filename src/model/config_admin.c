@@ -2,6 +2,8 @@
 
 enum { ADMIN_SHOWN = 64 };
 
+BC_ENUM_TEXT_FUNCTION(bc_admin_state_text, enum bc_admin_state, BC_ADMIN_STATE_LIST, "up")
+
 static const char *const admin_texts[] = {BC_ADMIN_STATE_LIST(BC_ENUM_TEXT)};
 
 static void admin_set(struct bc_config *config, enum bc_admin_state state) {

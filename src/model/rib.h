@@ -127,6 +127,9 @@ void bc_rib_standing(struct bc_rib *rib, unsigned neighbor, const struct bc_rout
 /* Before bc_rib_start: whether that identity stands somewhere and the journal says that it is ours (or
  * there is no journal): such a route is presumed healthy until its check says otherwise. */
 bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, bool journal_is_lost);
+/* The attributes with which it stands, as the journal says them (with the journal lost: as ExaBGP lists them); NULL =
+ * it does not, or the RIB has started. */
+const char *bc_rib_stood_as(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, bool journal_is_lost);
 /* Before bc_rib_start: whether the journal has all of its NLRI with its very attributes. */
 bool bc_rib_said(const struct bc_rib *rib, const struct bc_route *route);
 /* Before bc_rib_start: whether there is any such route. */

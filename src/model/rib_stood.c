@@ -17,18 +17,25 @@ static void rib_standing_sort(struct bc_rib *rib) {
   }
 }
 
-bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, bool journal_is_lost) {
+const char *bc_rib_stood_as(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri,
+                            bool journal_is_lost) {
   if (rib->is_started || rib->standing_count == 0) {
-    return false;
+    return NULL;
   }
   const struct rib_entry *entry = bc_rib_entry_find(rib, selector, nlri);
   bool is_ours = entry != NULL && entry->journal != NULL;
   if (!is_ours && !journal_is_lost) {
-    return false;
+    return NULL;
   }
   rib_standing_sort(rib);
   struct rib_standing wanted = {.nlri = *nlri};
-  return bsearch(&wanted, rib->standing, rib->standing_count, sizeof rib->standing[0], rib_standing_compare) != NULL;
+  const struct rib_standing *found =
+      bsearch(&wanted, rib->standing, rib->standing_count, sizeof rib->standing[0], rib_standing_compare);
+  return found == NULL ? NULL : is_ours ? entry->journal : found->form.attributes;
+}
+
+bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, bool journal_is_lost) {
+  return bc_rib_stood_as(rib, selector, nlri, journal_is_lost) != NULL;
 }
 
 bool bc_rib_said(const struct bc_rib *rib, const struct bc_route *route) {

@@ -119,7 +119,7 @@ def test_every_option_of_the_schema_stands_in_its_page():
 
 
 def test_every_member_that_the_api_page_tells_is_one_that_core_writes():
-    known = set().union(*(json_members(f"src/core/{name}.c") for name in ("report", "check_report", "api", "list")))
+    known = set().union(*(json_members(f"src/core/{name}.c") for name in ("report", "check_report", "policy_report", "policy_admit", "api", "list")))
     known |= set(re.findall(r'\\"(\w+)\\":', read("src/core/list.c")))
     told = members_of_samples("docs/api.md") | members_of_tables("docs/api.md")
     assert told - known == set()
@@ -128,6 +128,8 @@ def test_every_member_that_the_api_page_tells_is_one_that_core_writes():
 def test_every_member_that_core_writes_is_told():
     written = set(re.findall(r'json_object_set(?:_new)?\(\s*\w+, "(\w+)"', read("src/core/report.c")))
     written |= set(re.findall(r'json_object_set(?:_new)?\(\s*\w+, "(\w+)"', read("src/core/check_report.c")))
+    for name in ("policy_report", "policy_admit"):
+        written |= set(re.findall(r'json_object_set(?:_new)?\(\s*[\w>-]+, "(\w+)"', read(f"src/core/{name}.c")))
     written |= set(re.findall(r'json_object_set(?:_new)?\(\s*\w+, "(\w+)"', read("src/core/api.c"))) - {"error"}
     page = read("docs/api.md")
     assert len(written) > 50
@@ -150,7 +152,8 @@ def test_every_neighbor_key_is_one_that_core_writes():
 
 def test_errors_of_the_socket_are_told_as_they_are():
     page = read("docs/api.md")
-    texts = re.findall(r'api_error\(\s*"([^"]*)"', read("src/core/api.c"))
+    found = re.findall(r'api_error\(\s*((?:"[^"]*"\s*)+)', read("src/core/api.c"))
+    texts = ["".join(re.findall(r'"([^"]*)"', text)) for text in found]
     assert len(texts) >= 5
     assert [text for text in texts if not re.search("` ?%s ?`" % re.escape(text), page)] == []
 

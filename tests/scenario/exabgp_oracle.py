@@ -19,6 +19,7 @@ Logger().silence = True
 from exabgp.bgp.message import OUT, Update  # noqa: E402
 from exabgp.bgp.message.direction import Direction  # noqa: E402
 from exabgp.bgp.message.notification import Notify  # noqa: E402
+from exabgp.bgp.message.open.asn import ASN  # noqa: E402
 from exabgp.bgp.message.update.attribute import NextHop  # noqa: E402
 from exabgp.configuration.core.format import formated  # noqa: E402
 from exabgp.configuration.static import ParseStaticRoute  # noqa: E402
@@ -218,3 +219,12 @@ def meaning(message):
             value = b"".join(sorted(value[at:at + step] for at in range(0, len(value), step)))
         attributes[code] = (flags & ~0x10, value)
     return withdrawn, attributes, announced
+
+
+def sent_to(line, peer_as):
+    """{code: (flags, value)} of what goes to a neighbor with this AS, for a route that is announced; ours is 65000."""
+    negotiated = type("_ToPeer", (_Negotiated,), {"local_as": ASN(65000), "peer_as": ASN(peer_as)})
+    change = _api.api_route(formated(line))[0]
+    change.nlri.action = OUT.ANNOUNCE
+    message = next(iter(Update([change.nlri], change.attributes).messages(negotiated)))
+    return meaning(message)[1]

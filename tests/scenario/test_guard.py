@@ -92,13 +92,44 @@ def test_a_change_that_is_refused_leaves_what_stands(scene, conf, text):
     web = scene.wait_layer("web", "guard")
     assert web["state"] == "announced" and web["reason"].endswith("; what stands of it stays")
     assert scene.attributes("192.0.2.1/32") == "next-hop self med 1 community 65000:1"
-    # Also of a route that is held for another reason.
-    scene.tree.put("routes/web/healthcheck", "#!/bin/sh\nsleep 1000\n")
-    wait_for(lambda: daemon.route("web")["health"] != "none", "the check is there")
-    assert scene.attributes("192.0.2.1/32") == "next-hop self med 1 community 65000:1"
     scene.put("web", good.replace("med 1", "med 3"))
     wait_for(lambda: scene.attributes("192.0.2.1/32") == "next-hop self med 3 community 65000:1", "the next one is taken")
     assert daemon.exabgp.withdrawn() == [] and daemon.route("web")["error"] is None
+
+
+def test_a_route_that_is_held_takes_no_new_attributes_that_are_refused(scene):
+    scene.put("web", "route 192.0.2.1/32 next-hop self med 1")
+    scene.tree.put("routes/web/healthcheck", "#!/bin/sh\nexit 0\n")
+    daemon = scene.start("announce_community 65000:*\n")
+    scene.wait_prefixes("192.0.2.1/32")
+    # The removal of the check holds it as it stands, but for new attributes.
+    scene.tree.remove("routes/web/healthcheck")
+    scene.wait_layer("web", "config")
+    scene.put("web", "route 192.0.2.1/32 next-hop self med 2")
+    wait_for(lambda: scene.attributes("192.0.2.1/32") == "next-hop self med 2", "new attributes")
+    scene.put("web", "route 192.0.2.1/32 next-hop self med 3 community 65001:1")
+    wait_for(lambda: "65001:1" in daemon.route("web")["text"], "core has seen it")
+    scene.put("other", "route 192.0.2.9/32 next-hop self")
+    scene.wait_prefixes("192.0.2.1/32", "192.0.2.9/32")
+    assert scene.attributes("192.0.2.1/32") == "next-hop self med 2" and daemon.exabgp.withdrawn() == []
+
+
+def test_a_policy_cannot_loosen_the_limits(scene):
+    def policy(community):
+        scene.tree.put("routes/web/policy", "#!lua\nreturn function(ctx) return announce{ med = 7, community = { '%s' } } "
+                                            "end\n" % community)
+
+    scene.put("web", "route 192.0.2.1/32 next-hop self")
+    daemon = scene.start("announce_community 65000:*\n")
+    scene.wait_prefixes("192.0.2.1/32")
+    policy("65001:1")
+    web = scene.wait_layer("web", "guard")
+    assert web["error"] == "routes/web: announce_community: 65001:1 is not among the communities that may be sent from " \
+        "this node; what stands of it stays"
+    assert scene.attributes("192.0.2.1/32") == "next-hop self"
+    policy("65000:1")
+    wait_for(lambda: scene.attributes("192.0.2.1/32") == "next-hop self med 7 community 65000:1", "what is allowed")
+    assert scene.wait_layer("web", "policy")["error"] is None and daemon.exabgp.withdrawn() == []
 
 
 def test_what_stands_and_is_refused_can_still_be_withdrawn(scene):

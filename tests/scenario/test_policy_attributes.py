@@ -156,6 +156,20 @@ def _path_bytes(data):
     return numbers
 
 
+@pytest.mark.parametrize("path", ["", " as-path [ 65000 64500 ]", " as-path [ ]"])
+def test_prepend_makes_the_path_that_an_external_neighbor_gets_longer(path):
+    route = "route 10.0.0.0/24 next-hop 192.0.2.1" + path
+    before = _path_bytes(oracle.sent_to("announce " + route, 65001)[2][1])
+    assert before == {"": b"\0\0\xfd\xe8", " as-path [ 65000 64500 ]": b"\0\0\xfd\xe8\0\0\xfb\xf4"}.get(path, b"")
+    [made, bare] = probe([(route, {"prepend": 2}), (route, {})], "65000:65001")
+    assert _path_bytes(oracle.sent_to(made[1], 65001)[2][1]) == b"\0\0\xfd\xe8" * 2 + before
+    # To an internal one goes the same if it is given: with our AS in it, which that one drops. So it is refused.
+    assert oracle.sent_to(made[1], 65000)[2] == oracle.sent_to(made[1], 65001)[2]
+    assert path or oracle.sent_to(bare[1], 65000)[2][1] == b""
+    [refused] = probe([(route, {"prepend": 2})], "65000:65001", "65000:65000")
+    assert refused[0] == "error" and "would drop the route" in refused[1]
+
+
 def test_what_came_out_prints_to_what_makes_it_again(verdicts):
     made = [answer for _, answer in verdicts if answer[0] == "ok"]
     texts = [answer[1].replace("announce ", "", 1) for answer in made]

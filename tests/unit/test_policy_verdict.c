@@ -166,6 +166,7 @@ static void printed_attributes_say_all_of_a_route(void **state) {
     struct bc_route made;
     assert_int_equal(bc_policy_apply(intern, &bare, attributes, NULL, 0, &made, NULL), BC_ERR_OK);
     assert_true(bc_route_equal(&made, &route));
+    assert_true(made.has_med == route.has_med && made.med == route.med);
     bc_route_release(intern, &made);
     bc_route_release(intern, &bare);
     bc_route_release(intern, &route);
