@@ -5,8 +5,9 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/screen.h"
+#include "cli/when.h"
 #include "cli/why_report.h"
-#include "cli/why_time.h"
 #include "io/paths.h"
 #include "io/ring.h"
 #include "model/record.h"
@@ -35,9 +36,7 @@ static bool why_read(const struct bc_settings *settings, struct why_question *qu
     (void)fprintf(stderr, "--id: expected the number of a decision\n");
     return false;
   }
-  if (settings->at != NULL && !bc_why_time_parse(settings->at, bc_wall_now_ms(), &question->at_ms)) {
-    (void)fprintf(stderr, "--at: expected a time such as 2026-11-23T07:50:53Z, 07:50 or 07:50:53 for today, or so long "
-                          "ago: 5m\n");
+  if (settings->at != NULL && !bc_when_parse_end("--at", settings->at, &question->at_ms)) {
     return false;
   }
   question->id = (int64_t)id;
@@ -109,19 +108,42 @@ static int why_ask(const struct bc_settings *settings, const struct why_question
 
 /* ---- nothing was found ---- */
 
-static bool why_is_unknown(const struct bc_settings *settings) {
+/* How it stands now; NULL = no daemon tells. An empty one: there is no such route. */
+static json_t *why_ask_present(const struct bc_settings *settings) {
   json_t *answer;
-  bool is_unknown = bc_client_try_for_part(settings, bc_chosen_request(settings, "routes"), &answer) == BC_CLI_OK &&
-                    json_array_size(json_object_get(answer, "routes")) == 0;
+  if (bc_client_try_for_part(settings, bc_chosen_request(settings, "routes"), &answer) != BC_CLI_OK) {
+    return NULL;
+  }
+  json_t *route = json_incref(json_array_get(json_object_get(answer, "routes"), 0));
   json_decref(answer);
-  return is_unknown;
+  return route == NULL ? json_object() : route;
+}
+
+static int why_tell_no_record(const struct bc_settings *settings, const char *begin, bool is_past) {
+  json_t *now = why_ask_present(settings);
+  char state[64], layer[64], reason[512];
+  bool is_unknown = now != NULL && json_object_size(now) == 0;
+  bc_screen_clean(bc_client_text(now, "state"), state, sizeof state);
+  bc_screen_clean(bc_client_text(now, "layer"), layer, sizeof layer);
+  bc_screen_clean(bc_client_text(now, "reason"), reason, sizeof reason);
+  if (is_unknown) {
+    (void)fprintf(stderr, "there is no such route\n");
+  } else if (now == NULL || is_past) {
+    (void)fprintf(stderr, "no decision about this route is recorded%s; the records begin at %s\n",
+                  is_past ? " before that" : "", begin);
+  } else {
+    (void)fprintf(stderr, "no decision about this route is recorded: it is %s (%s: %s); the records begin at %s\n",
+                  state, layer, reason, begin);
+  }
+  json_decref(now);
+  return is_unknown ? BC_CLI_BAD_NEWS : BC_CLI_NO_RECORD;
 }
 
 static int why_tell_nothing(const struct bc_settings *settings, const struct why_question *question,
                             const json_t *answer) {
   int64_t begins_ms = bc_client_number(answer, "begins");
   char begin[64] = "";
-  bc_why_time_print(begins_ms, 0, begin);
+  bc_when_print(begins_ms, 0, begin);
   if (begins_ms == 0) {
     (void)fprintf(stderr, "no decision is recorded yet (see `records` in the settings)\n");
     return BC_CLI_NO_RECORD;
@@ -135,13 +157,7 @@ static int why_tell_nothing(const struct bc_settings *settings, const struct why
                   begin);
     return BC_CLI_NO_RECORD;
   }
-  if (why_is_unknown(settings)) {
-    (void)fprintf(stderr, "there is no such route\n");
-    return BC_CLI_BAD_NEWS;
-  }
-  (void)fprintf(stderr, "no decision about this route is recorded%s; the records begin at %s\n",
-                question->at_ms == 0 ? "" : " before that", begin);
-  return BC_CLI_NO_RECORD;
+  return why_tell_no_record(settings, begin, question->at_ms != 0);
 }
 
 /* ---- what was found ---- */

@@ -4,7 +4,7 @@
 #include "base/mono.h"
 #include "cli/client.h"
 #include "cli/screen.h"
-#include "cli/why_time.h"
+#include "cli/when.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static bool why_is(const json_t *object, const char *name, const char *text) {
 static void why_add_time(struct why *why, int64_t at_ms, int64_t since_ms) {
   char text[64];
   long long after = (long long)(at_ms - since_ms);
-  bc_why_time_print(at_ms, why->at_ms, text);
+  bc_when_print(at_ms, why->at_ms, text);
   if (after < 10000) {
     bc_buf_add_format(&why->line, "%s (%+lld ms)", text, after);
   } else {
@@ -73,7 +73,7 @@ static void why_tell_head(struct why *why, const json_t *later) {
   char when[64], age[24], iso[25];
   const char *prefix = bc_client_text(decision, "prefix");
   bool is_announced = why_is(decision, "verdict", "announce");
-  bc_why_time_print(why->at_ms, 0, when);
+  bc_when_print(why->at_ms, 0, when);
   bc_wall_print(why->at_ms, iso);
   bc_screen_age(iso, age);
   bc_buf_add_format(
@@ -81,7 +81,7 @@ static void why_tell_head(struct why *why, const json_t *later) {
       prefix[0] == '\0' ? "" : " ", prefix, bc_client_text(decision, "verdict"), when, age,
       why_is(decision, "was", "announce") ? "announced" : "not announced", bc_client_number(decision, "id"));
   if (later != NULL) {
-    bc_why_time_print(bc_client_number(later, "at"), why->at_ms, when);
+    bc_when_print(bc_client_number(later, "at"), why->at_ms, when);
     bc_buf_add_format(&why->line, "; left so by decision %lld at %s (%s: %s)", bc_client_number(later, "id"), when,
                       bc_client_text(later, "layer"), bc_client_text(later, "reason"));
   }

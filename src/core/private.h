@@ -396,7 +396,8 @@ void core_record_exit(struct bc_core *core, struct core_route *route);
 void core_record_warn(const struct bc_core *core, json_t *list);
 /* Records the route's decision, which stands in route->decision already: call it when that or what is wanted is another
  * than before, and before the rib is told (commands refer to route->record, which is set here). Copies all that it
- * keeps; never waits, never fails: what cannot be kept is counted. The id; 0 = nothing is recorded on this node. */
+ * keeps; never waits, never fails: what cannot be kept is counted. The id; 0 = it is no record (nothing is recorded on
+ * this node; a route that was never announced goes on waiting). */
 uint64_t core_record_decision(struct bc_core *core, struct core_route *route, const struct core_decision_told *told);
 /* The inputs of its policy are others, its verdict is not: kept at most once in 10 s for a route. */
 void core_record_input(struct bc_core *core, struct core_route *route, const struct bc_record_policy *policy);

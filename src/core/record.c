@@ -229,6 +229,31 @@ static void record_take_checks(const struct core_route *route, struct record_che
   }
 }
 
+/* A start that finds all as it left it: of many routes at once, which must not push what happened before out of the
+ * files. */
+static bool record_is_found_so(const struct bc_core *core, const struct core_route *route,
+                               const struct bc_route *wanted) {
+  return route->is_new && route->is_standing && !bc_rib_is_started(core->rib) && wanted != NULL &&
+         bc_rib_said(core->rib, wanted);
+}
+
+/* A route that was never announced waits for something: `routes` tells what. */
+static bool record_is_waiting(const struct core_route *route, const struct core_decision_told *told) {
+  return route->record == 0 && route->decision.verdict == BC_VERDICT_KEEP && !told->was_announced &&
+         told->wanted == NULL && told->policy == NULL;
+}
+
+static uint64_t record_print_found_so(struct bc_core *core, const struct core_route *route,
+                                      struct bc_record_decision *made) {
+  made->id = ++core->record.last_id;
+  made->at_ms = bc_wall_now_ms();
+  made->route = route->name;
+  made->policy = NULL;
+  bc_record_print_decision(made, &core->record.batch);
+  record_hand_over_soon(&core->record);
+  return made->id;
+}
+
 static uint64_t record_print(struct bc_core *core, const struct core_route *route, struct bc_record_decision *made,
                              const struct bc_route *wanted) {
   struct core_record *record = &core->record;
@@ -263,7 +288,7 @@ static uint64_t record_print(struct bc_core *core, const struct core_route *rout
 
 uint64_t core_record_decision(struct bc_core *core, struct core_route *route, const struct core_decision_told *told) {
   char reason[CORE_REASON_BYTES];
-  if (core->record.ring == NULL) {
+  if (core->record.ring == NULL || record_is_waiting(route, told)) {
     return 0;
   }
   core_route_explain(route, reason, sizeof reason);
@@ -273,7 +298,8 @@ uint64_t core_record_decision(struct bc_core *core, struct core_route *route, co
                                     .was = told->was_announced ? "announce" : "withdraw",
                                     .is_standing = route->is_new && route->is_standing,
                                     .policy = told->policy};
-  route->record = record_print(core, route, &made, told->wanted);
+  route->record = record_is_found_so(core, route, told->wanted) ? record_print_found_so(core, route, &made)
+                                                                : record_print(core, route, &made, told->wanted);
   route->is_marked = false;
   return route->record;
 }

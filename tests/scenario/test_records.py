@@ -119,7 +119,8 @@ def test_what_there_is_nothing_about_is_told_in_one_line_and_a_code(scene):
     number = scene.wait_noted("web", "wire")["id"]
     for arguments, code, text in (
             (["nosuch"], 1, "there is no such route"),
-            (["other"], 4, "no decision about this route is recorded; the records begin at "),
+            (["other"], 4, "no decision about this route is recorded: it is unsubscribed (subscription: not subscribed); the records "),
+            (["other", "--at", "0ms"], 4, "no decision about this route is recorded before that; the records begin at "),
             (["--id", "99999"], 4, "there is no decision 99999 in the records, which begin at "),
             (["web", "--at", "5h"], 5, "the records begin at "),
             (["web", "--at", "soon"], 2, "--at: expected a time such as "),
@@ -135,7 +136,7 @@ def test_what_there_is_nothing_about_is_told_in_one_line_and_a_code(scene):
 def test_why_as_json_is_the_daemons_answer(scene):
     fallen(scene)
     answer = json.loads(scene.why("web", "--json").stdout)
-    assert [one["verdict"] for one in answer["decisions"]] == ["withdraw", "announce", "keep"]
+    assert [one["verdict"] for one in answer["decisions"]] == ["withdraw", "announce"]
     assert answer["lost"] == 0 and answer["begins"] > 0 and answer["more"] is False
 
 
@@ -168,6 +169,7 @@ def test_what_stands_since_before_a_start_is_told_by_the_decision_that_announced
     again = wait_for(lambda: (found := scene.decisions(route="web", limit=1)) and found[0]["id"] > first["id"] and found[0],
                      "it decided anew")
     assert again["standing"] is True and again["was"] == "announce" and again["notes"] == []
+    assert not {"text", "prefix", "health"} & set(again)  # many such must not push out what happened before
     told = scene.told("web")
     assert f"decision {first['id']}; left so by decision {again['id']}" in told["route"]
     assert "announce route" in told["command"] and "10.99.0.2" in told["wire"]
@@ -199,6 +201,31 @@ def test_torn_and_foreign_lines_are_passed_over(scene):
     scene.wait_noted("web")
     assert all(one["id"] < 999999 for one in scene.decisions())
     assert scene.told("web")["wire"] == before["wire"]
+
+
+def test_what_a_start_changes_of_what_stands_is_told_whole(scene):
+    scene.put_plain("web", 1)
+    daemon = scene.begin()
+    daemon.wait_state("web", "announced")
+    rib = {ip: dict(table) for ip, table in daemon.exabgp.rib.items()}
+    daemon.close()
+    scene.put_plain("web", 1, "next-hop self med 7")
+    daemon = scene.begin()
+    daemon.exabgp.rib.update(rib)
+    daemon.wait_state("web", "announced")
+    wait_for(lambda: "med 7" in (scene.wait_noted("web", "wire").get("text") or ""), "the change is recorded")
+    told = scene.told("web")
+    assert told["command"].endswith("announce route 10.8.0.1/32 next-hop self med 7")
+
+
+def test_a_route_that_waits_for_its_check_is_no_record(scene):
+    scene.put_route("web", 1, "#!/bin/sh\nexec tail -f /dev/null\n", json.dumps({"timeout": "60s"}))
+    daemon = scene.begin()
+    daemon.wait_state("web", "waiting")
+    result = scene.why("web")
+    assert result.returncode == 4
+    assert "is recorded: it is waiting (health: no result of the health check yet); " in result.stderr
+    assert scene.decisions() == []
 
 
 # ---- what became of it ----

@@ -1,19 +1,20 @@
-#include "cli/why_time.h"
+#include "cli/when.h"
 
 #include "base/duration.h"
+#include "base/mono.h"
 #include "base/str.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum { WHY_SECOND_MS = 1000 };
+enum { WHEN_SECOND_MS = 1000 };
 
-/* ".123" → 123; what is not there means the end of the second. */
-static bool why_time_fraction(const char **rest, int64_t *ms) {
+/* ".123" → 123; `without` where there is none. */
+static bool when_fraction(const char **rest, int64_t without, int64_t *ms) {
   int64_t unit = 100;
   const char *at = *rest;
-  *ms = WHY_SECOND_MS - 1;
+  *ms = without;
   if (*at != '.') {
     return true;
   }
@@ -28,7 +29,7 @@ static bool why_time_fraction(const char **rest, int64_t *ms) {
 }
 
 /* "Z", "+01:00" */
-static bool why_time_offset(const char *rest, int64_t *seconds) {
+static bool when_offset(const char *rest, int64_t *seconds) {
   uint64_t hours, minutes;
   if (strcmp(rest, "Z") == 0 || strcmp(rest, "z") == 0) {
     *seconds = 0;
@@ -43,20 +44,20 @@ static bool why_time_offset(const char *rest, int64_t *seconds) {
   return true;
 }
 
-static bool why_time_full(const char *text, int64_t *at_ms) {
+static bool when_full(const char *text, int64_t without, int64_t *at_ms) {
   struct tm parts = {0};
   int64_t ms, offset;
   const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
   rest = rest != NULL ? rest : strptime(text, "%Y-%m-%d %H:%M:%S", &parts);
-  if (rest == NULL || !why_time_fraction(&rest, &ms) || !why_time_offset(rest, &offset)) {
+  if (rest == NULL || !when_fraction(&rest, without, &ms) || !when_offset(rest, &offset)) {
     return false;
   }
-  *at_ms = ((int64_t)timegm(&parts) - offset) * WHY_SECOND_MS + ms;
+  *at_ms = ((int64_t)timegm(&parts) - offset) * WHEN_SECOND_MS + ms;
   return *at_ms > 0;
 }
 
-static bool why_time_today(const char *text, int64_t now_ms, int64_t *at_ms) {
-  time_t now = (time_t)(now_ms / WHY_SECOND_MS);
+static bool when_today(const char *text, int64_t without, int64_t *at_ms) {
+  time_t now = (time_t)(bc_wall_now_ms() / WHEN_SECOND_MS);
   struct tm clock = {0};
   struct tm parts;
   const char *rest = strptime(text, "%H:%M:%S", &clock);
@@ -71,23 +72,41 @@ static bool why_time_today(const char *text, int64_t now_ms, int64_t *at_ms) {
   parts.tm_min = clock.tm_min;
   parts.tm_sec = clock.tm_sec;
   parts.tm_isdst = -1;
-  *at_ms = (int64_t)mktime(&parts) * WHY_SECOND_MS + WHY_SECOND_MS - 1;
+  *at_ms = (int64_t)mktime(&parts) * WHEN_SECOND_MS + without;
   return *at_ms > 0;
 }
 
-bool bc_why_time_parse(const char *text, int64_t now_ms, int64_t *at_ms) {
+static bool when_ago(const char *text, int64_t *at_ms) {
   unsigned ago_ms;
-  if (bc_duration_parse(bc_str_of(text), &ago_ms) == BC_ERR_OK) {
-    *at_ms = now_ms - ago_ms;
-    return *at_ms > 0;
+  if (bc_duration_parse(bc_str_of(text), &ago_ms) != BC_ERR_OK) {
+    return false;
   }
-  return why_time_full(text, at_ms) || why_time_today(text, now_ms, at_ms);
+  *at_ms = bc_wall_now_ms() - ago_ms;
+  return true;
 }
 
-void bc_why_time_print(int64_t at_ms, int64_t other_ms, char text[static 64]) {
-  time_t at = (time_t)(at_ms / WHY_SECOND_MS);
-  time_t other = (time_t)(other_ms / WHY_SECOND_MS);
-  unsigned ms = (unsigned)(at_ms % WHY_SECOND_MS);
+static bool when_parse(const char *option, const char *text, int64_t without, int64_t *at_ms) {
+  bool is_good = when_ago(text, at_ms) || when_full(text, without, at_ms) || when_today(text, without, at_ms);
+  if (!is_good) {
+    (void)fprintf(stderr,
+                  "%s: expected a time such as 2026-11-23T07:50:53Z, 07:50 or 07:50:53 for today, or so long ago: 5m\n",
+                  option);
+  }
+  return is_good;
+}
+
+bool bc_when_parse(const char *option, const char *text, int64_t *at_ms) {
+  return when_parse(option, text, 0, at_ms);
+}
+
+bool bc_when_parse_end(const char *option, const char *text, int64_t *at_ms) {
+  return when_parse(option, text, WHEN_SECOND_MS - 1, at_ms);
+}
+
+void bc_when_print(int64_t at_ms, int64_t other_ms, char text[static 64]) {
+  time_t at = (time_t)(at_ms / WHEN_SECOND_MS);
+  time_t other = (time_t)(other_ms / WHEN_SECOND_MS);
+  unsigned ms = (unsigned)(at_ms % WHEN_SECOND_MS);
   struct tm parts = {0};
   struct tm others = {0};
   char day[16], clock[16], zone[8];
