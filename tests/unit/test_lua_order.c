@@ -96,6 +96,8 @@ static void json_comes_in_the_order_of_names(void **state) {
                "assert(json.encode(0.1) == '0.1' and json.encode(json.null) == 'null' and json.encode('\\1\"') == "
                "'\"\\\\u0001\\\\\"\"')"
                "assert(not pcall(json.encode, { f = next }) and not pcall(json.encode, 0/0) and not pcall(json.encode))"
+               "local both = {} for i = 1, 200 do both[i * 1000] = 'number' both[i * 1000 .. ''] = 'text' end"
+               " for name, value in pairs(json.decode(json.encode(both))) do assert(value == 'number', name) end "
                "local own = {} own[1] = own assert(not pcall(json.encode, own))"
                "assert(select(2, pcall(json.encode, ('x'):rep(270000))):find('too long'))",
                "{}");
