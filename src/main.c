@@ -12,6 +12,7 @@
 #include "worker/host.h"
 #include "worker/policy.h"
 #include "worker/run.h"
+#include "worker/testkit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -329,6 +330,9 @@ int main(int argc, char **argv) {
   }
   if (argc > 1 && strcmp(argv[1], "@run") == 0) {
     main_end(bc_run_worker_run());
+  }
+  if (argc > 1 && strcmp(argv[1], "@test") == 0) {
+    main_end(bc_testkit_worker_run());
   }
   if (argc > 1 && strcmp(argv[1], "@core") == 0) {
     main_end(main_run_core(argc, argv));

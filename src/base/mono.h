@@ -12,6 +12,9 @@ struct bc_mono {
 
 /* CLOCK_MONOTONIC. Only io, core, worker and cli may call it. */
 struct bc_mono bc_mono_now(void);
+/* For a process that makes its own time, to test scripts: from now on both clocks stand still, at these readings.
+ * Timers of the loop and CPU times go on. */
+void bc_mono_pretend(struct bc_mono now, int64_t wall_ms);
 
 static inline bool bc_mono_is_set(struct bc_mono t) {
   return t.us != 0;

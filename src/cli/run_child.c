@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,13 +19,8 @@ enum {
   RUN_LOOK_MS = 20,
   RUN_CPU_MOST_MS = 2 * BC_LIMIT_LUA_BURST_MS,
   RUN_PATIENCE_MS = 30000, /* of wall time beyond the timeout: the machine may be busy */
-  RUN_VARIABLES = 128
-};
-
-struct run_child {
-  pid_t pid;
-  int to_fd;
-  int from_fd;
+  RUN_VARIABLES = 128,
+  RUN_ROLE_BYTES = 16
 };
 
 static int run_spawn(char *const *argv, char *const *variables, int input_fd, int output_fd, pid_t *pid) {
@@ -47,7 +43,9 @@ static int run_spawn(char *const *argv, char *const *variables, int input_fd, in
   return problem;
 }
 
-static int run_start(char *const *argv, struct run_child *child) {
+int bc_run_child_start(const char *role, struct bc_run_process *child) {
+  char role_word[RUN_ROLE_BYTES];
+  char *argv[] = {(char[]){"bgpcommander"}, role_word, NULL};
   char *variables[RUN_VARIABLES + 1];
   size_t count = 0;
   int input[2];
@@ -58,6 +56,7 @@ static int run_start(char *const *argv, struct run_child *child) {
     }
   }
   variables[count] = NULL;
+  (void)snprintf(role_word, sizeof role_word, "%s", role);
   if (pipe2(input, O_CLOEXEC) != 0) {
     return errno;
   }
@@ -78,17 +77,17 @@ static int run_start(char *const *argv, struct run_child *child) {
   return problem;
 }
 
-static int64_t run_cpu_ms(pid_t pid) {
+int64_t bc_run_child_cpu_ms(const struct bc_run_process *child) {
   clockid_t clock;
   struct timespec used;
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
+  if (clock_getcpuclockid(child->pid, &clock) != 0 || clock_gettime(clock, &used) != 0) {
     return 0;
   }
   return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
 }
 
 /* Takes what came. False: nothing more will. A dot says that another piece of work begins. */
-static bool run_take(struct run_child *child, struct bc_buf *answer, int64_t *work_began_ms) {
+static bool run_take(struct bc_run_process *child, struct bc_buf *answer, int64_t *work_began_ms) {
   char bytes[4096];
   ssize_t got = read(child->from_fd, bytes, sizeof bytes);
   if (got <= 0) {
@@ -96,7 +95,7 @@ static bool run_take(struct run_child *child, struct bc_buf *answer, int64_t *wo
   }
   for (ssize_t i = 0; i < got; i++) {
     if (bytes[i] == '.' && answer->len == 0) {
-      *work_began_ms = run_cpu_ms(child->pid);
+      *work_began_ms = bc_run_child_cpu_ms(child);
     } else {
       bc_buf_add_char(answer, bytes[i]);
     }
@@ -105,7 +104,7 @@ static bool run_take(struct run_child *child, struct bc_buf *answer, int64_t *wo
 }
 
 /* Until it has answered, ended, or had to be killed: then why, else NULL. */
-static const char *run_watch(struct run_child *child, unsigned timeout_ms, struct bc_buf *answer) {
+static const char *run_watch(struct bc_run_process *child, unsigned timeout_ms, struct bc_buf *answer) {
   struct pollfd poll_fd = {.fd = child->from_fd, .events = POLLIN};
   struct bc_mono deadline = bc_mono_add_ms(bc_mono_now(), (int64_t)timeout_ms + RUN_PATIENCE_MS);
   int64_t work_began_ms = 0;
@@ -114,7 +113,7 @@ static const char *run_watch(struct run_child *child, unsigned timeout_ms, struc
     if (ready > 0 && !run_take(child, answer, &work_began_ms)) {
       return NULL;
     }
-    if (run_cpu_ms(child->pid) - work_began_ms > RUN_CPU_MOST_MS) {
+    if (bc_run_child_cpu_ms(child) - work_began_ms > RUN_CPU_MOST_MS) {
       (void)kill(child->pid, SIGKILL);
       return "one call used too much CPU time and could not be interrupted";
     }
@@ -125,25 +124,28 @@ static const char *run_watch(struct run_child *child, unsigned timeout_ms, struc
   }
 }
 
-static int run_reap(pid_t pid) {
+int bc_run_child_end(const struct bc_run_process *child) {
   int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  if (child->to_fd >= 0) {
+    (void)close(child->to_fd);
+  }
+  (void)close(child->from_fd);
+  while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
   }
   return status;
 }
 
 int bc_run_child_ask(struct bc_str input, unsigned timeout_ms, struct bc_buf *answer, struct bc_run_child *end) {
-  char *argv[] = {(char[]){"bgpcommander"}, (char[]){"@run"}, NULL};
-  struct run_child child;
-  int problem = run_start(argv, &child);
+  struct bc_run_process child;
+  int problem = bc_run_child_start("@run", &child);
   if (problem != 0) {
     return problem;
   }
   (void)signal(SIGPIPE, SIG_IGN);
   (void)!bc_file_write_all(child.to_fd, input.at, input.len);
   (void)close(child.to_fd);
+  child.to_fd = -1;
   end->killed = run_watch(&child, timeout_ms, answer);
-  end->wait_status = run_reap(child.pid);
-  (void)close(child.from_fd);
+  end->wait_status = bc_run_child_end(&child);
   return 0;
 }

@@ -5,6 +5,8 @@
 
 #include "base/buf.h"
 
+#include <sys/types.h>
+
 struct bc_run_child {
   const char *killed; /* why we killed it; NULL: we did not */
   int wait_status;
@@ -13,5 +15,21 @@ struct bc_run_child {
 /* Gives it `input` and takes its answer, which stays empty when there is none. 0, or the errno of what kept it from
  * starting. */
 int bc_run_child_ask(struct bc_str input, unsigned timeout_ms, struct bc_buf *answer, struct bc_run_child *end);
+
+/* ---- the parts, for who talks with such a process ---- */
+
+struct bc_run_process {
+  pid_t pid;
+  int to_fd; /* its fd 0 */
+  int from_fd;
+};
+
+/* This program in the role "@run", "@test" …, with what it may have of our environment. 0, or an errno. Must be
+ * released with bc_run_child_end. */
+int bc_run_child_start(const char *role, struct bc_run_process *process);
+/* CPU time that it has used. */
+int64_t bc_run_child_cpu_ms(const struct bc_run_process *process);
+/* Closes, and waits for its end: its wait status. */
+int bc_run_child_end(const struct bc_run_process *process);
 
 #endif

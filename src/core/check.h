@@ -258,7 +258,6 @@ void core_state_save(struct bc_core *core);
 void core_check_send_soon(struct bc_core *core);
 /* What a Lua check with this name finds as globals: "NAME=JSON", each ended by a NUL. */
 void core_check_print_globals(struct bc_core *core, const char *name, const struct core_wish *wish, struct bc_buf *to);
-unsigned core_lua_timeout_ms(const struct bc_options *options);
 /* The number of the worker that it is at home in. */
 unsigned core_version_worker(const struct bc_core *core, const struct core_version *version);
 /* It is not held back by our own will. */

@@ -1,6 +1,7 @@
 /* What the workers are told of checks, and when: as much at once as their channels take. */
 #include "base/mem.h"
 #include "core/private.h"
+#include "model/options_globals.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,37 +72,6 @@ static void send_add_global(struct bc_buf *to, const char *name, json_t *made) {
   json_decref(made);
 }
 
-static json_t *send_variables(const struct bc_options *options) {
-  json_t *variables = json_object();
-  struct bc_str rest = {options->environment, options->environment_len};
-  struct bc_str value;
-  struct bc_str name;
-  while (rest.len > 0 && bc_str_next_field(&rest, '\0', &value) && bc_str_next_field(&value, '=', &name)) {
-    char *text = bc_mem_copy_text(name.at, name.len);
-    /* What is not UTF-8 cannot be here: the options are JSON. */
-    (void)json_object_set_new(variables, text, json_stringn(value.at == NULL ? "" : value.at, value.len));
-    free(text);
-  }
-  return variables;
-}
-
-unsigned core_lua_timeout_ms(const struct bc_options *options) {
-  return options->has_timeout ? options->timeout_ms : BC_OPTIONS_LUA_TIMEOUT_MS;
-}
-
-static json_t *send_options(const struct bc_options *options, const char *own_parameters) {
-  json_t *made = json_object();
-  json_object_set_new(made, "env", send_variables(options));
-  json_t *parameters = own_parameters == NULL ? NULL : json_loads(own_parameters, 0, NULL);
-  if (parameters != NULL) {
-    json_object_set_new(made, "check", parameters);
-  }
-  json_object_set_new(made, "interval", json_real(options->interval_ms / 1000.0));
-  json_object_set_new(made, "timeout", json_real(core_lua_timeout_ms(options) / 1000.0));
-  json_object_set_new(made, "threshold", json_integer(options->threshold));
-  return made;
-}
-
 void core_check_print_globals(struct bc_core *core, const char *name, const struct core_wish *wish, struct bc_buf *to) {
   if (wish->route != NULL) {
     struct bc_buf prefix;
@@ -112,7 +82,7 @@ void core_check_print_globals(struct bc_core *core, const char *name, const stru
   }
   send_add_global(to, "check", json_pack("{s:s}", "name", name));
   send_add_global(to, "node", json_pack("{s:s}", "name", core->settings->node));
-  send_add_global(to, "options", send_options(wish->options, wish->script.parameters));
+  send_add_global(to, "options", bc_options_make_globals(wish->options, wish->script.parameters));
 }
 
 /* ---- messages ---- */
@@ -145,7 +115,7 @@ static void send_lua(struct bc_core *core, struct core_version *version, const s
                                        .globals = globals,
                                        .interval_ms = options->interval_ms,
                                        .fast_interval_ms = options->fast_interval_ms,
-                                       .timeout_ms = core_lua_timeout_ms(options),
+                                       .timeout_ms = bc_options_lua_timeout_ms(options),
                                        .first_delay_ms = first_delay_ms,
                                        .jitter_percent = options->jitter_percent,
                                        .threshold = options->threshold,

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "core/private.h"
 #include "model/lua_require.h"
+#include "model/options_globals.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -154,7 +155,7 @@ static void trial_begin(struct bc_core *core, const char *name, const struct cor
     trial_add_member(to, "script", false);
     trial_add_text(to, script);
   }
-  bc_buf_add_format(to, ",\"timeoutMs\":%u,\"threshold\":%u,\"state\":%s", core_lua_timeout_ms(wish->options),
+  bc_buf_add_format(to, ",\"timeoutMs\":%u,\"threshold\":%u,\"state\":%s", bc_options_lua_timeout_ms(wish->options),
                     wish->options->threshold, kept == NULL ? "{}" : kept);
   trial_add_globals(core, name, wish, to);
   if (core->egress.rules != NULL) {

@@ -30,7 +30,7 @@ struct bc_stream {
   void *arg;
   int fd; /* -1: none */
   struct bc_watch *watch;
-  struct bc_timer *turn; /* for what no readiness will tell of */
+  struct bc_timer *turn; /* for what no readiness will tell of; NULL: it is pretended */
   bool has_news;         /* that turn calls back */
   enum stream_state state;
   int busy_waits_for; /* while connecting or in the handshake */
@@ -237,7 +237,9 @@ static void stream_write(struct bc_stream *stream) {
 
 static void stream_tell_later(struct bc_stream *stream) {
   stream->has_news = true;
-  bc_timer_start(stream->turn, 0);
+  if (stream->turn != NULL) {
+    bc_timer_start(stream->turn, 0);
+  }
 }
 
 /* TLS may hold bytes that the descriptor does not show any more. */
@@ -328,6 +330,36 @@ struct bc_stream *bc_stream_connect(struct bc_loop *loop, const struct bc_resolv
   }
   stream_arm(stream);
   return stream;
+}
+
+struct bc_stream *bc_stream_pretend(const struct bc_resolver_address *address, uint16_t port, int64_t connect_us) {
+  struct bc_stream *stream = bc_mem_new(1, sizeof *stream);
+  *stream = (struct bc_stream){.fd = -1, .state = STREAM_OPEN, .connect_us = connect_us, .port = port};
+  bc_buf_init(&stream->input, BC_LIMIT_STREAM_INPUT_BYTES);
+  bc_buf_init(&stream->queue, BC_LIMIT_STREAM_QUEUE_BYTES);
+  stream->address = *address;
+  bc_endpoint_print(address, port, stream->place);
+  return stream;
+}
+
+void bc_stream_pretend_tls(struct bc_stream *stream, struct bc_tls_session *session) {
+  stream->session = session;
+  tls_session_pretend(session);
+}
+
+void bc_stream_feed(struct bc_stream *stream, struct bc_str bytes) {
+  bc_buf_consume(&stream->input, stream->taken);
+  stream->taken = 0;
+  size_t room = stream->input.max - stream->input.len;
+  bc_buf_add(&stream->input, bytes.at, bytes.len < room ? bytes.len : room);
+}
+
+void bc_stream_feed_end(struct bc_stream *stream, enum bc_stream_error error) {
+  bool is_reset = error == BC_STREAM_RESET;
+  stream_end(stream, &stream->in, error, is_reset ? "connection reset" : "closed");
+  if (is_reset) {
+    stream_end(stream, &stream->out, error, "connection reset");
+  }
 }
 
 void bc_stream_close(struct bc_stream *stream) {

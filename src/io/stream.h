@@ -90,4 +90,15 @@ void bc_stream_start_tls(struct bc_stream *stream, struct bc_tls_session *sessio
 /* NULL without TLS; to be asked when not busy. */
 const struct bc_tls_session *bc_stream_tls(const struct bc_stream *stream);
 
+/* ---- for tests of scripts: a connection to nobody ---- */
+
+/* Connected, after `connect_us`. Without a loop: nothing calls back. It is not to be sent to; what "comes" is fed. */
+struct bc_stream *bc_stream_pretend(const struct bc_resolver_address *address, uint16_t port, int64_t connect_us);
+/* Takes `session` over, as if its handshake had gone well; its facts are empty. */
+void bc_stream_pretend_tls(struct bc_stream *stream, struct bc_tls_session *session);
+/* These bytes came; what does not fit in is lost. */
+void bc_stream_feed(struct bc_stream *stream, struct bc_str bytes);
+/* CLOSED: the peer has closed its side. RESET: neither direction goes on. */
+void bc_stream_feed_end(struct bc_stream *stream, enum bc_stream_error error);
+
 #endif

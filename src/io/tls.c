@@ -294,6 +294,11 @@ bool tls_session_has_pending(const struct bc_tls_session *session) {
   return session->facts != NULL && !session->is_broken && SSL_pending(session->ssl) > 0;
 }
 
+void tls_session_pretend(struct bc_tls_session *session) {
+  session->facts = bc_mem_new(1, sizeof *session->facts);
+  session->is_broken = true;
+}
+
 void tls_session_say_goodbye(struct bc_tls_session *session) {
   if (session->facts != NULL && !session->is_broken) {
     ERR_clear_error();

@@ -49,6 +49,8 @@ enum tls_step tls_session_write(struct bc_tls_session *session, struct bc_str by
                                 struct tls_failure *failure);
 /* There are bytes to read that the descriptor does not show any more. */
 bool tls_session_has_pending(const struct bc_tls_session *session);
+/* As if the handshake had gone well; OpenSSL is not asked any more. */
+void tls_session_pretend(struct bc_tls_session *session);
 /* Tells the peer that no more comes, if that can be done at once. */
 void tls_session_say_goodbye(struct bc_tls_session *session);
 

@@ -53,10 +53,14 @@ struct bc_settings {
   bool is_json;                                                                /* --json, for commands */
   char *data;                                                                  /* --data, for run; as are these: */
   char *modules, *route, *check, *timeout;
-  char *context, *record; /* --ctx, --record, for eval */
-  char *since, *until;    /* for replay */
-  bool is_traced;         /* --trace */
-  char *at, *id;          /* --at, --id; for why */
+  char *context, *record;    /* --ctx, --record, for eval */
+  char *since, *until;       /* for replay */
+  bool is_traced;            /* --trace */
+  char *at, *id;             /* --at, --id; for why */
+  char *run;                 /* --run, for test; NULL: all */
+  bool is_tap;               /* --tap */
+  bool wants_coverage;       /* --coverage */
+  char *coverage_min, *lcov; /* --coverage-min, --lcov; NULL: not wanted */
   bool wants_help, wants_version;
   /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of
    * words is owned, the texts are argv's. */

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "worker/lua_fake.h"
 #include "worker/lua_host.h"
 #include "worker/sandbox_private.h"
 
@@ -118,6 +119,7 @@ static void call_release(struct bc_lua_held *held) {
   if (call->kind->free != NULL) {
     call->kind->free(call);
   }
+  bc_lua_ask_free(call->ask);
   free(call);
 }
 
@@ -211,6 +213,15 @@ void bc_lua_call_note_waits(struct bc_sandbox_run *run) {
   }
 }
 
+static void call_time_out(struct bc_lua_call *call) {
+  call->is_ours = call_waits_for_name(call);
+  if (call->kind->stop != NULL) {
+    call->kind->stop(call);
+  }
+  bc_lua_call_fail(call, BC_LUA_TIMEOUT, "%s%stimeout after %" PRId64 " ms", call->place,
+                   call->place[0] == '\0' ? "" : ": ", call->timeout_ms);
+}
+
 /* A loop that is late finds the timeout before what waits in the sockets: that is read first, and told in the round
  * after. */
 static void call_on_timeout(void *arg) {
@@ -220,12 +231,35 @@ static void call_on_timeout(void *arg) {
     bc_timer_start(call->timer, 0);
     return;
   }
-  call->is_ours = call_waits_for_name(call);
-  if (call->kind->stop != NULL) {
-    call->kind->stop(call);
+  call_time_out(call);
+}
+
+/* That call, if it waits with a timeout of its own. */
+static struct bc_lua_call *call_timed(struct bc_lua_held *held) {
+  struct bc_lua_call *call = (struct bc_lua_call *)held;
+  bool is_timed =
+      held->release == call_release && !call->is_done && call->task != NULL && bc_mono_is_set(call->deadline);
+  return is_timed ? call : NULL;
+}
+
+struct bc_mono bc_lua_call_next_deadline(const struct bc_sandbox_run *run) {
+  struct bc_mono next = {0};
+  struct bc_lua_held *held;
+  LIST_FOREACH(held, &run->held, link) {
+    const struct bc_lua_call *call = call_timed(held);
+    next = call == NULL ? next : bc_mono_earlier(next, call->deadline);
   }
-  bc_lua_call_fail(call, BC_LUA_TIMEOUT, "%s%stimeout after %" PRId64 " ms", call->place,
-                   call->place[0] == '\0' ? "" : ": ", call->timeout_ms);
+  return next;
+}
+
+void bc_lua_call_expire(struct bc_sandbox_run *run, struct bc_mono now) {
+  struct bc_lua_held *held;
+  LIST_FOREACH(held, &run->held, link) {
+    struct bc_lua_call *call = call_timed(held);
+    if (call != NULL && bc_mono_reached(call->deadline, now)) {
+      call_time_out(call);
+    }
+  }
 }
 
 static int call_yield(lua_State *L, struct bc_lua_call *call);
@@ -250,7 +284,7 @@ static int call_resume(lua_State *L, int status, lua_KContext context) {
 
 static int call_yield(lua_State *L, struct bc_lua_call *call) {
   call->task = bc_sandbox_task_of(L);
-  if (bc_mono_is_set(call->deadline)) {
+  if (bc_mono_is_set(call->deadline) && call->held.io->fake == NULL) {
     call->timer = bc_timer_new(call->held.io->loop, call_on_timeout, call);
     bc_timer_start_at(call->timer, call->deadline);
   }

@@ -73,6 +73,7 @@ void bc_lua_let_go(struct bc_lua_held *held);
 /* ---- calls ---- */
 
 struct bc_lua_call;
+struct bc_lua_ask;
 
 enum { BC_LUA_CALL_AGAIN = -1 };
 
@@ -102,6 +103,7 @@ struct bc_lua_call {
   /* Whose name is looked up first, for a call that is not about names: what DNS does not tell in time, or cannot, says
    * nothing of who was to be called, so it counts as LOCAL ones do. NULL: there is none. */
   const struct bc_lua_host *host;
+  struct bc_lua_ask *ask; /* how it is answered in place of the network; NULL: it is not (lua_fake.h) */
   bool is_done;
   bool is_ours; /* it failed by that */
   enum bc_lua_code code;
@@ -126,5 +128,12 @@ void bc_lua_call_done(struct bc_lua_call *call);
 void bc_lua_call_fail(struct bc_lua_call *call, enum bc_lua_code code, const char *format, ...) BC_PRINTF(3, 4);
 /* The run is over its time: notes as a refusal of this node if a call of it still waits for DNS to tell a name. */
 void bc_lua_call_note_waits(struct bc_sandbox_run *run);
+
+/* ---- where time is made up (lua_fake.h): no timer of the loop ends these calls ---- */
+
+/* The first of those at which a call that waits is over its timeout; not set: none is. */
+struct bc_mono bc_lua_call_next_deadline(const struct bc_sandbox_run *run);
+/* Ends those that are over theirs. */
+void bc_lua_call_expire(struct bc_sandbox_run *run, struct bc_mono now);
 
 #endif

@@ -57,21 +57,36 @@ struct lua_conn *lua_conn_new(lua_State *L, struct bc_str name) {
 
 /* ---- the userdata ---- */
 
-/* Also of one that another run made: there is none of its number then. */
-static struct lua_conn *conn_find(lua_State *L) {
-  const uint64_t *id = luaL_checkudata(L, 1, CONN_TYPE);
-  struct bc_sandbox_run *run = bc_sandbox_run_of(L);
+static struct lua_conn *conn_of(const struct bc_sandbox_run *run, uint64_t id) {
   struct bc_lua_held *held;
-  if (run == NULL) {
-    return NULL;
-  }
   LIST_FOREACH(held, &run->held, link) {
     struct lua_conn *conn = (struct lua_conn *)held;
-    if (held->release == conn_release && conn->id == *id) {
+    if (held->release == conn_release && conn->id == id) {
       return conn;
     }
   }
   return NULL;
+}
+
+/* Also of one that another run made: there is none of its number then. */
+static struct lua_conn *conn_find(lua_State *L) {
+  const uint64_t *id = luaL_checkudata(L, 1, CONN_TYPE);
+  const struct bc_sandbox_run *run = bc_sandbox_run_of(L);
+  return run == NULL ? NULL : conn_of(run, *id);
+}
+
+void bc_lua_conn_feed(struct bc_sandbox_run *run, uint64_t id, struct bc_str bytes, enum bc_stream_error end) {
+  const struct lua_conn *conn = conn_of(run, id);
+  if (conn == NULL || conn->stream == NULL) {
+    return;
+  }
+  bc_stream_feed(conn->stream, bytes);
+  if (end != BC_STREAM_FINE) {
+    bc_stream_feed_end(conn->stream, end);
+  }
+  if (conn->reading != NULL) {
+    lua_conn_reading_on_news(conn->reading);
+  }
 }
 
 struct lua_conn *lua_conn_check(lua_State *L) {

@@ -24,6 +24,8 @@
 #ifndef BC_WORKER_LUA_CONN_H
 #define BC_WORKER_LUA_CONN_H
 
+#include "io/stream.h"
+
 #include <lua.h>
 #include <stdbool.h>
 
@@ -32,5 +34,11 @@ void bc_lua_conn_open(lua_State *L);
 
 /* tcp.connect, tls.connect */
 int bc_lua_conn_connect(lua_State *L, bool is_tls);
+
+struct bc_sandbox_run;
+
+/* Of a connection of this run that is pretended (lua_fake.h): these bytes came, and then its end, unless that is FINE.
+ * Nothing happens when it is closed. */
+void bc_lua_conn_feed(struct bc_sandbox_run *run, uint64_t id, struct bc_str bytes, enum bc_stream_error end);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "worker/lua_args.h"
 #include "worker/lua_conn_private.h"
+#include "worker/lua_fake.h"
 #include "worker/lua_pattern.h"
 
 #include <lauxlib.h>
@@ -115,6 +116,10 @@ int lua_conn_send(lua_State *L) {
   sending->conn = conn;
   conn->sending = sending;
   bc_lua_call_set_place(&sending->base, "%s", bc_stream_place(conn->stream));
+  if (conn->held.io->fake != NULL) {
+    bc_lua_ask_new(L, &sending->base, ":send", 2, 2)->conn = conn->id;
+    return bc_lua_call_wait(L, &sending->base, timeout_ms);
+  }
   if (bc_stream_send(conn->stream, text) != BC_ERR_OK) {
     bc_lua_call_fail(&sending->base, BC_LUA_TIMEOUT, "%s: too much of what was sent before waits still",
                      bc_stream_place(conn->stream));

@@ -2,6 +2,8 @@
 #include "base/mem.h"
 #include "worker/lua_args.h"
 #include "worker/lua_conn_private.h"
+#include "worker/lua_fake.h"
+#include "worker/lua_pack.h"
 #include "worker/lua_tls.h"
 
 #include <lauxlib.h>
@@ -121,6 +123,46 @@ static void connect_free(struct bc_lua_call *call) {
   }
 }
 
+/* ---- in tests: somebody answers in place of the network ---- */
+
+static void opening_take_tls(struct lua_conn_opening *opening) {
+  if (opening->conn != NULL && opening->session != NULL) {
+    bc_stream_pretend_tls(opening->conn->stream, opening->session);
+    opening->session = NULL;
+  }
+}
+
+static void opening_take_starttls(struct bc_lua_ask *ask) {
+  opening_take_tls((struct lua_conn_opening *)ask->call);
+}
+
+static void opening_take_connect(struct bc_lua_ask *ask) {
+  struct lua_conn_opening *opening = (struct lua_conn_opening *)ask->call;
+  if (opening->conn != NULL) {
+    opening->conn->stream = bc_stream_pretend(&ask->address, ask->port, ask->connect_us);
+  }
+  opening_take_tls(opening);
+}
+
+/* What the answer says of the connection, in the fields of its userdata at `index`. */
+static void opening_set_told_fields(lua_State *L, int index, const struct lua_conn_opening *opening) {
+  const struct bc_lua_ask *ask = opening->base.ask;
+  if (ask == NULL || ask->results.len == 0) {
+    return;
+  }
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  (void)lua_getiuservalue(L, index, 1);
+  bc_lua_unpack(L, bc_buf_str(&ask->results));
+  for (lua_pushnil(L); lua_next(L, -2) != 0;) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -5);
+  }
+  lua_pop(L, 2);
+}
+
+/* ---- the results ---- */
+
 static int connect_finish(lua_State *L, struct bc_lua_call *call) {
   struct lua_conn_opening *opening = (struct lua_conn_opening *)call;
   struct lua_conn *conn = opening->conn;
@@ -131,6 +173,7 @@ static int connect_finish(lua_State *L, struct bc_lua_call *call) {
   if (bc_stream_tls(conn->stream) != NULL) {
     lua_conn_set_tls_fields(L, lua_gettop(L), conn);
   }
+  opening_set_told_fields(L, lua_gettop(L), opening);
   opening_leave(opening);
   opening->conn = NULL;
   return 1;
@@ -144,6 +187,7 @@ static int starttls_finish(lua_State *L, struct bc_lua_call *call) {
   struct lua_conn *conn = opening->conn;
   opening_leave(opening);
   lua_conn_set_tls_fields(L, 1, conn);
+  opening_set_told_fields(L, 1, opening);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -214,6 +258,12 @@ int bc_lua_conn_connect(lua_State *L, bool is_tls) {
   opening->session = session;
   conn->opening = opening;
   bc_lua_call_set_place(&opening->base, "%.100s port %u", host.at, port);
+  if (conn->held.io->fake != NULL) {
+    struct bc_lua_ask *ask = bc_lua_ask_new(L, &opening->base, is_tls ? "tls.connect" : "tcp.connect", 1, 3);
+    ask->conn = conn->id;
+    ask->take = opening_take_connect;
+    return bc_lua_call_wait(L, &opening->base, timeout_ms);
+  }
   opening->base.host = &opening->host;
   bc_lua_host_begin(&opening->host, conn->held.io, host, 0, opening_on_host, opening);
   return bc_lua_call_wait(L, &opening->base, timeout_ms);
@@ -239,6 +289,12 @@ int lua_conn_starttls(lua_State *L) {
   opening->conn = conn;
   opening->session = session;
   conn->opening = opening;
+  if (conn->held.io->fake != NULL) {
+    struct bc_lua_ask *ask = bc_lua_ask_new(L, &opening->base, ":starttls", 2, 2);
+    ask->conn = conn->id;
+    ask->take = opening_take_starttls;
+    return bc_lua_call_wait(L, &opening->base, timeout_ms);
+  }
   opening_start_tls(opening);
   return bc_lua_call_wait(L, &opening->base, timeout_ms);
 }

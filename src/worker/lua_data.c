@@ -42,9 +42,15 @@ static void data_remove(struct bc_lua_data *data, struct data_value *value) {
   free(value);
 }
 
-void bc_lua_data_free(struct bc_lua_data *data) {
-  while (data != NULL && !RB_EMPTY(&data->values)) {
+void bc_lua_data_clear(struct bc_lua_data *data) {
+  while (!RB_EMPTY(&data->values)) {
     data_remove(data, RB_ROOT(&data->values));
+  }
+}
+
+void bc_lua_data_free(struct bc_lua_data *data) {
+  if (data != NULL) {
+    bc_lua_data_clear(data);
   }
   free(data);
 }

@@ -14,6 +14,8 @@ void bc_lua_data_free(struct bc_lua_data *data);
 
 /* `json` is the value from now on; empty: there is none. */
 void bc_lua_data_set(struct bc_lua_data *data, struct bc_str name, struct bc_str json);
+/* From now on there are none. */
+void bc_lua_data_clear(struct bc_lua_data *data);
 /* Whether there are none. NULL is allowed. */
 bool bc_lua_data_is_empty(const struct bc_lua_data *data);
 

@@ -19,6 +19,7 @@
 #include "proto/dns.h"
 #include "worker/lua_args.h"
 #include "worker/lua_call.h"
+#include "worker/lua_fake.h"
 #include "worker/lua_host.h"
 
 #include <lauxlib.h>
@@ -358,6 +359,10 @@ static int dns_query(lua_State *L) {
   wanted.edns_bytes = dns_edns_bytes(L, 3);
   bool retries_tcp = bc_lua_args_bool(L, 3, "retry_tcp", true);
   int64_t timeout_ms = bc_lua_args_ms(L, 3, "timeout", BC_LUA_NO_TIMEOUT);
+  const struct bc_lua_io *io = bc_sandbox_io_of(L);
+  if (io != NULL && io->fake != NULL) {
+    return bc_lua_fake_call(L, "dns.query", timeout_ms);
+  }
   struct dns_query *query = bc_lua_call_new(L, &dns_query_kind);
   if (query == NULL) {
     return bc_lua_call_refuse(L);
@@ -427,6 +432,10 @@ static int dns_resolve(lua_State *L) {
     return luaL_error(L, "option 'family': expected 4 or 6, found 5");
   }
   int64_t timeout_ms = bc_lua_args_ms(L, 2, "timeout", BC_LUA_NO_TIMEOUT);
+  const struct bc_lua_io *io = bc_sandbox_io_of(L);
+  if (io != NULL && io->fake != NULL) {
+    return bc_lua_fake_call(L, "dns.resolve", timeout_ms);
+  }
   struct dns_resolve *resolve = bc_lua_call_new(L, &dns_resolve_kind);
   if (resolve == NULL) {
     return bc_lua_call_refuse(L);

@@ -5,6 +5,7 @@
  * Where a redirect leaves the scheme, host and port of its URL, nothing that the script gave for that server goes
  * along. From https a redirect leads to https only: else whoever is on the way could read and make up the rest. */
 #include "base/mem.h"
+#include "worker/lua_fake.h"
 #include "worker/lua_http_private.h"
 #include "worker/sandbox_private.h"
 
@@ -272,7 +273,7 @@ static struct bc_web *http_pool_of(const struct bc_lua_held *held) {
   return sandbox->web;
 }
 
-static int http_start(lua_State *L, const char *method) {
+static int http_start(lua_State *L, const char *name, const char *method) {
   struct http_args args;
   struct bc_fault fault;
   http_args_read(L, method, &args);
@@ -284,6 +285,10 @@ static int http_start(lua_State *L, const char *method) {
     bc_lua_let_go(&call->base.held);
     return luaL_argerror(L, 1, fault.text);
   }
+  if (call->base.held.io->fake != NULL) {
+    bc_lua_let_go(&call->base.held);
+    return bc_lua_fake_call(L, name, args.timeout_ms);
+  }
   http_copy_args(L, call, &args);
   call->web = args.keep ? http_pool_of(&call->base.held) : call->base.held.io->web;
   call->started = bc_mono_now();
@@ -292,19 +297,19 @@ static int http_start(lua_State *L, const char *method) {
 }
 
 static int http_request(lua_State *L) {
-  return http_start(L, NULL);
+  return http_start(L, "http.request", NULL);
 }
 
 static int http_get(lua_State *L) {
-  return http_start(L, "GET");
+  return http_start(L, "http.get", "GET");
 }
 
 static int http_head(lua_State *L) {
-  return http_start(L, "HEAD");
+  return http_start(L, "http.head", "HEAD");
 }
 
 static int http_post(lua_State *L) {
-  return http_start(L, "POST");
+  return http_start(L, "http.post", "POST");
 }
 
 int bc_lua_http_open(lua_State *L) {

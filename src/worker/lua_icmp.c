@@ -8,6 +8,7 @@
 #include "io/endpoint.h"
 #include "worker/lua_args.h"
 #include "worker/lua_call.h"
+#include "worker/lua_fake.h"
 #include "worker/lua_host.h"
 
 #include <lauxlib.h>
@@ -112,6 +113,10 @@ static int icmp_ping(lua_State *L) {
   }
   wanted.timeout_ms = bc_lua_args_ms(L, 2, "timeout", ICMP_TIMEOUT_MS);
   wanted.size = (size_t)bc_lua_args_integer(L, 2, "size", BC_PING_SIZE_LEAST, BC_PING_SIZE_MOST, ICMP_SIZE);
+  const struct bc_lua_io *io = bc_sandbox_io_of(L);
+  if (io != NULL && io->fake != NULL) {
+    return bc_lua_fake_call(L, "icmp.ping", BC_LUA_NO_TIMEOUT);
+  }
   struct icmp_call *call = bc_lua_call_new(L, &icmp_kind);
   if (call == NULL) {
     return bc_lua_call_refuse(L);

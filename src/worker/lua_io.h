@@ -13,6 +13,7 @@
 #include "model/egress.h"
 
 struct bc_lua_exec;
+struct bc_lua_fake;
 
 struct bc_lua_io {
   struct bc_loop *loop;
@@ -23,6 +24,7 @@ struct bc_lua_io {
   struct bc_web *web;       /* for HTTP requests that keep no connection */
   struct bc_egress *egress; /* NULL: not known yet, nothing may be connected to */
   struct bc_lua_exec *exec; /* NULL: programs cannot be run from here; stays its maker's */
+  struct bc_lua_fake *fake; /* NULL: calls go outside. Else it answers them; stays its maker's: lua_fake.h */
   unsigned calls;           /* that wait or hold something, of all runs: lua_call.h */
 };
 

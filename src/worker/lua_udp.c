@@ -9,6 +9,7 @@
 #include "io/endpoint.h"
 #include "worker/lua_args.h"
 #include "worker/lua_call.h"
+#include "worker/lua_fake.h"
 #include "worker/lua_host.h"
 
 #include <lauxlib.h>
@@ -114,6 +115,10 @@ static int udp_exchange(lua_State *L) {
   wanted.tries = (unsigned)bc_lua_args_integer(L, 4, "tries", 1, BC_DATAGRAM_TRIES, 1);
   int64_t timeout_ms = bc_lua_args_ms(L, 4, "timeout", BC_LUA_NO_TIMEOUT);
   wanted.again_ms = timeout_ms == BC_LUA_NO_TIMEOUT ? UDP_AGAIN_MS : timeout_ms / wanted.tries;
+  const struct bc_lua_io *io = bc_sandbox_io_of(L);
+  if (io != NULL && io->fake != NULL) {
+    return bc_lua_fake_call(L, "udp.exchange", timeout_ms);
+  }
   struct udp_call *call = bc_lua_call_new(L, &udp_kind);
   if (call == NULL) {
     return bc_lua_call_refuse(L);

@@ -191,20 +191,21 @@ struct run_report {
   char error[BC_LIMIT_LUA_REASON_BYTES];
 };
 
-static void run_judge(const struct run_request *request, const struct bc_sandbox_outcome *outcome,
-                      struct run_report *report) {
-  static const struct {
-    const char *status;
-    const char *verdict;
-  } words[BC_CHECK_STATUS_COUNT] = {
+const struct bc_run_words *bc_run_words_of(enum bc_check_status status) {
+  static const struct bc_run_words words[BC_CHECK_STATUS_COUNT] = {
       [BC_CHECK_PASSED] = {"passed", "up"},       [BC_CHECK_FAILED] = {"failed", "down"},
       [BC_CHECK_TIMED_OUT] = {"timeout", "down"}, [BC_CHECK_BROKEN] = {"error", "down"},
       [BC_CHECK_ERROR] = {"error", "neutral"},    [BC_CHECK_REFUSED] = {"refused", "neutral"},
       [BC_CHECK_MEMORY] = {"memory", "neutral"},  [BC_CHECK_KILLED] = {"killed", "neutral"},
   };
+  return &words[status];
+}
+
+static void run_judge(const struct run_request *request, const struct bc_sandbox_outcome *outcome,
+                      struct run_report *report) {
   enum bc_check_status status = bc_sandbox_outcome_judge(outcome, request->set.threshold);
-  report->status = words[status].status;
-  report->verdict = words[status].verdict;
+  report->status = bc_run_words_of(status)->status;
+  report->verdict = bc_run_words_of(status)->verdict;
   (void)snprintf(report->error, sizeof report->error, "%s", outcome->error);
   if (status == BC_CHECK_REFUSED) {
     (void)snprintf(report->error, sizeof report->error, "%s", outcome->refusal);

@@ -11,6 +11,15 @@
 #ifndef BC_WORKER_RUN_H
 #define BC_WORKER_RUN_H
 
+#include "base/check_status.h"
+
+/* The words that people and programs get of a status. */
+struct bc_run_words {
+  const char *status;
+  const char *verdict;
+};
+const struct bc_run_words *bc_run_words_of(enum bc_check_status status);
+
 /* Returns the exit code: 0 when the answer was written, 2 when the request was not understood. */
 int bc_run_worker_run(void);
 

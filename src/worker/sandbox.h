@@ -45,6 +45,8 @@ struct bc_sandbox_check;
 struct bc_sandbox_run;
 struct bc_lua_io;
 struct bc_lua_data;
+struct lua_State;
+struct lua_Debug;
 
 /* What the scripts are; they find what is for them (lua_modules.def). */
 enum bc_sandbox_kind {
@@ -59,7 +61,8 @@ struct bc_sandbox_options {
   size_t state_bytes; /* memory without checks */
   size_t check_bytes; /* memory that each check adds */
   bool is_gc_hard;    /* for tests: a full garbage collection at every allocation that grows */
-  bool is_traced;     /* its runs note what they call: bc_sandbox_run_print_trace. They are slower. */
+  void (*on_line)(struct lua_State *L, struct lua_Debug *frame); /* for tests: at each line; slower. NULL: none */
+  bool is_traced; /* its runs note what they call: bc_sandbox_run_print_trace. They are slower. */
   /* With what its scripts call outside; NULL: such calls fail. Must outlive the sandbox. */
   struct bc_lua_io *io;
   const struct bc_lua_data *data; /* what its scripts find as `data`; NULL: nothing. Must outlive the sandbox. */

@@ -130,8 +130,8 @@ void sandbox_burst_switch(lua_State *co) {
   }
   if (co != NULL) {
     /* A new thread has the hook of the one that made it. */
-    lua_sethook(co, burst_hook, burst_hook == NULL ? 0 : LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT,
-                SANDBOX_TRACE_COUNT);
+    int mask = burst_hook == sandbox_trace_on_hook ? LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT : LUA_MASKLINE;
+    lua_sethook(co, burst_hook, burst_hook == NULL ? 0 : mask, SANDBOX_TRACE_COUNT);
     burst_running = co;
   }
 }

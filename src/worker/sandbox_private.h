@@ -175,8 +175,8 @@ void *sandbox_memory_alloc(void *memory, void *old, size_t old_size, size_t size
 
 /* ---- sandbox_burst.c ---- */
 
-/* From here on, until sandbox_burst_leave, `burst_ms` of this thread's CPU time may be used. One at a time. `hook` is
- * called at each call and return; NULL: none is. */
+/* From here on, until sandbox_burst_leave, `burst_ms` of this thread's CPU time may be used. One at a time. `hook`, if
+ * it is not NULL, is called at each line; that of a trace at each call and return. */
 void sandbox_burst_enter(unsigned burst_ms, lua_Hook hook);
 /* It is `co` that runs now; NULL: none. */
 void sandbox_burst_switch(lua_State *co);

@@ -162,7 +162,7 @@ static void run_turn(struct bc_sandbox_run *run) {
   struct bc_sandbox_task *task;
   unsigned burst_ms = run->check->sandbox->options.burst_ms;
   size_t line;
-  sandbox_burst_enter(burst_ms, run->trace == NULL ? NULL : sandbox_trace_on_hook);
+  sandbox_burst_enter(burst_ms, run->trace == NULL ? run->check->sandbox->options.on_line : sandbox_trace_on_hook);
   while (run->outcome.end == BC_SANDBOX_YIELDED && (task = TAILQ_FIRST(&run->ready)) != NULL) {
     run_step(task);
     if (!run_is_policy(run) && sandbox_burst_used_us() >= (uint64_t)burst_ms * 1000 / RUN_TURN_SHARE) {

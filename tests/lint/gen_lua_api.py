@@ -268,6 +268,14 @@ max_line_length = 120
 files["lua/api"] = { ignore = { "." } }
 -- What a policy finds, beside what a check finds.
 files["**/policies"] = { read_globals = { %s } }
+-- What only the test kit finds, and what files of tests find.
+files["lua/testkit"] = { read_globals = { "host" } }
+files["**/*_test.lua"] = {
+  read_globals = {
+    "at", "before", "cases", "check", "ctx", "expect", "policy", "skip", "test",
+    fake = { fields = { "dns", "exec", "http", "icmp", "resolve", "tcp", "tls", "udp" } },
+  },
+}
 """ % ", ".join(f'"{item.name}"' for item in items(POLICY_SOURCES) if item.kind == "function")
 
 

@@ -96,7 +96,7 @@ def test_names_that_can_be_no_route_are_told_only_beside_routes(lab, tree):
 
 def test_what_editors_leave_behind_is_no_key(lab, tree):
     probe = started(lab)
-    for name in ("config~", ".config.swp", "4913", "#config#", "config.tmp123", ".#config", "config.bak", "healthcheck.orig"):
+    for name in ("config~", ".config.swp", "4913", "#config#", "config.tmp123", ".#config", "config.bak", "healthcheck.orig", "healthcheck_test.lua"):
         tree.path("routes/web/" + name).write_text("half")
     tree.path("node/n1/subscribedRoutes~").write_text("*")
     barrier(probe, tree, FIRST)

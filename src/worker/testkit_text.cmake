@@ -1,0 +1,16 @@
+# Writes the C table of the Lua part of the test kit: cmake -DOUT=FILE -DFOLDER=lua/testkit -P testkit_text.cmake
+file(GLOB scripts ${FOLDER}/*.lua)
+list(SORT scripts)
+set(rows)
+foreach(script ${scripts})
+  get_filename_component(name ${script} NAME_WE)
+  file(READ ${script} bytes HEX)
+  string(LENGTH "${bytes}" digits)
+  math(EXPR length "${digits} / 2")
+  # Twenty bytes a line.
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" bytes "${bytes}")
+  string(REPEAT "\\\\x[0-9a-f][0-9a-f]" 20 piece)
+  string(REGEX REPLACE "(${piece})" "\\1\"\n     \"" bytes "${bytes}")
+  string(APPEND rows "    {\"${name}\",\n     \"${bytes}\",\n     ${length}},\n")
+endforeach()
+file(WRITE ${OUT} "#include \"worker/testkit_text.h\"\n\nconst struct testkit_text testkit_texts[] = {\n${rows}    {NULL, NULL, 0},\n};\n")
