@@ -297,7 +297,7 @@ made from their heads by `tests/lint/gen_lua_api.py`.
 POLICIES_HEAD = """# Ready-made policies
 
 A policy without a script: the key `routes/NAME/policy`, `node/NODE/policy` or `policy` names one of these, with its
-parameters, as in the example of each. Unknown parameters, and values of a wrong
+parameters, as in the example of each ([what a policy is](writing-policies.md)). Unknown parameters, and values of a wrong
 type, are a fault of the key. A duration is a number of seconds or a text with a unit (`"90s"`, `"5m"`), at most an hour;
 `string[]` is an array of texts.
 
@@ -309,7 +309,8 @@ They have in common:
   not stand yet is announced as the config has it, unless it says otherwise below.
 - Scores and changes of checks are those of the checks that the route has: its own, which is called `healthcheck`, and those
   in its option `checks`.
-- One with prepending needs neighbors of another AS: an internal one would take its own AS number for a loop.
+- One with [prepending](policy-attributes.md#prepend) needs neighbors of another AS: an internal one would take its own AS
+  number for a loop.
 
 They are scripts as yours are: `lua/policies/NAME.lua` in the sources, good to begin from; in a copy only `options` is to be
 replaced. This page is made from their heads by `tests/lint/gen_lua_api.py`.

@@ -8,7 +8,9 @@ import re
 import sys
 
 import pytest
+from fake_exabgp import Daemon
 from policy_lab import NOW, PolicyWorker, context, standing
+from wait import wait_for
 
 ROOT = pathlib.Path(os.environ.get("BC_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
 sys.path.insert(0, str(ROOT / "tests/lint"))
@@ -490,3 +492,32 @@ def test_one_check_that_flaps_is_enough_and_is_named(ask):
     checks = {"healthcheck": {"changes": []}, "uplink": {"state": "up", "changes": flaps(5, 10, 15)}}
     assert ask("hold_down", context(checks=checks))["reason"] == "the check uplink flaps"
     assert ask("hold_down", context(checks=checks), checks=["uplink"])["verdict"] == "withdraw"
+
+
+# ---- in the daemon ----
+
+def test_the_daemon_takes_the_example_of_each_head_and_fills_in_what_is_left_out(tmp_path):
+    def put(key, value):
+        (tmp_path / "store" / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "store" / key).write_text(value)
+    put("node/edge1/subscribedRoutes", "*")
+    put("node/edge1/labels", '{"site": "ams", "capacity": 10000}')
+    for number, name in enumerate(HEADS):
+        put(f"routes/{name}/config", f"route 192.0.2.{number + 1}/32 next-hop self")
+        put(f"routes/{name}/policy", HEADS[name][1])
+    put("routes/bad/config", "route 192.0.2.100/32 next-hop self")
+    put("routes/bad/policy", '{"use": "slow_start", "stps": 3}')
+    daemon = Daemon(tmp_path, f"file://{tmp_path}/store", "/bgp", node="edge1")
+    try:
+        told = wait_for(lambda: (routes := (daemon.ask("routes") or {"routes": []})["routes"]) and all(
+            (route["policy"] or {}).get("verdict") for route in routes if route["name"] in HEADS) and routes, "each has decided")
+        routes = {route["name"]: route for route in told}
+        for name in HEADS:
+            given = json.loads(HEADS[name][1])
+            assert given.pop("use") == name
+            assert routes[name]["error"] is None and routes[name]["policy"]["decides"] == f"routes/{name}/policy"
+            assert daemon.ask("context", route=name)["policy"]["options"] == options(name, given)
+        assert "slow_start: there is no parameter \"stps\"" in routes["bad"]["error"]
+        assert routes["bad"]["state"] != "announced"
+    finally:
+        daemon.close()
