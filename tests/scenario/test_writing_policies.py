@@ -55,6 +55,13 @@ def test_a_policy_says_what_the_page_says(worker, name):
     assert [shown(verdict) for verdict in found] == [said for _, said in promised]
 
 
+def test_the_readme_shows_a_policy_that_works(worker):
+    scores = [{"checks": {"healthcheck": {"score": score}}} for score in (100, 75, 74, None)]
+    found = worker.ask(samples.block("readme-policy"), [context(**changes) for changes in [*scores, DOWN]])
+    assert [verdict.get("attributes", {}).get("med") for verdict in found] == [100, 100, 300, 100, None]
+    assert found[-1] == {"verdict": "withdraw", "reason": DOWN["reason"]}
+
+
 def test_the_command_that_stores_a_policy_writes_the_key(tmp_path):
     """With a stand-in for etcdctl."""
     (tmp_path / "policy.lua").write_text("return function() return announce() end\n")
