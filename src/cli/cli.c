@@ -85,7 +85,8 @@ void bc_cli_print_commands(struct bc_buf *to) {
   bc_buf_add_text(to, "\nExit codes: 0 fine, 1 bad news, 2 wrong usage, 3 no daemon answers.\n"
                       "Of why: 4 nothing recorded of that, 5 the records begin later.\n"
                       "Of run: 0 up, 1 down, 3 script error, 4 stopped by a limit or by rules of this node,\n"
-                      "5 no daemon or no such route, 64 wrong usage.\n");
+                      "5 no daemon or no such route, 64 wrong usage. Other commands have codes of their own beside\n"
+                      "the first ones: see the manual page.\n");
 }
 
 int bc_cli_usage_code(const char *command) {

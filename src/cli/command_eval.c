@@ -77,8 +77,12 @@ static int eval_ask_daemon(struct eval *eval, const char *route, bool with_conte
   } else if (with_context) {
     eval->context = json_incref(context);
   }
-  if (is_fine && eval->source.data == NULL) {
-    eval->source.data = json_incref(json_object_get(answer, "data"));
+  json_t *data = json_object_get(answer, "data");
+  if (is_fine && json_is_object(data)) {
+    eval->source.data = json_incref(data);
+    if (with_context) {
+      (void)json_object_del(eval->context, "data"); /* all of it is there */
+    }
   }
   json_decref(answer);
   return is_fine ? BC_CLI_OK : BC_CLI_USAGE;

@@ -1,0 +1,121 @@
+"""`bgpcommander replay`, and `eval` with what a daemon knows: a changed policy over what really happened."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+import samples
+from test_policy import World
+from wait import wait_for
+
+GOOD, DIFFERS, USAGE, NOTHING, FAILED = 0, 1, 2, 3, 4
+POLICY = """return function(ctx)
+  if data.load < LEAST then return withdraw("load " .. data.load) end
+  return announce{ med = 100 + data.load, reason = "load " .. data.load }
+end
+"""
+
+
+class Scene(World):
+    def command(self, *words):
+        settings = ["-n", "n1", f"--state-dir={self.folder}/state", f"--socket={self.folder}/sock"]
+        return subprocess.run([os.environ["BGPCOMMANDER"], *words, *settings], capture_output=True, text=True, timeout=60,
+                              cwd=self.folder, env={**os.environ, "TZ": "UTC"})
+
+    def json(self, *words):
+        done = self.command(*words, "--json")
+        assert done.stdout.count("\n") == 1, done
+        return done.returncode, json.loads(done.stdout)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def decisions(self, **more):
+        return self.daemon.ask("decisions", route="web", inputs=True, **more)["decisions"]
+
+
+@pytest.fixture
+def scene(tmp_path):
+    made = Scene(tmp_path)
+    yield made
+    if made.daemon is not None:
+        made.daemon.close()
+
+
+@pytest.fixture
+def past(scene):
+    """web was announced, away while the load was 30, and is announced again."""
+    scene.put("policy", POLICY.replace("LEAST", "50"))
+    scene.put("data/load", "80")
+    scene.stand("web")
+    scene.wait_held(1, "med 180")
+    scene.put("data/load", "30")
+    scene.daemon.wait_state("web", "withdrawn")
+    scene.put("data/load", "70")
+    scene.wait_held(1, "med 170")
+    wait_for(lambda: scene.decisions()[0]["verdict"] == "announce", "the last decision is on record")
+    scene.write("same.lua", POLICY.replace("LEAST", "50"))
+    scene.write("new.lua", POLICY.replace("LEAST", "20"))
+    return scene
+
+
+def test_a_changed_policy_is_asked_what_it_would_have_decided(past):
+    code, same = past.json("replay", "same.lua")
+    assert (code, same["differ"], same["failed"]) == (GOOD, 0, 0), same
+    assert same["records"] >= 3 and same["awayThenMs"] == same["awayNowMs"] > 0
+    code, new = past.json("replay", "new.lua")
+    assert code == DIFFERS and new["differ"] >= 1, new
+    first = new["differences"][0]
+    assert (first["then"]["verdict"], first["then"]["reason"]) == ("withdraw", "load 30")
+    assert (first["now"]["verdict"], first["now"]["attributes"]) == ("announce", {"med": 130})
+    # Away until the first decision, with either.
+    assert new["awayThenMs"] == same["awayThenMs"] > new["awayNowMs"]
+    done = past.command("replay", "new.lua", "--route", "web")
+    assert done.returncode == DIFFERS and done.stderr == ""
+    samples.compare("replay-people", "$ bgpcommander replay new.lua --route web\n" + re.sub(
+        r"\b\d+(\.\d+)?s\b", "4s", done.stdout))
+
+
+def test_one_decision_of_the_past_is_asked_again(past):
+    gone = next(one for one in past.decisions() if one["verdict"] == "withdraw")
+    code, said = past.json("eval", "--record", str(gone["id"]))
+    assert (code, said["verdict"], said["reason"], said["differs"]) == (GOOD, "withdraw", "load 30", False), said
+    code, said = past.json("eval", "new.lua", "--record", str(gone["id"]))
+    assert (code, said["verdict"], said["differs"]) == (DIFFERS, "announce", True)
+    assert said["recorded"] == {"verdict": "withdraw", "reason": "load 30"}
+    assert said["command"].endswith("med 130")
+    done = past.command("eval", "new.lua", "--record", "999999999")
+    assert done.returncode == NOTHING and "there is none with this number" in done.stderr
+    # What `why` tells is a context, too.
+    past.write("why.json", past.command("why", "--id", str(gone["id"]), "--json").stdout)
+    code, said = past.json("eval", "new.lua", "--ctx", "why.json")
+    assert (code, said["attributes"]) == (GOOD, {"med": 130})
+
+
+def test_what_the_daemon_would_ask_now_is_asked(past):
+    code, said = past.json("eval", "--route", "web")
+    assert (code, said["verdict"], said["attributes"], said["reads"]) == (GOOD, "announce", {"med": 170}, ["load"]), said
+    assert said["command"] == "announce route 10.8.0.1/32 next-hop self med 170"
+    code, said = past.json("eval", "new.lua", "--route", "web")
+    assert (code, said["attributes"]) == (GOOD, {"med": 170})
+    done = past.command("eval", "--route", "no-such")
+    assert done.returncode == NOTHING and done.stderr != ""
+
+
+def test_a_policy_that_fails_is_told_and_changes_nothing(past):
+    past.write("broken.lua", "return function(ctx) return ctx.no.such end")
+    code, said = past.json("replay", "broken.lua")
+    assert code == FAILED and said["failed"] >= 3
+    assert "broken.lua:1:" in json.dumps(said["differences"])
+    assert past.daemon.route("web")["state"] == "announced"
+
+
+def test_a_time_without_records_and_wrong_times_are_told(past):
+    done = past.command("replay", "new.lua", "--since", "2020-01-01T00:00:00Z", "--until", "2020-01-02T00:00:00Z")
+    assert done.returncode == NOTHING and "no decision is on record" in done.stderr
+    done = past.command("replay", "new.lua", "--since", "1h", "--until", "2h")
+    assert done.returncode == USAGE and "--since is later than --until" in done.stderr
+    done = past.command("replay", "new.lua", "--since", "yesterday")
+    assert done.returncode == USAGE and done.stderr.startswith("--since: ")
