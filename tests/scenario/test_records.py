@@ -328,6 +328,33 @@ def test_records_that_cannot_be_written_are_counted_and_routes_go_on(scene):
     assert "decision records: kept again" in daemon.log()
 
 
+def test_the_last_of_a_disk_is_left_to_the_journal(scene):
+    """Announcements wait for the journal: records must not be what takes its room."""
+    state = scene.folder / "state"
+    state.mkdir(mode=0o700)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", state], capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount")
+    try:
+        scene.put_plain("r0", 0)
+        daemon = scene.begin()
+        daemon.wait_state("r0", "announced")
+        scene.wait_noted("r0", "wire")
+        kept = sum(path.stat().st_size for path in scene.files())
+        (state / "filler").write_bytes(bytes(1900 * 1024))
+        scene.put_plain("r1", 1)
+        daemon.wait_state("r1", "announced")
+        wait_for(lambda: scene.warned("No space left on device"), "it says so")
+        assert sum(path.stat().st_size for path in scene.files()) == kept
+        assert scene.net(1).encode() in (state / "journal").read_bytes()
+        (state / "filler").unlink()
+        scene.put_plain("r2", 2)
+        scene.wait_noted("r2", "wire")
+        wait_for(lambda: daemon.status()["warnings"] == [], "it is over")
+        daemon.close()
+    finally:
+        subprocess.run(["umount", "-l", state], check=True)
+
+
 def test_the_files_stay_within_their_size(scene):
     daemon = scene.begin("--records=1")
     for number in range(200):

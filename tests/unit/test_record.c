@@ -373,7 +373,7 @@ static void the_last_id_is_found_in_any_end_of_the_lines(void **state) {
   assert_int_equal(bc_record_last_id(bc_str_of("nothing\nhere")), 0);
   decide(8, 1000, "web");
   note(9, BC_RECORD_ACK, &of, 1, "");
-  bc_buf_add_text(&lines, "{\"id\":10,\"type\":\"ack\",\"at\":12");
+  bc_buf_add_text(&lines, "{\"id\":10,\"type\":\"ack\",\"at\":12,\"of\":[8");
   assert_int_equal(bc_record_last_id(bc_buf_str(&lines)), 9);
   assert_int_equal(bc_record_last_id((struct bc_str){.at = lines.data + 1, .len = lines.len - 1}), 9);
 }
