@@ -283,6 +283,7 @@ struct core_record {
   struct core_record_group groups[CORE_RECORD_GROUPS]; /* a ring … */
   unsigned group_first;                                /* … from here on */
   uint64_t lost;                                       /* since the start */
+  uint32_t input_s;                                    /* wall clock, seconds, of the last record of inputs */
   uint64_t lost_told;                                  /* of these, in records */
   char *problem;                                       /* why the last ones were lost; NULL = fine */
 };
@@ -399,7 +400,8 @@ void core_record_warn(const struct bc_core *core, json_t *list);
  * keeps; never waits, never fails: what cannot be kept is counted. The id; 0 = it is no record (nothing is recorded on
  * this node; a route that was never announced goes on waiting). */
 uint64_t core_record_decision(struct bc_core *core, struct core_route *route, const struct core_decision_told *told);
-/* The inputs of its policy are others, its verdict is not: kept at most once in 10 s for a route. */
+/* The inputs of its policy are others, its verdict is not: kept at most once in 10 s for a route,
+ * and once a second for all. */
 void core_record_input(struct bc_core *core, struct core_route *route, const struct bc_record_policy *policy);
 /* Whether a decision is worth a record: its verdict, layer or kind of reason is another (what a policy says as its
  * reason is not looked at). */

@@ -316,10 +316,12 @@ void core_record_exit(struct bc_core *core, struct core_route *route) {
 
 void core_record_input(struct bc_core *core, struct core_route *route, const struct bc_record_policy *policy) {
   uint32_t now_s = (uint32_t)(bc_wall_now_ms() / 1000);
-  if (core->record.ring == NULL || now_s - route->input_s < RECORD_INPUT_S) {
+  /* Of many routes whose inputs change all the time, records would push all decisions out of the files. */
+  if (core->record.ring == NULL || now_s - route->input_s < RECORD_INPUT_S || now_s == core->record.input_s) {
     return;
   }
   route->input_s = now_s;
+  core->record.input_s = now_s;
   const char *stands = route->is_wanted ? "announce" : "withdraw";
   struct bc_record_decision made = {.is_input = true,
                                     .verdict = bc_verdict_text(route->decision.verdict),
