@@ -1,13 +1,10 @@
-"""Asks policies as core does: the program in the role of the policy worker, and frames (docs/channel.md)."""
+"""Contexts for policies, and verdicts of the policy worker for them."""
 import copy
-import fcntl
 import json
-import mmap
 import os
-import socket
-import struct
 
-STOP, POLICY_SET, POLICY_RUN, POLICY_RESULT, POLICY_RESULTS = 8, 38, 41, 42, 43
+import policy_frames
+
 NOW = 1700000000.0  # Tuesday, 22:13:20 UTC
 
 
@@ -40,76 +37,17 @@ def standing(reason=None, since=NOW - 100, **attributes):
             "reason": reason}
 
 
-def _bytes(text):
-    data = text.encode()
-    return struct.pack(">I", len(data)) + data
-
-
 class PolicyWorker:
     def __init__(self):
-        self.socket, theirs = socket.socketpair()
-        self.socket.settimeout(60)
-        page = os.memfd_create("page")
-        os.ftruncate(page, mmap.PAGESIZE)
-        # Out of the way of 3 and 4, which they become in the program.
-        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (theirs.fileno(), page)]
-        self.pid = os.posix_spawn(os.environ["BGPCOMMANDER"], ["bgpcommander", "@policy"], os.environ, file_actions=[
-            (os.POSIX_SPAWN_DUP2, ends[0], 3), (os.POSIX_SPAWN_DUP2, ends[1], 4)])
-        theirs.close()
-        for end in (page, *ends):
-            os.close(end)
-        self.number, self.read = 0, b""
+        self.worker, self.number = policy_frames.Worker(os.environ["BGPCOMMANDER"]), 0
 
     def close(self):
-        self._send(STOP, b"")
-        _, status = os.waitpid(self.pid, 0)
-        self.socket.close()
-        assert status == 0
+        self.worker.end()
 
-    def _send(self, kind, payload):
-        self.socket.sendall(struct.pack(">IHBB", len(payload), kind, 1, 0) + payload)
-
-    def _exactly(self, count):
-        while len(self.read) < count:
-            piece = self.socket.recv(65536)
-            assert piece, "the worker has ended"
-            self.read += piece
-        taken, self.read = self.read[:count], self.read[count:]
-        return taken
-
-    def _results(self):
-        length, kind, _, _ = struct.unpack(">IHBB", self._exactly(8))
-        payload = self._exactly(length)
-        if kind == POLICY_RESULT:
-            return [payload]
-        found, at = [], 4  # behind the length of all of them
-        while kind == POLICY_RESULTS and at < len(payload):
-            size, = struct.unpack_from(">I", payload, at)
-            found.append(payload[at + 4:at + 4 + size])
-            at += 4 + size
-        return found
-
-    @staticmethod
-    def _take(payload):
-        """(id, status, verdict, error)"""
-        number, status = struct.unpack_from(">IB", payload)
-        texts, at = [], 5
-        for _ in range(2):
-            size, = struct.unpack_from(">I", payload, at)
-            texts.append(payload[at + 4:at + 4 + size].decode())
-            at += 4 + size
-        return number, status, *texts
-
-    def ask(self, script, contexts, options=None, key="policy"):
+    def ask(self, script, contexts, options=None):
         """For each context the verdict, or the text of the error."""
         self.number += 1
-        self._send(POLICY_SET, struct.pack(">I", self.number) + _bytes(key) + _bytes(script) + _bytes("")
-                   + _bytes(json.dumps(options or {})))
-        for at, made in enumerate(contexts):
-            self._send(POLICY_RUN, struct.pack(">II", at, self.number) + _bytes(json.dumps(made)))
-        answers = {}
-        while len(answers) < len(contexts):
-            for payload in self._results():
-                at, _, verdict, error = self._take(payload)
-                answers[at] = json.loads(verdict) if verdict else error
-        return [answers[at] for at in range(len(contexts))]
+        self.worker.send(policy_frames.set_frame(self.number, script, options=json.dumps(options or {})), *(
+            policy_frames.run_frame(at, self.number, json.dumps(made)) for at, made in enumerate(contexts)))
+        answers = {result.id: result for result in self.worker.results(len(contexts))}
+        return [json.loads(answers[at].verdict) if answers[at].verdict else answers[at].error for at in range(len(contexts))]
