@@ -1,4 +1,4 @@
-"""examples/policies: what their READMEs say is there, and a daemon announces what its README says."""
+"""examples/policies: what their READMEs say is there, the tests of each pass, and a daemon announces what its README says."""
 import json
 import os
 import pathlib
@@ -47,7 +47,7 @@ def test_the_readme_tells_every_file_and_no_other(name):
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {"README.md"}
     table = re.search(r"^\| file \| what it says \|\n(?:\|.*\n)+", readme(name), re.M).group(0)
     told = {file for row in table.splitlines() for file in re.findall(r"`([^`]*)`", row.split("|")[1])}
-    assert told == files
+    assert told == files and any(file.endswith(f"{name}_test.lua") for file in files)
     assert f"[{name}]({name})" in (EXAMPLES / "README.md").read_text()
 
 
@@ -72,6 +72,36 @@ def test_ready_made_policies_that_are_named_are_the_ones_that_are_used():
                 if path.read_text().startswith("{")}
         assert set(re.findall(r"`(\w+)`", row)) == used
         assert used == set(re.findall(r"ready-made-policies\.md#(\w+)", readme(name))) - {"time_window"}
+
+
+# ---- their tests ----
+
+def test_their_tests_pass(tmp_path):
+    """As one is told to try a case, and all of them."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "bgpcommander").symlink_to(PROGRAM)
+    env = {**os.environ, "PATH": f"{folder}:/usr/bin:/bin"}
+    done = subprocess.run(["sh", "-eux"], input=samples.block("try-a-case"), cwd=EXAMPLES, text=True, env=env, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    done = subprocess.run([PROGRAM, "test", *NAMES], cwd=EXAMPLES, text=True, timeout=120, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_test_can_fail(tmp_path):
+    """A policy that always announces passes the tests of no case."""
+    for name in NAMES:
+        shutil.copytree(EXAMPLES / name, tmp_path / name)
+        for path in (tmp_path / name / "store").rglob("*"):
+            if path.name in ("policy", "rtbh"):
+                path.write_text("#!lua\nreturn function() return announce() end\n")
+            elif path.name == "admission":
+                path.write_text("#!lua\nreturn function() return admit() end\n")
+        done = subprocess.run([PROGRAM, "test", tmp_path / name], text=True, timeout=60, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        assert done.returncode == 1, f"{name}: {done.stdout}"
 
 
 # ---- in a daemon ----

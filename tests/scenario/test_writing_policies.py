@@ -72,6 +72,20 @@ def test_the_command_that_stores_a_policy_writes_the_key(tmp_path):
     assert done.stdout == "put /bgp/routes/WEB/policy\nreturn function() return announce() end\n"
 
 
+def test_the_tests_of_the_page_pass_and_would_fail(tmp_path):
+    program = tmp_path / "bin/bgpcommander"
+    program.parent.mkdir()
+    program.symlink_to(os.path.abspath(os.environ["BGPCOMMANDER"]))
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "policy_test.lua").write_text(samples.block("wp-test"))
+    for text, code in ((samples.block("wp-first"), 0), ("return function() return announce({ med = 200 }) end\n", 1)):
+        (folder / "policy.lua").write_text(text)
+        done = subprocess.run(["sh", "-euc", samples.block("wp-try")], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, env={**os.environ, "PATH": f"{program.parent}:/usr/bin:/bin"}, timeout=60)
+        assert done.returncode == code, done.stdout
+
+
 def test_the_ready_made_one_of_the_page_is_there_with_these_parameters():
     given = json.loads(samples.block("wp-use"))
     page = (samples.ROOT / "docs/ready-made-policies.md").read_text()
