@@ -120,7 +120,8 @@ static void cover_read_lines(struct cover_reader *reader, int64_t line, unsigned
   size_t next_pc = SIZE_MAX;
   int64_t next_line = 0;
   for (size_t pc = 0; pc < steps.len && !reader->is_bad; pc++) {
-    int step = (signed char)steps.at[pc];
+    unsigned byte = (unsigned char)steps.at[pc];
+    int step = byte < 128 ? (int)byte : (int)byte - 256;
     if (step == COVER_ABSOLUTE) {
       if (absolute-- == 0) {
         reader->is_bad = true;

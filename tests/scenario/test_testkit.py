@@ -1,11 +1,14 @@
 """`bgpcommander test`: fakes, made-up time, expectations, what it tells, exit codes, and that a bad test ends alone."""
 import json
 import os
+import signal
+import subprocess
 
 import pytest
 
 import samples
-from testkit_lab import FAILED, PASSED, USAGE, bgp_test, failures, put, run_json, shown
+from testkit_lab import FAILED, PASSED, PROGRAM, USAGE, bgp_test, failures, put, run_json, shown
+from wait import wait_for
 
 
 @pytest.fixture
@@ -457,3 +460,33 @@ local c = check "check.lua"
 test("killed", function() expect(c:run()):is_neutral():has{ status = "killed" } end)
 """)
     assert failures(found) == {} and found["passed"] == 1
+
+
+# ---- the process ----
+
+def cpu_of(pid):
+    """Ticks, a hundredth of a second each."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_a_process_that_ends_under_a_test_is_that_tests_failure(folder):
+    put("check_test.lua", """
+test("before", function() end)
+test("long", function() while true do time.sleep(1) end end)
+test("after", function() end)
+""")
+    with subprocess.Popen([PROGRAM, "test", "--json", "."], stdout=subprocess.PIPE, text=True) as command:
+        def child():
+            with open(f"/proc/{command.pid}/task/{command.pid}/children") as file:
+                return int((file.read().split() or [0])[0])
+        pid = wait_for(child, "the process of the tests")
+        wait_for(lambda: cpu_of(pid) > 150, "the long test is under way", 60)
+        with open(f"/proc/{pid}/status") as file:
+            status = file.read()
+        os.kill(pid, signal.SIGKILL)
+        found = json.loads(command.communicate()[0])
+    assert failures(found) == {"long": "the sandbox was ended by signal 9 (Killed)"}
+    assert [test["name"] for test in found["tests"]] == ["before", "long", "after"]
+    assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status
