@@ -144,6 +144,34 @@ def test_what_would_do_harm_is_held(scene, kind, before):
     wait_for(lambda: daemon.status()["warnings"] == [], "nothing is held")
 
 
+def test_the_built_in_decision_goes_on_under_a_new_policy_that_is_held(scene):
+    scene.put_route("web", 1, "#!lua\nreturn data.up == 1\n")
+    scene.put("data/up", "1")
+    daemon = scene.stand()
+    daemon.wait_state("web", "announced")
+    scene.put("policy", BAD["error"][0])
+    scene.wait_policy("web", trial="held", state="tried")
+    scene.put("data/up", "0")
+    assert daemon.wait_state("web", "withdrawn")["layer"] == "health"
+    scene.put("data/up", "1")
+    assert daemon.wait_state("web", "announced")["layer"] == "health"
+    # It is in force for what comes meanwhile, too.
+    scene.route("new", 2)
+    daemon.wait_state("new", "announced")
+
+
+def test_a_new_route_waits_for_its_own_policy(scene):
+    daemon = scene.stand("old")
+    scene.put("routes/web/policy", BAD["error"][0])
+    scene.route("web", 2)
+    scene.wait_policy("web", state="failing")
+    route = daemon.route("web")
+    assert route["verdict"] == "keep" and scene.held(2) is None
+    scene.put("routes/web/policy", ANNOUNCE)
+    scene.wait_held(2, "med 42")
+    assert all("med 42" in line for line in scene.commands() if scene.net(2) in line)
+
+
 def test_what_is_held_counts_once_it_is_approved(scene):
     daemon = scene.stand("a", "b")
     scene.put("policy", BAD["withdraw"][0])
@@ -345,7 +373,15 @@ def test_a_dead_worker_is_replaced_and_withdraws_nothing(scene):
         assert scene.commands() == lines
     scene.put("data/n", "50")
     scene.wait_held(1, "med 50")
-    assert scene.withdrawn() == [] and daemon.status()["workers"]["policy"]["restarts"] == 3
+    # What it was asked is asked again.
+    old = policy_worker(scene)
+    os.kill(old, signal.SIGSTOP)
+    scene.put("data/n", "60")
+    wait_for(lambda: scene.count("waiting") == 2, "it is asked")
+    os.kill(old, signal.SIGKILL)
+    scene.wait_held(1, "med 60")
+    scene.wait_held(2, "med 60")
+    assert scene.withdrawn() == [] and daemon.status()["workers"]["policy"]["restarts"] == 4
 
 
 def test_a_worker_that_hangs_keeps_no_dead_service_announced(scene):
@@ -357,10 +393,17 @@ def test_a_worker_that_hangs_keeps_no_dead_service_announced(scene):
     daemon = scene.start()
     scene.wait_held(1, "med 42")
     scene.wait_held(2, "med 42")
-    os.kill(policy_worker(scene), signal.SIGSTOP)
+    def is_withdrawn_while_all_workers_hang():
+        worker = daemon.status()["workers"]["policy"]["pid"]
+        if worker:
+            os.kill(worker, signal.SIGSTOP)
+        return daemon.route("web")["state"] == "withdrawn"
+    assert not is_withdrawn_while_all_workers_hang()
     scene.put("data/up", "0")
-    assert daemon.wait_state("web", "withdrawn")["layer"] in ("health", "policy")
-    # It is killed for its silence, and another one answers.
+    wait_for(is_withdrawn_while_all_workers_hang, "it leaves")
+    route = daemon.route("web")
+    assert route["layer"] == "health" and "within 2 s" in route["policy"]["error"]
+    # Each is killed for its silence, and the last one answers.
     wait_for(lambda: daemon.route("web")["reason"] == "down", "a policy worker answers", 30)
     assert scene.withdrawn() == [scene.net(1)] and daemon.route("dns")["state"] == "announced"
 
