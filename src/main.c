@@ -8,6 +8,7 @@
 #include "io/paths.h"
 #include "model/settings.h"
 #include "model/settings_table.h"
+#include "worker/compile.h"
 #include "worker/exec.h"
 #include "worker/host.h"
 #include "worker/policy.h"
@@ -333,6 +334,9 @@ int main(int argc, char **argv) {
   }
   if (argc > 1 && strcmp(argv[1], "@test") == 0) {
     main_end(bc_testkit_worker_run());
+  }
+  if (argc > 1 && strcmp(argv[1], "@compile") == 0) {
+    main_end(bc_compile_worker_run());
   }
   if (argc > 1 && strcmp(argv[1], "@core") == 0) {
     main_end(main_run_core(argc, argv));

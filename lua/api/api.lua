@@ -1,11 +1,13 @@
--- All that a Lua check finds, described once: here the calls that wait, in tables.lua the rest. LuaLS reads the files as
--- they are (completion and types in the editor); tests/lint/gen_lua_api.py makes docs/lua-api.md of them. Nothing in
--- them runs.
+-- All that a Lua check finds, described once: here the calls to other hosts and programs, in tables.lua the rest. LuaLS
+-- reads the files as they are (completion and types in the editor); tests/lint/gen_lua_api.py makes docs/lua-api.md of
+-- them. Nothing in them runs.
 --
 -- How it is read: a line `--- # Title` begins a section of the page. `---@class NAME` before `NAME = {}` is a table
 -- that scripts find; before `local NAME = {}` it is what a call returns; with fields only it is described where it
 -- stands. A field or parameter whose text ends with `(default: X)` gets X in the column of defaults. Each function has
 -- one example, which tests/scenario/test_lua_api_examples.py runs: its last lines begin with `-->` and say what came.
+-- `---@async` stands before what waits, `---@nodiscard` before what is called for its result: `bgpcommander lint` knows
+-- all of this from src/model/lint_api.def, which is made of it too.
 ---@meta bgpcommander
 
 --- # Common
@@ -122,6 +124,8 @@ http = {}
 --- return r.status == 200, { status = r.status, body = r.body }
 --- --> up {"status": 200, "body": "ok\n"}
 --- ```
+---@async
+---@nodiscard
 ---@param url string http:// or https://
 ---@param options? http.Options
 ---@return http.Response? response
@@ -136,6 +140,8 @@ function http.get(url, options) end
 --- return r.status == 200, { type = r.headers["content-type"], days_left = r.cert.days_left // 10 * 10 }
 --- --> up {"type": "text/plain", "days_left": 80.0}
 --- ```
+---@async
+---@nodiscard
 ---@param url string
 ---@param options? http.Options
 ---@return http.Response? response
@@ -153,6 +159,8 @@ function http.head(url, options) end
 --- return json.decode(r.body).name == "probe"
 --- --> up
 --- ```
+---@async
+---@nodiscard
 ---@param url string
 ---@param options? http.Options
 ---@return http.Response? response
@@ -172,6 +180,8 @@ function http.post(url, options) end
 --- --> down: 192.0.2.10 port 81: connection refused
 --- --> info: refused
 --- ```
+---@async
+---@nodiscard
 ---@param url string
 ---@param options? http.Options
 ---@return http.Response? response
@@ -220,6 +230,7 @@ dns = {}
 ---@field class string
 ---@field ttl integer seconds
 ---@field data string the data as in a master file
+---@field [string] any what its type has besides
 
 --- Asks a server. An answer with NXDOMAIN or SERVFAIL is a result: judge `rcode`. PTR of an address asks for its reverse
 --- name. The type may be left out, also before options.
@@ -232,6 +243,8 @@ dns = {}
 --- return r.rcode == "NOERROR" and #r.answer > 0, { first = r.answer[1].address }
 --- --> up {"first": "192.0.2.10"}
 --- ```
+---@async
+---@nodiscard
 ---@param name string
 ---@param type? string|integer "A", "AAAA", "TXT", "TYPE65", 65 … (default: "A")
 ---@param options? dns.Options
@@ -251,6 +264,8 @@ function dns.query(name, type, options) end
 --- return addresses ~= nil, addresses or err
 --- --> up ["2001:db8::10"]
 --- ```
+---@async
+---@nodiscard
 ---@param name string
 ---@param options? dns.ResolveOptions
 ---@return string[]? addresses
@@ -279,6 +294,8 @@ tcp = {}
 --- return answer == "+PONG", { answer = answer }
 --- --> up {"answer": "+PONG"}
 --- ```
+---@async
+---@nodiscard
 ---@param host string
 ---@param port integer
 ---@param options? tcp.Options
@@ -316,6 +333,8 @@ tls = {}
 --- return true, { protocol = conn.protocol }
 --- --> up {"protocol": "TLSv1.3"}
 --- ```
+---@async
+---@nodiscard
 ---@param host string
 ---@param port integer
 ---@param options? tls.Options
@@ -348,6 +367,7 @@ local Connection = {}
 --- return conn:line() == "+PONG"
 --- --> up
 --- ```
+---@async
 ---@param text string
 ---@param options? SendOptions
 ---@return true? sent
@@ -369,6 +389,8 @@ function Connection:send(text, options) end
 --- return conn:receive(1) == "+" and conn:receive(4, { timeout = 1 }) == "PONG", { rest = #conn:receive() }
 --- --> up {"rest": 2}
 --- ```
+---@async
+---@nodiscard
 ---@param bytes? integer exactly so many
 ---@param options? ReceiveOptions
 ---@return string? bytes
@@ -388,6 +410,8 @@ function Connection:receive(bytes, options) end
 --- return banner:find("^220 ") ~= nil, { banner = banner }
 --- --> up {"banner": "220 mail.example.net ESMTP"}
 --- ```
+---@async
+---@nodiscard
 ---@param options? LineOptions
 ---@return string? line
 ---@return string? err
@@ -410,6 +434,8 @@ function Connection:line(options) end
 --- return true, { name = name }
 --- --> up {"name": "mail.example.net"}
 --- ```
+---@async
+---@nodiscard
 ---@param pattern string
 ---@param options? ExpectOptions
 ---@return string? match
@@ -431,6 +457,8 @@ function Connection:expect(pattern, options) end
 --- return conn.cert.days_left > 14, { names = conn.cert.names }
 --- --> up {"names": ["www.example.net", "mail.example.net"]}
 --- ```
+---@async
+---@nodiscard
 ---@param options? tls.Options
 ---@return true? started
 ---@return string? err
@@ -469,6 +497,8 @@ udp = {}
 --- return #reply == 48, { stratum = reply:byte(2) }
 --- --> up {"stratum": 2}
 --- ```
+---@async
+---@nodiscard
 ---@param host string
 ---@param port integer
 ---@param payload string
@@ -510,6 +540,8 @@ icmp = {}
 --- return r.loss < 50, { loss = r.loss }
 --- --> up {"loss": 0}
 --- ```
+---@async
+---@nodiscard
 ---@param host string
 ---@param options? icmp.Options
 ---@return icmp.Result? result
@@ -547,35 +579,11 @@ exec = {}
 --- return r.code == 0 and r.stdout:find("Established", 1, true) ~= nil
 --- --> neutral: programs can be run by the daemon only
 --- ```
+---@async
+---@nodiscard
 ---@param argv string[] the program with its whole path, then its arguments
 ---@param options? exec.Options
 ---@return exec.Result? result
 ---@return string? err
 ---@return ErrorCode? code
 function exec.run(argv, options) end
-
---- # parallel
-
----@class parallel.Options
----@field limit? integer how many run at once (default: as many as a run may have)
-
---- Runs functions beside one another, and waits for all. Returns a table with the same keys; each value is what that
---- function returned, `{ n = …, … }`. When one raises, the others are given up, with what they wait for, and the error is
---- raised here. A run has at most 64 (`BC_LIMIT_LUA_TASKS`) threads, its own and those of all `parallel` under way; more
---- functions wait for their turn. Functions may call `parallel` themselves; where no thread is left for them, that is an
---- error: give the outer one a `limit`.
----
---- ```lua
---- local r = parallel({
----   web = function() return http.get("http://www.example.net/health") end,
----   dns = function() return dns.query("www.example.net") end,
---- })
---- local web, why = r.web[1], r.web[2]
---- return web and web.status == 200 and r.dns[1].rcode == "NOERROR", why
---- --> up
---- ```
----@generic K
----@param functions table<K, function>
----@param options? parallel.Options
----@return table<K, table> results
-function parallel(functions, options) end

@@ -1,6 +1,7 @@
 -- What a policy finds beside what it shares with checks (tables.lua): the words that it answers with, and the context
 -- that it gets. tests/lint/gen_lua_api.py makes docs/policy-api.md of it. Nothing in it runs.
 --
+-- `-- in:` says where what follows is of use: in policies, or in the policy `admission`. `---@nodiscard` is as in api.lua.
 -- The lines at the end of an example begin with `-->` and say the verdict; tests/scenario/test_policy_api_examples.py
 -- runs it.
 ---@meta bgpcommander
@@ -15,6 +16,8 @@
 --- 0.1 s to 24 h.
 ---@alias again number|string
 
+-- in: policy
+
 --- Announce the route. The table holds attributes, which stand in place of those of the config or beside them; `false`
 --- removes one. Two more members are no attributes: `reason`, a text, and `again_in`. Without a table, or with an empty
 --- one, the attributes are those of the config.
@@ -26,6 +29,7 @@
 --- end
 --- --> {"again_in":30,"attributes":{"community":["65000:100"],"med":170},"reason":"load","verdict":"announce"}
 --- ```
+---@nodiscard
 ---@param attributes? table<string, any>
 ---@return Verdict
 function announce(attributes) end
@@ -41,6 +45,7 @@ function announce(attributes) end
 --- end
 --- --> {"again_in":300,"reason":"maintenance","verdict":"withdraw"}
 --- ```
+---@nodiscard
 ---@param reason? string
 ---@param options? withdraw.Options
 ---@return Verdict
@@ -55,10 +60,13 @@ function withdraw(reason, options) end
 --- end
 --- --> {"verdict":"keep"}
 --- ```
+---@nodiscard
 ---@param reason? string
 ---@param options? withdraw.Options
 ---@return Verdict
 function keep(reason, options) end
+
+-- in: admission
 
 --- Admit the route of a request. The table is as for `announce`.
 ---
@@ -69,6 +77,7 @@ function keep(reason, options) end
 --- end
 --- --> {"attributes":{"add_community":["65000:666"]},"verdict":"admit"}
 --- ```
+---@nodiscard
 ---@param attributes? table<string, any>
 ---@return Verdict
 function admit(attributes) end
@@ -82,10 +91,13 @@ function admit(attributes) end
 --- end
 --- --> {"reason":"not ours: 10.0.7.0/24","verdict":"refuse"}
 --- ```
+---@nodiscard
 ---@param reason? string
 ---@param options? withdraw.Options
 ---@return Verdict
 function refuse(reason, options) end
+
+-- in: policy admission
 
 --- # The context
 ---

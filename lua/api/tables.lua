@@ -1,5 +1,32 @@
--- All that a Lua check finds: what does not wait. api.lua tells how this is read.
+-- All that a Lua check finds beside the calls of api.lua, which tells how this is read.
 ---@meta bgpcommander.tables
+
+--- # parallel
+
+---@class parallel.Options
+---@field limit? integer how many run at once (default: as many as a run may have)
+
+--- Runs functions beside one another, and waits for all. Returns a table with the same keys; each value is what that
+--- function returned, `{ n = …, … }`. When one raises, the others are given up, with what they wait for, and the error is
+--- raised here. A run has at most 64 (`BC_LIMIT_LUA_TASKS`) threads, its own and those of all `parallel` under way; more
+--- functions wait for their turn. Functions may call `parallel` themselves; where no thread is left for them, that is an
+--- error: give the outer one a `limit`.
+---
+--- ```lua
+--- local r = parallel({
+---   web = function() return http.get("http://www.example.net/health") end,
+---   dns = function() return dns.query("www.example.net") end,
+--- })
+--- local web, why = r.web[1], r.web[2]
+--- return web and web.status == 200 and r.dns[1].rcode == "NOERROR", why
+--- --> up
+--- ```
+---@async
+---@generic K
+---@param functions table<K, function>
+---@param options? parallel.Options
+---@return table<K, table> results
+function parallel(functions, options) end
 
 --- # metric
 
@@ -143,6 +170,7 @@ json = {}
 --- return json.encode({ 1, 2.5, json.null, "a" }) == '[1,2.5,null,"a"]'
 --- --> up
 --- ```
+---@nodiscard
 ---@param value any
 ---@return string text
 function json.encode(value) end
@@ -176,6 +204,7 @@ net = {}
 --- return true, net.parse("192.0.2.10/24")
 --- --> up {"family": 4, "address": "192.0.2.10", "length": 24, "prefix": "192.0.2.0/24"}
 --- ```
+---@nodiscard
 ---@param text string
 ---@return net.Prefix? prefix
 ---@return string? err
@@ -187,6 +216,7 @@ function net.parse(text) end
 --- return net.family("2001:db8::/32") == 6
 --- --> up
 --- ```
+---@nodiscard
 ---@param text string
 ---@return integer? family
 ---@return string? err
@@ -198,6 +228,7 @@ function net.family(text) end
 --- return net.length("192.0.2.10") == 32
 --- --> up
 --- ```
+---@nodiscard
 ---@param text string
 ---@return integer? length
 ---@return string? err
@@ -209,6 +240,7 @@ function net.length(text) end
 --- return net.network("192.0.2.77/26") == "192.0.2.64"
 --- --> up
 --- ```
+---@nodiscard
 ---@param text string
 ---@return string? address
 ---@return string? err
@@ -220,6 +252,7 @@ function net.network(text) end
 --- return net.broadcast("192.0.2.77/26") == "192.0.2.127"
 --- --> up
 --- ```
+---@nodiscard
 ---@param text string
 ---@return string? address
 ---@return string? err
@@ -231,6 +264,7 @@ function net.broadcast(text) end
 --- return net.contains("192.0.2.0/24", "192.0.2.10") and not net.contains("192.0.2.0/24", "198.51.100.1")
 --- --> up
 --- ```
+---@nodiscard
 ---@param outer string
 ---@param inner string
 ---@return boolean? contains
@@ -245,6 +279,7 @@ function net.contains(outer, inner) end
 --- return list[1] == "192.0.2.9"
 --- --> up
 --- ```
+---@nodiscard
 ---@param one string
 ---@param two string
 ---@return integer? order
@@ -258,6 +293,7 @@ function net.compare(one, two) end
 --- return true, net.enumerate("192.0.2.8/30")
 --- --> up ["192.0.2.8", "192.0.2.9", "192.0.2.10", "192.0.2.11"]
 --- ```
+---@nodiscard
 ---@param prefix string
 ---@param most? integer (default: 256)
 ---@return string[]? addresses
@@ -319,6 +355,7 @@ time = {}
 --- return time.now() > 1700000000
 --- --> up
 --- ```
+---@nodiscard
 ---@return number seconds
 function time.now() end
 
@@ -330,6 +367,7 @@ function time.now() end
 --- return time.monotonic() - start >= 0.05
 --- --> up
 --- ```
+---@nodiscard
 ---@return number seconds
 function time.monotonic() end
 
@@ -340,6 +378,7 @@ function time.monotonic() end
 --- return true
 --- --> up
 --- ```
+---@async
 ---@param seconds number
 function time.sleep(seconds) end
 

@@ -1,12 +1,13 @@
 #include "cli/cli.h"
 
+#include "base/near.h"
 #include "cli/commands.h"
 #include "cli/run_report.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { CLI_WORD_MAX = 32, CLI_DISTANCE_MAX = 3 };
+enum { CLI_WORD_MAX = 32 };
 
 static const struct cli_command {
   const char *name, *words, *help;
@@ -34,38 +35,11 @@ bool bc_cli_is_command(const char *word) {
   return cli_find(word) != NULL;
 }
 
-static size_t cli_least(size_t a, size_t b, size_t c) {
-  size_t least = a < b ? a : b;
-  return least < c ? least : c;
-}
-
-/* Letters to add, drop or change to make one of the other. */
-static size_t cli_distance(const char *a, const char *b) {
-  size_t row[CLI_WORD_MAX + 1];
-  size_t width = strlen(b);
-  if (width > CLI_WORD_MAX || strlen(a) > CLI_WORD_MAX) {
-    return SIZE_MAX;
-  }
-  for (size_t i = 0; i <= width; i++) {
-    row[i] = i;
-  }
-  for (size_t y = 1; a[y - 1] != '\0'; y++) {
-    size_t diagonal = row[0];
-    row[0] = y;
-    for (size_t x = 1; x <= width; x++) {
-      size_t above = row[x];
-      row[x] = cli_least(above + 1, row[x - 1] + 1, diagonal + (a[y - 1] == b[x - 1] ? 0 : 1));
-      diagonal = above;
-    }
-  }
-  return row[width];
-}
-
 const char *bc_cli_nearest_command(const char *word) {
   const char *nearest = NULL;
-  size_t least = CLI_DISTANCE_MAX + 1;
+  size_t least = BC_NEAR_MOST + 1;
   for (size_t i = 0; i < CLI_COMMANDS; i++) {
-    size_t distance = cli_distance(word, cli_commands[i].name);
+    size_t distance = bc_near_distance(bc_str_of(word), bc_str_of(cli_commands[i].name));
     if (distance < least) {
       least = distance;
       nearest = cli_commands[i].name;

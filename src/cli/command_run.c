@@ -79,7 +79,7 @@ static int run_execute(const struct bc_settings *settings, const struct bc_run_r
   bc_buf_init(&answer, RUN_ANSWER_BYTES);
   int code = BC_CLI_RUN_USAGE;
   if (bc_run_request_print(request, &input)) {
-    int problem = bc_run_child_ask(bc_buf_str(&input), request->timeout_ms, &answer, &end);
+    int problem = bc_run_child_ask("@run", bc_buf_str(&input), request->timeout_ms, &answer, &end);
     struct bc_run_report report = {.name = request->name,
                                    .script = bc_buf_str(&request->script),
                                    .modules = request->modules,

@@ -135,9 +135,10 @@ int bc_run_child_end(const struct bc_run_process *child) {
   return status;
 }
 
-int bc_run_child_ask(struct bc_str input, unsigned timeout_ms, struct bc_buf *answer, struct bc_run_child *end) {
+int bc_run_child_ask(const char *role, struct bc_str input, unsigned timeout_ms, struct bc_buf *answer,
+                     struct bc_run_child *end) {
   struct bc_run_process child;
-  int problem = bc_run_child_start("@run", &child);
+  int problem = bc_run_child_start(role, &child);
   if (problem != 0) {
     return problem;
   }

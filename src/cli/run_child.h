@@ -1,5 +1,5 @@
-/* The process in which `bgpcommander run` runs a script: the role @run (worker/run.h). One call of C in it may last for
- * ever, so it is watched by its CPU clock. */
+/* The process in which a command has a script run (the role @run, worker/run.h) or compiled (@compile,
+ * worker/compile.h). One call of C in it may last for ever, so it is watched by its CPU clock. */
 #ifndef BC_CLI_RUN_CHILD_H
 #define BC_CLI_RUN_CHILD_H
 
@@ -14,7 +14,8 @@ struct bc_run_child {
 
 /* Gives it `input` and takes its answer, which stays empty when there is none. 0, or the errno of what kept it from
  * starting. */
-int bc_run_child_ask(struct bc_str input, unsigned timeout_ms, struct bc_buf *answer, struct bc_run_child *end);
+int bc_run_child_ask(const char *role, struct bc_str input, unsigned timeout_ms, struct bc_buf *answer,
+                     struct bc_run_child *end);
 
 /* ---- the parts, for who talks with such a process ---- */
 

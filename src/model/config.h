@@ -129,6 +129,9 @@ bool bc_config_find(const struct bc_config *config, const char *name, struct bc_
 /* In the order of their keys: *cursor NULL at first, then the last view's name. False after the last. */
 bool bc_config_each(const struct bc_config *config, const char *after, struct bc_config_route *view);
 
+/* All faults of a route, in the order of its keys. False after the last. */
+bool bc_config_route_fault(const struct bc_config *config, const char *name, size_t index, const char **text);
+
 /* The route stands in ExaBGP as ours (core tells, from the rib): decides identity conflicts. */
 void bc_config_set_standing(struct bc_config *config, const char *name, bool stands);
 

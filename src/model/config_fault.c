@@ -33,6 +33,17 @@ const char *bc_config_fault_first(const struct bc_config_entry *entry) {
   return NULL;
 }
 
+bool bc_config_route_fault(const struct bc_config *config, const char *name, size_t index, const char **text) {
+  const struct bc_config_entry *entry = bc_config_entry_find(config, name);
+  for (int i = 0; entry != NULL && entry->faults != NULL && i < BC_CONFIG_FAULT_COUNT; i++) {
+    if (entry->faults->text[i] != NULL && index-- == 0) {
+      *text = entry->faults->text[i];
+      return true;
+    }
+  }
+  return false;
+}
+
 void bc_config_fault_take(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key, char *text) {
   if (entry->faults == NULL) {
     entry->faults = bc_mem_new(1, sizeof *entry->faults);

@@ -61,6 +61,8 @@ struct bc_settings {
   bool is_tap;               /* --tap */
   bool wants_coverage;       /* --coverage */
   char *coverage_min, *lcov; /* --coverage-min, --lcov; NULL: not wanted */
+  char *lint_mode;           /* --as, for lint; as are these: */
+  bool is_of_store, is_strict, wants_rules;
   bool wants_help, wants_version;
   /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of
    * words is owned, the texts are argv's. */

@@ -84,11 +84,12 @@ def _close(items, doc, tags, line):
         assert not tags and not doc, (line, doc, tags)
 
 
-def items(sources=None):
+def items(sources=None, texts=None):
+    """Of these files, or of these texts; else of what checks find."""
     found = []
-    for path in sources or SOURCES:
+    for description in texts or [path.read_text() for path in sources or SOURCES]:
         doc, tags, title = [], [], None
-        for line in path.read_text().splitlines() + [""]:
+        for line in description.splitlines() + [""]:
             heading = re.fullmatch(r"--- # (.*)", line)
             library = re.fullmatch(r"-- lua (\w+): (.*)", line)
             if heading:
