@@ -91,7 +91,7 @@ int bc_compile_worker_run(void) {
   struct bc_buf input;
   struct bc_buf answer;
   if (bc_harden_tie_to_parent(getppid(), SIGKILL, &fault) != BC_ERR_OK ||
-      bc_confine_process(confinement, &fault) != BC_ERR_OK) {
+      bc_confine_process(BC_CONFINE_ALONE, confinement, &fault) != BC_ERR_OK) {
     return COMPILE_EXIT_BAD_REQUEST;
   }
   bc_buf_init(&input, COMPILE_INPUT_BYTES);
