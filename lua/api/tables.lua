@@ -400,6 +400,7 @@ function time.sleep(seconds) end
 --- return t.hour == 23 and t.weekday == 2, t
 --- --> up {"day":14,"hour":23,"min":13,"month":11,"sec":20,"weekday":2,"year":2023,"yearday":318}
 --- ```
+---@nodiscard
 ---@param seconds number
 ---@param offset? string `"+01:00"`, `"-05:30"` or `"Z"` (default: "Z")
 ---@return time.Date
@@ -412,6 +413,7 @@ function time.date(seconds, offset) end
 --- return time.of({ year = 2024, month = 2, day = 30 }) == time.of({ year = 2024, month = 3, day = 1 })
 --- --> up
 --- ```
+---@nodiscard
 ---@param date time.Date
 ---@param offset? string as for `time.date` (default: "Z")
 ---@return number seconds

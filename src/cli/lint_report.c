@@ -30,8 +30,7 @@ struct report_script {
   char *name;
   char *text;
   size_t len;
-  enum bc_lint_mode mode;
-  unsigned users;
+  bool is_bad; /* no Lua: told already */
 };
 
 struct bc_lint_report {
@@ -40,6 +39,7 @@ struct bc_lint_report {
   struct report_script *scripts;
   size_t script_count, script_room;
   size_t files, keys;
+  json_t *seen; /* an object: what was looked at and told already */
   bool has_failed;
   /* The script under consideration. */
   const char *name;
@@ -47,7 +47,9 @@ struct bc_lint_report {
 };
 
 struct bc_lint_report *bc_lint_report_new(void) {
-  return bc_mem_new(1, sizeof(struct bc_lint_report));
+  struct bc_lint_report *report = bc_mem_new(1, sizeof *report);
+  report->seen = json_object();
+  return report;
 }
 
 void bc_lint_report_free(struct bc_lint_report *report) {
@@ -58,6 +60,7 @@ void bc_lint_report_free(struct bc_lint_report *report) {
     free(report->scripts[i].name);
     free(report->scripts[i].text);
   }
+  json_decref(report->seen);
   free(report->findings);
   free(report->scripts);
   free(report);
@@ -76,6 +79,20 @@ void bc_lint_report_count_key(struct bc_lint_report *report) {
   report->keys++;
 }
 
+/* Notes it for the next time. */
+static bool report_is_seen(struct bc_lint_report *report, const char *of, struct bc_str text) {
+  struct bc_buf key;
+  bc_buf_init(&key, SIZE_MAX);
+  bc_buf_add_format(&key, "%s\n", of);
+  bc_buf_add_str(&key, text);
+  bool is_seen = json_object_getn(report->seen, key.data, key.len) != NULL;
+  if (!is_seen) {
+    (void)json_object_setn_new_nocheck(report->seen, key.data, key.len, json_true());
+  }
+  bc_buf_free(&key);
+  return is_seen;
+}
+
 /* ---- findings ---- */
 
 static void report_take(struct bc_lint_report *report, size_t file, const char *name,
@@ -92,12 +109,9 @@ void bc_lint_report_add(struct bc_lint_report *report, const char *file, struct 
                         enum bc_lint_rule rule, const char *text) {
   struct bc_lint_finding what = {.rule = rule, .place = place};
   (void)snprintf(what.text, sizeof what.text, "%s", text);
-  for (size_t i = 0; i < report->count; i++) {
-    if (strcmp(report->findings[i].name, file) == 0 && strcmp(report->findings[i].what.text, what.text) == 0) {
-      return;
-    }
+  if (!report_is_seen(report, file, bc_str_of(text))) {
+    report_take(report, report->files++, file, &what);
   }
-  report_take(report, report->files++, file, &what);
 }
 
 static void report_on_finding(void *arg, const struct bc_lint_finding *finding) {
@@ -106,21 +120,11 @@ static void report_on_finding(void *arg, const struct bc_lint_finding *finding) 
   report_take(report, report->files, report->name, finding);
 }
 
-static bool report_is_known(const struct bc_lint_report *report, struct bc_str text,
-                            const struct bc_lint_options *options) {
-  for (size_t i = 0; i < report->script_count; i++) {
-    const struct report_script *script = &report->scripts[i];
-    if (script->mode == options->mode && script->users == options->users && script->len == text.len &&
-        memcmp(script->text, text.at, text.len) == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
 void bc_lint_report_script(struct bc_lint_report *report, const char *file, struct bc_str text,
                            const struct bc_lint_options *options) {
-  if (report_is_known(report, text, options)) {
+  char kind[48];
+  (void)snprintf(kind, sizeof kind, "script %d %u", (int)options->mode, options->users);
+  if (report_is_seen(report, kind, text)) {
     return;
   }
   report->files++;
@@ -135,20 +139,10 @@ void bc_lint_report_script(struct bc_lint_report *report, const char *file, stru
                                                                    .name = bc_mem_copy_string(file),
                                                                    .text = bc_mem_copy_text(text.at, text.len),
                                                                    .len = text.len,
-                                                                   .mode = options->mode,
-                                                                   .users = options->users};
+                                                                   .is_bad = report->is_bad};
 }
 
 /* ---- the compiler of the sandbox has the last word ---- */
-
-static bool report_has_syntax(const struct bc_lint_report *report, size_t file) {
-  for (size_t i = 0; i < report->count; i++) {
-    if (report->findings[i].file == file && report->findings[i].what.rule == BC_LINT_SYNTAX) {
-      return true;
-    }
-  }
-  return false;
-}
 
 static void report_take_compiled(struct bc_lint_report *report, struct bc_str answer) {
   struct bc_str line;
@@ -163,7 +157,7 @@ static void report_take_compiled(struct bc_lint_report *report, struct bc_str an
       continue;
     }
     const struct report_script *script = &report->scripts[number];
-    if (!report_has_syntax(report, script->file)) {
+    if (!script->is_bad) {
       what.place.line = at == 0 ? 1 : (unsigned)at;
       (void)snprintf(what.text, sizeof what.text, BC_STR_FMT, BC_STR_ARG(line));
       report_take(report, script->file, script->name, &what);

@@ -9,6 +9,7 @@
 #include "model/lua_require.h"
 
 #include <dirent.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct store_read {
   struct bc_loop *loop;
   struct store_key *keys;
   size_t count, room;
+  json_t *modules; /* an object: NAME: which of the keys */
   bool is_whole;
   char problem[BC_FAULT_TEXT_BYTES];
 };
@@ -146,6 +148,7 @@ static bool store_read_all(const struct bc_store_options *options, int64_t wait_
 
 static void store_release(struct store_read *read) {
   store_forget(read);
+  json_decref(read->modules);
   free(read->keys);
 }
 
@@ -233,12 +236,19 @@ static enum bc_lint_mode store_mode(const struct store_key *key) {
 }
 
 static struct store_key *store_find_module(const struct store_read *read, struct bc_str name) {
+  const json_t *index = json_object_getn(read->modules, name.at, name.len);
+  return index == NULL ? NULL : &read->keys[json_integer_value(index)];
+}
+
+static void store_index_modules(struct store_read *read) {
+  static const char folder[] = "lua/";
+  read->modules = json_object();
   for (size_t i = 0; i < read->count; i++) {
-    if (strncmp(read->keys[i].name, "lua/", 4) == 0 && bc_str_is(name, read->keys[i].name + 4)) {
-      return &read->keys[i];
+    const char *name = read->keys[i].name;
+    if (strncmp(name, folder, sizeof folder - 1) == 0) {
+      (void)json_object_set_new(read->modules, name + sizeof folder - 1, json_integer((json_int_t)i));
     }
   }
-  return NULL;
 }
 
 static bool store_has_module(void *arg, struct bc_str name) {
@@ -275,6 +285,7 @@ static void store_mark_users(const struct store_read *read) {
 }
 
 static void store_judge_scripts(struct bc_lint_report *report, struct store_read *read, const char *prefix) {
+  store_index_modules(read);
   store_mark_users(read);
   for (size_t i = 0; i < read->count; i++) {
     const struct store_key *key = &read->keys[i];

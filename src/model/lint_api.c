@@ -182,7 +182,7 @@ const char *bc_lint_api_instead(struct bc_str name) {
       {"table.foreach", "pairs"},
       {"string.gfind", "string.gmatch"},
       {"time.time", "time.now"},
-      {"time.date", "time.now: dates are for policies"},
+      {"time.now", "ctx.now: a policy has no clock"},
       {"ctx", "the parameter of the function that the policy returns"},
   };
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {

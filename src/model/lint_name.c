@@ -36,7 +36,8 @@ static bool name_is_library(const struct bc_lint_work *work, struct bc_str name)
       return false;
     }
   }
-  return bc_lint_api_global(work, name) != NULL;
+  /* Words of tests are short, and tests are read by nobody else. */
+  return bc_lint_api_global(work, name) != NULL && bc_lint_api_where(name) != BC_LINT_IN_TEST;
 }
 
 static void name_set_global(struct bc_lint_work *work, const struct bc_lua_node *target) {

@@ -98,28 +98,34 @@ class Api:
                      "utf8.charpattern": "string"}
         return constants.get(f"{name}.{word}", f"function {name}.{word}")
 
-    def share(self, text):
-        """What policies have of what checks have."""
-        shared = " ".join(re.findall(r"^-- policy shares: (.*)$", text, re.M)).split()
-        lacks = " ".join(re.findall(r"^-- policy lacks: (.*)$", text, re.M)).split()
+    def share(self, text, word, modes):
+        """What these modes have of what checks have."""
+        shared = " ".join(re.findall(rf"^-- {word} shares: (.*)$", text, re.M)).split()
+        lacks = " ".join(re.findall(rf"^-- {word} lacks: (.*)$", text, re.M)).split()
+        assert shared and set(shared) <= {name for name, _ in self.globals}, set(shared) - {name for name, _ in self.globals}
         for (name, _), row in self.globals.items():
             if name in shared:
-                row[0] |= set(POLICY.split())
+                row[0] |= set(modes.split())
         for name in shared:
-            self.functions.get(name, [set()])[0].update(POLICY.split())
-        for (kind, word), row in self.members.items():
-            # Those of a policy are its parameters.
-            if kind in shared and kind != "options" and f"{kind}.{word}" not in lacks:
-                row[0] |= set(POLICY.split())
+            self.functions.get(name, [set()])[0].update(modes.split())
+        for (kind, member), row in self.members.items():
+            # The options of a policy are its parameters.
+            if kind in shared and kind != "options" and f"{kind}.{member}" not in lacks:
+                row[0] |= set(modes.split())
 
 
 def api():
     found = Api()
     found.take(gen_lua_api.items(), "check")
-    policy = ROOT / "lua/api/policy.lua"
-    found.share(policy.read_text())
-    for where, text in pieces(policy, POLICY):
-        found.take(gen_lua_api.items([text]), where)
+    for word, modes in (("policy", POLICY), ("test", "test")):
+        path = ROOT / f"lua/api/{word}.lua"
+        found.share(path.read_text(), word, modes)
+        for where_, text in pieces(path, modes):
+            found.take(gen_lua_api.items([text]), where_)
+    # What a call gives has its members wherever it is made.
+    kinds = {kind.removeprefix("library ") for _, kind in found.globals.values()}
+    for (kind, _), row in found.members.items():
+        row[0] |= set(WHERE) if kind not in kinds else set()
     for name in ("data", "options"):
         found.add(found.members, (name, "*"), "check policy admission", "any")
     return found

@@ -108,6 +108,10 @@ static void what_is_there_depends_on_what_it_is_for(void **state) {
   expect_as(BC_LINT_ADMISSION, 0,
             "return function(ctx) if ctx.request.ttl then return admit{} end return refuse('x') end", "");
   expect_as(BC_LINT_ADMISSION, 0, "return function(ctx) return keep() end", "1:unknown-global ");
+  expect_as(BC_LINT_TEST, 0,
+            "local c = check 'a.lua' test('x', function() fake.http{ status = 1 } expect(c:run()):is_up() end)", "");
+  expect_as(BC_LINT_TEST, 0, "test('x', function() fake.htp{} return http.get('x') end)",
+            "1:unknown-member 1:unknown-global ");
   expect_as(BC_LINT_MODULE, 0, waits, "");
   expect_as(BC_LINT_MODULE, 1U << BC_LINT_CHECK, waits, "");
   expect_as(BC_LINT_MODULE, 1U << BC_LINT_POLICY, waits, "1:unknown-global ");
