@@ -98,20 +98,34 @@ class Api:
                      "utf8.charpattern": "string"}
         return constants.get(f"{name}.{word}", f"function {name}.{word}")
 
-    def share(self, text, word, modes):
-        """What these modes have of what checks have."""
-        shared = " ".join(re.findall(rf"^-- {word} shares: (.*)$", text, re.M)).split()
-        lacks = " ".join(re.findall(rf"^-- {word} lacks: (.*)$", text, re.M)).split()
-        assert shared and set(shared) <= {name for name, _ in self.globals}, set(shared) - {name for name, _ in self.globals}
-        for (name, _), row in self.globals.items():
-            if name in shared:
-                row[0] |= set(modes.split())
-        for name in shared:
-            self.functions.get(name, [set()])[0].update(modes.split())
-        for (kind, member), row in self.members.items():
+    def find(self, rows, modes):
+        """What is in `rows` is found in these modes too."""
+        for row in rows:
+            row[0] |= set(modes.split())
+
+    def share(self, shared, modes):
+        """What these modes have of what checks have: of a library its members, or None for all."""
+        for name, members in shared.items():
+            own = [row for (word, kind), row in self.globals.items() if word == name]
+            assert own, name
+            self.find(own, modes)
+            self.find([self.functions[name]] if name in self.functions else [], modes)
             # The options of a policy are its parameters.
-            if kind in shared and kind != "options" and f"{kind}.{member}" not in lacks:
-                row[0] |= set(modes.split())
+            self.find([row for (kind, member), row in self.members.items()
+                       if kind == name != "options" and (members is None or member in members)], modes)
+
+
+def shared_of(text):
+    """Of a policy: its lists are as those of Lua's libraries, that of `base` names globals."""
+    found = {}
+    for name, words in gen_lua_api.libraries(gen_lua_api.items(texts=[text])).items():
+        found.update({word: None for word in words} if name == "base" else {name: words})
+    names = " ".join(re.findall(r"^-- test shares: (.*)$", text, re.M)).split()
+    return {**found, **{name: None for name in names}}
+
+
+def without_lists(text):
+    return re.sub(r"^-- lua \w+: .*\n", "", text, flags=re.M)
 
 
 def api():
@@ -119,9 +133,9 @@ def api():
     found.take(gen_lua_api.items(), "check")
     for word, modes in (("policy", POLICY), ("test", "test")):
         path = ROOT / f"lua/api/{word}.lua"
-        found.share(path.read_text(), word, modes)
+        found.share(shared_of(path.read_text()), modes)
         for where_, text in pieces(path, modes):
-            found.take(gen_lua_api.items([text]), where_)
+            found.take(gen_lua_api.items(texts=[without_lists(text)]), where_)
     # What a call gives has its members wherever it is made.
     kinds = {kind.removeprefix("library ") for _, kind in found.globals.values()}
     for (kind, _), row in found.members.items():
