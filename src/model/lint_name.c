@@ -84,7 +84,13 @@ static void name_check_global(struct bc_lint_work *work, const struct bc_lua_nod
   }
   unsigned elsewhere = bc_lint_api_where(node->text);
   const char *instead = bc_lint_api_instead(node->text);
-  if (elsewhere != 0) {
+  bool is_verdict =
+      (elsewhere & BC_LINT_IN_CHECK) == 0 && (elsewhere & (BC_LINT_IN_POLICY | BC_LINT_IN_ADMISSION)) != 0;
+  if (is_verdict && (work->options->mode == BC_LINT_POLICY || work->options->mode == BC_LINT_ADMISSION)) {
+    bc_lint_add(work, BC_LINT_UNKNOWN_GLOBAL, node->place, "'" NAME_FMT "' is for %s: this one says %s",
+                NAME_ARG(node->text), name_where_text(elsewhere),
+                work->options->mode == BC_LINT_POLICY ? "announce, withdraw or keep" : "admit or refuse");
+  } else if (elsewhere != 0) {
     bc_lint_add(work, BC_LINT_UNKNOWN_GLOBAL, node->place, "there is no '" NAME_FMT "' here: only %s find it%s",
                 NAME_ARG(node->text), name_where_text(elsewhere),
                 elsewhere == BC_LINT_IN_CHECK && work->options->mode == BC_LINT_POLICY
