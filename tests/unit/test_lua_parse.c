@@ -1,6 +1,8 @@
 /* What the parser of Lua makes of a text. That it takes what the compiler takes: tests/fuzz/fuzz_lua_parse.c. */
 #include "model/lua_parse.h"
+#include "worker/sandbox.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -173,6 +175,77 @@ static void hostile_texts_are_parsed_in_bounded_time_and_depth(void **state) {
   free(text);
 }
 
+/* ---- the compiler is the judge ---- */
+
+/* Its limits of registers, constants, upvalues and memory are its own. */
+static bool is_limit(const char *fault) {
+  static const char *const words[] = {"limit is", "overflow", "memory", "registers", "too long", "too many levels"};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    if (strstr(fault, words[i]) != NULL) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static void compare(const char *name, struct bc_str text) {
+  struct bc_lua_place place;
+  struct bc_fault fault = {0};
+  struct bc_fault other = {0};
+  struct bc_lua_tree *tree = bc_lua_parse(text, NULL, NULL, &place, &fault);
+  struct bc_sandbox *sandbox = bc_sandbox_new(NULL, "script", text, &other);
+  if ((tree == NULL) != (sandbox == NULL) && !is_limit(fault.text) && !is_limit(other.text)) {
+    fail_msg("%s: the parser says \"%s\", the compiler \"%s\" of\n" BC_STR_FMT, name, fault.text, other.text,
+             BC_STR_ARG(text));
+  }
+  bc_lua_tree_free(tree);
+  bc_sandbox_free(sandbox);
+}
+
+/* As it is; cut off at some places; with some bytes left out, and some put where they do not belong. */
+static void compare_mutations(const char *name, struct bc_str text) {
+  static const char marks[] = "=()[]{}\"';:.,~<>-endif";
+  char *changed = malloc(text.len + 1);
+  compare(name, text);
+  for (size_t at = 0; at < text.len; at += 1 + text.len / 23) {
+    compare(name, (struct bc_str){text.at, at});
+    memcpy(changed, text.at, at);
+    memcpy(changed + at, text.at + at + 1, text.len - at - 1);
+    compare(name, (struct bc_str){changed, text.len - 1});
+    memcpy(changed, text.at, text.len);
+    changed[at] = marks[at % (sizeof marks - 1)];
+    compare(name, (struct bc_str){changed, text.len});
+  }
+  free(changed);
+}
+
+static size_t compare_folder(const char *folder) {
+  static char text[262144];
+  size_t count = 0;
+  DIR *dir = opendir(folder);
+  assert_non_null(dir);
+  for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    FILE *file = strstr(entry->d_name, ".lua") == NULL ? NULL : fopen(path, "rb");
+    if (file != NULL) {
+      compare_mutations(entry->d_name, (struct bc_str){text, fread(text, 1, sizeof text, file)});
+      (void)fclose(file);
+      count++;
+    }
+  }
+  (void)closedir(dir);
+  return count;
+}
+
+static void the_compiler_agrees_on_hostile_and_on_good_scripts(void **state) {
+  (void)state;
+  assert_true(compare_folder(BC_TEST_DATA "/../lua/escape") > 80);
+  assert_true(compare_folder(BC_TEST_DATA "/../../lua/checks") > 4);
+  assert_true(compare_folder(BC_TEST_DATA "/../../lua/policies") > 4);
+  assert_true(compare_folder(BC_TEST_DATA "/../../lua/api") > 2);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(operators_bind_as_in_lua),
@@ -180,6 +253,7 @@ int main(void) {
       cmocka_unit_test(names_mean_the_innermost_local_that_can_be_seen),
       cmocka_unit_test(faults_say_where_and_what),
       cmocka_unit_test(hostile_texts_are_parsed_in_bounded_time_and_depth),
+      cmocka_unit_test(the_compiler_agrees_on_hostile_and_on_good_scripts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
