@@ -330,11 +330,9 @@ void bc_lint_flow(struct bc_lint_work *work) {
     bc_lint_add(work, BC_LINT_BAD_RESULT, last->a->place, "%s", flow_no_return_text(mode));
   }
   if (function != NULL && mode != BC_LINT_MODULE) {
+    /* What it tells again is told once: equal findings are. */
     struct flow own = {.work = work};
-    size_t count = work->count;
-    bool own_falls = flow_block(&own, function->block);
-    work->count = count; /* told already */
-    flow_check_main(work, function, own_falls);
+    flow_check_main(work, function, flow_block(&own, function->block));
   }
 }
 

@@ -193,6 +193,8 @@ static void results_that_are_none_are_told(void **state) {
   check("return false, 'closed'", "1:constant-result ");
   check("local c, err = tcp.connect('h', 1) if not c then return true end return true", "1:constant-result ");
   check("assert(tcp.connect('h', 1)) return true", "");
+  check("local r = http.get('x') or {} log.info(r.status) return true", "1:constant-result ");
+  check("local r = http.get('x') log.info(r.status) return true", "");
   check("do return tcp.connect('h', 1) ~= nil end log.info('x')", "1:unreachable ");
   check("local function f() error('x') log.info('y') end f() return tcp.connect('h', 1) ~= nil", "1:unreachable ");
   policy("return function(ctx) if ctx.healthy then return announce() end end", "1:missing-return ");

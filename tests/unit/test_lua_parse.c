@@ -70,6 +70,7 @@ static void operators_bind_as_in_lua(void **state) {
   expect("return 2 ^ 3 ^ 4", "(return (operation ^ (number 2) = (operation ^ (number 3) = (number 4))))");
   expect("return 1 - 2 - 3", "(return (operation - (operation - (number 1) = (number 2)) = (number 3)))");
   expect("return a .. b == c", "(return (operation == (operation .. (name a) = (name b)) = (name c)))");
+  expect("return a .. b .. c", "(return (operation .. (name a) = (operation .. (name b) = (name c))))");
   expect("return not a == b", "(return (operation == (unary not (name a)) = (name b)))");
 }
 
@@ -141,6 +142,9 @@ static void faults_say_where_and_what(void **state) {
   refuse("x = 3px", 1, 5, "malformed number near '3p'");
   refuse("local x <const> = 1\nx = 2", 2, 1, "attempt to assign to const variable 'x'");
   refuse("x = 'a", 1, 5, "unfinished string");
+  refuse("x = '\\255\\256'", 1, 10, "decimal escape too large");
+  refuse("x =\r\n\n\r'", 3, 1, "unfinished string");
+  refuse("x =\n\n'", 3, 1, "unfinished string");
   refuse("x == 1", 1, 3, "syntax error near '=='");
   refuse("do\n  goto out\nend", 2, 3, "no visible label 'out' for goto");
   refuse("#!lua\n  break", 2, 3, "break outside a loop");
