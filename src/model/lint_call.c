@@ -1,6 +1,8 @@
 /* Calls of the API: how many arguments, of which types, options that are not there, results that are dropped. */
+#include "base/near.h"
 #include "model/lint_private.h"
 #include "model/name.h"
+#include "model/policy_items.h"
 
 #include <stdio.h>
 
@@ -88,6 +90,39 @@ static void call_check_options(struct bc_lint_work *work, struct bc_lua_node *ta
   }
 }
 
+/* What stands in announce{…} and admit{…} beside attributes. */
+static const char *const call_beside[] = {
+    "reason", "again_in", "prepend", "add_community", "add_large_community", "add_extended_community"};
+
+enum { CALL_BESIDE = sizeof call_beside / sizeof call_beside[0] };
+
+/* Each that may stand there; NULL behind the last. */
+static const char *call_verdict_word(size_t index) {
+  return index < CALL_BESIDE                               ? call_beside[index]
+         : index < CALL_BESIDE + BC_POLICY_ATTRIBUTE_COUNT ? bc_policy_attributes[index - CALL_BESIDE].member
+                                                           : NULL;
+}
+
+static void call_check_verdict(struct bc_lint_work *work, const struct bc_lua_node *table, const char *function) {
+  for (const struct bc_lua_node *item = table->a; item != NULL; item = item->next) {
+    bool is_known = item->a != NULL && (item->a->kind != BC_LUA_NODE_STRING || item->a->has_escape);
+    struct bc_str name = item->a == NULL ? bc_str_of("") : item->a->text;
+    const char *nearest = NULL;
+    size_t least = 3;
+    for (size_t i = 0; !is_known && call_verdict_word(i) != NULL; i++) {
+      size_t distance = bc_near_distance(name, bc_str_of(call_verdict_word(i)));
+      is_known = distance == 0;
+      nearest = distance < least && name.len > 2 ? call_verdict_word(i) : nearest;
+      least = distance < least ? distance : least;
+    }
+    if (!is_known) {
+      bc_lint_add(work, BC_LINT_UNKNOWN_OPTION, item->place, "%s knows no attribute '" CALL_FMT "', and fails%s%s%s",
+                  function, CALL_ARG(name), nearest == NULL ? "" : "; did you mean ", nearest == NULL ? "" : nearest,
+                  nearest == NULL ? "" : "?");
+    }
+  }
+}
+
 /* A number is taken for a text and the other way round, as everywhere in Lua. */
 static bool call_can_be(struct bc_lint_type want, bool is_optional, unsigned kinds) {
   unsigned takes = want.kinds | (is_optional ? BC_LINT_IS_NIL : 0);
@@ -120,6 +155,8 @@ static void call_check_types(struct bc_lint_work *work, struct bc_lua_node *call
                   bc_lint_type_text(have, found));
     } else if (is_class && argument->kind == BC_LUA_NODE_TABLE) {
       call_check_options(work, argument, want.shape, function->name);
+    } else if (argument->kind == BC_LUA_NODE_TABLE && bc_str_is(bc_str_of(function->results), "Verdict")) {
+      call_check_verdict(work, argument, function->name);
     }
     argument = argument->next;
   }
@@ -185,7 +222,7 @@ static void call_check_statement(struct bc_lint_work *work, struct bc_lua_node *
   if (function == NULL || (function->flags & BC_LINT_FOR_RESULT) == 0) {
     return;
   }
-  bool is_verdict = bc_str_is(bc_str_of(function->results), "policy.Verdict");
+  bool is_verdict = bc_str_is(bc_str_of(function->results), "Verdict");
   bc_lint_add(work, BC_LINT_UNUSED_RESULT, call->place, "the result of %s is dropped: %s", function->name,
               is_verdict ? "write return before it" : call_why(function));
 }

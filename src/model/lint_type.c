@@ -33,10 +33,10 @@ static struct bc_lint_type type_parse_word(struct bc_str word) {
   static const struct {
     const char *name;
     unsigned kinds;
-  } words[] = {{"string", BC_LINT_IS_STRING},   {"number", BC_LINT_IS_NUMBER}, {"integer", BC_LINT_IS_NUMBER},
-               {"boolean", BC_LINT_IS_BOOLEAN}, {"true", BC_LINT_IS_BOOLEAN},  {"false", BC_LINT_IS_BOOLEAN},
-               {"nil", BC_LINT_IS_NIL},         {"table", BC_LINT_IS_TABLE},   {"function", BC_LINT_IS_FUNCTION},
-               {"any", BC_LINT_IS_ANY},         {"userdata", BC_LINT_IS_OTHER}};
+  } words[] = {{"string", BC_LINT_IS_STRING},   {"number", BC_LINT_IS_NUMBER},  {"integer", BC_LINT_IS_NUMBER},
+               {"boolean", BC_LINT_IS_BOOLEAN}, {"true", BC_LINT_IS_BOOLEAN},   {"false", BC_LINT_IS_BOOLEAN},
+               {"nil", BC_LINT_IS_NIL},         {"table", BC_LINT_IS_TABLE},    {"function", BC_LINT_IS_FUNCTION},
+               {"any", BC_LINT_IS_ANY},         {"userdata", BC_LINT_IS_OTHER}, {"Verdict", BC_LINT_IS_TABLE}};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     if (bc_str_is(word, words[i].name)) {
       return type_is(words[i].kinds);
@@ -198,11 +198,7 @@ static struct bc_lint_type type_local(struct bc_lint_work *work, const struct bc
   if (local->is_parameter) {
     bool is_context = work->main != NULL && work->main != work->root && local->function == work->main &&
                       work->main->node->a->local == local;
-    enum bc_lint_mode mode = work->options->mode;
-    return !is_context                 ? type_any
-           : mode == BC_LINT_POLICY    ? bc_lint_type_parse(bc_str_of("policy.Context"))
-           : mode == BC_LINT_ADMISSION ? bc_lint_type_parse(bc_str_of("policy.Admission"))
-                                       : type_any;
+    return is_context ? bc_lint_type_parse(bc_str_of("Context")) : type_any;
   }
   if (local->value == NULL) {
     return type_is(BC_LINT_IS_NIL);

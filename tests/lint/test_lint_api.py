@@ -5,7 +5,6 @@ import re
 import subprocess
 
 import gen_lint_api
-import gen_lua_api
 import pytest
 import source
 
@@ -116,13 +115,3 @@ def test_every_name_that_a_policy_finds_is_described_and_nothing_else(tmp_path):
     assert set(found) == set(described) - (free - set(found))
     assert {name: members for name, members in found.items() if name not in free} == {
         name: members for name, members in described.items() if name in found and name not in free}
-
-
-def test_the_attributes_that_are_described_are_those_that_verdicts_take():
-    api = gen_lint_api.api()
-    options = {member for kind, member in api.members if kind == "policy.Options"}
-    words = set(re.findall(r'^    \{"(\w+)", "[\w-]+", BC_POLICY_', (source.ROOT / "src/model/policy_items.c").read_text(), re.M))
-    assert len(words) > 20
-    added = {"add_community", "add_large_community", "add_extended_community", "prepend", "reason", "again_in"}
-    assert options == words | added
-    assert gen_lua_api.items()  # the description of checks can be read alone

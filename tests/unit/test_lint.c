@@ -206,7 +206,11 @@ static void results_that_are_none_are_told(void **state) {
   policy("return announce()", "1:bad-result ");
   policy("local x = 1", "1:no-return ");
   policy("return function(ctx) return announce{ med = 5, medd = 6 } end", "1:unknown-option ");
-  policy("return function(ctx) return announce{ med = {} } end", "1:argument-type ");
+  policy("return function(ctx) return announce{ 5 } end", "1:unknown-option ");
+  policy("return function(ctx) return announce{ local_preference = 1, add_community = {}, again_in = 1, rate_limit = 2 "
+         "} end",
+         "");
+  policy("return function(ctx) return withdraw('x', { again = 5 }) end", "1:unknown-option ");
 }
 
 static void comments_take_findings_back(void **state) {
