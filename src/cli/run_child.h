@@ -27,10 +27,10 @@ struct bc_run_process {
 
 /* This program in the role "@run", "@test" …, with what it may have of our environment. 0, or an errno. Must be
  * released with bc_run_child_end. */
-int bc_run_child_start(const char *role, struct bc_run_process *process);
+int bc_run_child_start(const char *role, struct bc_run_process *child);
 /* CPU time that it has used. */
-int64_t bc_run_child_cpu_ms(const struct bc_run_process *process);
+int64_t bc_run_child_cpu_ms(const struct bc_run_process *child);
 /* Closes, and waits for its end: its wait status. */
-int bc_run_child_end(const struct bc_run_process *process);
+int bc_run_child_end(const struct bc_run_process *child);
 
 #endif
