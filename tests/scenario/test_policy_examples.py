@@ -76,7 +76,7 @@ def test_ready_made_policies_that_are_named_are_the_ones_that_are_used():
 
 # ---- their tests ----
 
-def test_their_tests_pass(tmp_path):
+def test_they_have_no_lint_and_their_tests_pass(tmp_path):
     """As one is told to try a case, and all of them."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -85,9 +85,10 @@ def test_their_tests_pass(tmp_path):
     done = subprocess.run(["sh", "-eux"], input=samples.block("try-a-case"), cwd=EXAMPLES, text=True, env=env, timeout=60,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
-    done = subprocess.run([PROGRAM, "test", *NAMES], cwd=EXAMPLES, text=True, timeout=120, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT)
-    assert done.returncode == 0, done.stdout
+    for command in ("lint", "test"):
+        done = subprocess.run([PROGRAM, command, *NAMES], cwd=EXAMPLES, text=True, timeout=120, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_test_can_fail(tmp_path):

@@ -86,6 +86,13 @@ def test_the_tests_of_the_page_pass_and_would_fail(tmp_path):
         assert done.returncode == code, done.stdout
 
 
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_lint_finds_nothing_in_a_policy_of_the_page(name, tmp_path):
+    (tmp_path / "policy.lua").write_text(samples.block(name))
+    done = subprocess.run([os.environ["BGPCOMMANDER"], "lint", tmp_path / "policy.lua"], stdout=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_ready_made_one_of_the_page_is_there_with_these_parameters():
     given = json.loads(samples.block("wp-use"))
     page = (samples.ROOT / "docs/ready-made-policies.md").read_text()
