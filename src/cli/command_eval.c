@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/decisions.h"
 #include "cli/policy_judge.h"
 #include "cli/policy_source.h"
 #include "cli/screen.h"
@@ -112,7 +113,7 @@ static int eval_ask_record(struct eval *eval) {
   json_t *answer;
   (void)json_object_set_new(question, "id", json_integer(id));
   (void)json_object_set_new(question, "inputs", json_true());
-  if (bc_client_ask_for_part(eval->settings, question, &answer) != BC_CLI_OK) {
+  if (bc_decisions_ask(eval->settings, question, &answer) != BC_CLI_OK) {
     return BC_CLI_NO_DAEMON;
   }
   int code = eval_take_record(eval, json_array_get(json_object_get(answer, "decisions"), 0));

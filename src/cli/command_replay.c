@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/decisions.h"
 #include "cli/policy_judge.h"
 #include "cli/policy_source.h"
 #include "cli/replay.h"
@@ -17,7 +18,7 @@
 /* Exit codes beside those of all commands. */
 enum { REPLAY_DIFFERS = 1, REPLAY_FAILED = 4, REPLAY_NO_SANDBOX = 5 };
 
-enum { REPLAY_PAGE = 200, REPLAY_RECORDS = 1000000, REPLAY_TOLD = 1000 };
+enum { REPLAY_PAGE = 1000, REPLAY_RECORDS = 1000000, REPLAY_TOLD = 1000 };
 
 struct replay_run {
   const struct bc_settings *settings;
@@ -74,7 +75,7 @@ static int replay_read(struct replay_run *run) {
   bool has_more;
   do {
     json_t *answer;
-    if (bc_client_ask_for_part(run->settings, replay_question(run, before), &answer) != BC_CLI_OK) {
+    if (bc_decisions_ask(run->settings, replay_question(run, before), &answer) != BC_CLI_OK) {
       return BC_CLI_NO_DAEMON;
     }
     got = replay_add_page(run, json_object_get(answer, "decisions"), &before);

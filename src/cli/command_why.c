@@ -5,12 +5,10 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/decisions.h"
 #include "cli/screen.h"
 #include "cli/when.h"
 #include "cli/why_report.h"
-#include "io/paths.h"
-#include "io/ring.h"
-#include "model/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,52 +56,6 @@ static json_t *why_request(const struct why_question *question) {
     (void)json_object_set_new(request, "until", json_integer(question->at_ms));
   }
   return request;
-}
-
-/* ---- the files ---- */
-
-static void why_on_line(void *arg, struct bc_str line) {
-  bc_record_search_line(arg, line);
-}
-
-/* The first directory that has such files. */
-static json_t *why_read_files(const struct bc_settings *settings, const json_t *request) {
-  struct bc_paths_wish wish = {.node = settings->node,
-                               .state_dir = settings->state_dir,
-                               .socket = settings->socket,
-                               .script_dir = settings->script_dir};
-  char *directories[BC_PATHS_SOCKETS];
-  size_t count = bc_paths_find_state_dirs(&wish, directories);
-  json_t *answer = NULL;
-  struct bc_record_query query;
-  struct bc_fault fault;
-  (void)bc_record_query_read(request, &query);
-  for (size_t i = 0; i < count; i++) {
-    struct bc_record_search *search = bc_record_search_new(&query);
-    if (answer == NULL && bc_ring_read_all(directories[i], "decisions", why_on_line, search, &fault) == BC_ERR_OK) {
-      answer = bc_record_search_answer(search);
-    }
-    bc_record_search_free(search);
-    free(directories[i]);
-  }
-  return answer;
-}
-
-static int why_ask(const struct bc_settings *settings, const struct why_question *question, json_t **answer) {
-  json_t *request = why_request(question);
-  int code = bc_client_try_for_part(settings, json_incref(request), answer);
-  if (code == BC_CLI_NO_DAEMON) {
-    *answer = why_read_files(settings, request);
-    code = *answer == NULL ? BC_CLI_NO_DAEMON : BC_CLI_OK;
-    if (*answer == NULL) {
-      (void)fprintf(stderr,
-                    "no daemon of node %s (-n) answers, and there are no records of it that you may read "
-                    "(--state-dir)\n",
-                    settings->node);
-    }
-  }
-  json_decref(request);
-  return code;
 }
 
 /* ---- nothing was found ---- */
@@ -199,7 +151,7 @@ int bc_command_why(const struct bc_settings *settings) {
   if (!why_read(settings, &question)) {
     return BC_CLI_USAGE;
   }
-  int code = why_ask(settings, &question, &answer);
+  int code = bc_decisions_ask(settings, why_request(&question), &answer);
   if (answer == NULL) {
     return code;
   }

@@ -1,5 +1,6 @@
 """`bgpcommander replay`, and `eval` with what a daemon knows: a changed policy over what really happened."""
 import json
+import math
 import os
 import re
 import subprocess
@@ -110,6 +111,87 @@ def test_a_policy_that_fails_is_told_and_changes_nothing(past):
     assert code == FAILED and said["failed"] >= 3
     assert "broken.lua:1:" in json.dumps(said["differences"])
     assert past.daemon.route("web")["state"] == "announced"
+
+
+def test_records_are_read_without_a_daemon(past):
+    gone = next(one for one in past.decisions() if one["verdict"] == "withdraw")
+    past.daemon.close()
+    past.daemon = None
+    code, new = past.json("replay", "new.lua")
+    assert code == DIFFERS and new["differences"][0]["then"]["reason"] == "load 30"
+    code, said = past.json("eval", "new.lua", "--record", str(gone["id"]))
+    assert (code, said["verdict"]) == (DIFFERS, "announce")
+
+
+HOUR = 1795400000
+OLD, NEW = 100, 60  # milliseconds of latency above which a route is away
+
+
+def latency(route, second):
+    """A made-up hour: a slow morning, two short peaks, noise."""
+    wave = 40 + 25 * math.sin(second / 300 + route) + (70 if second % 1200 < 45 + 10 * route else 0)
+    return round(wave + 5 * math.sin(second * 7.1 + route), 1)
+
+
+def rule(limit, route, second):
+    return "withdraw" if latency(route, second) > limit else "announce"
+
+
+def hour_of_records(folder, routes):
+    """Two questions a minute for each route and one whenever its verdict changes, as the daemon's worker answered them."""
+    lines, number, verdicts = [], 0, {}
+    for second in range(0, 3600, 5):
+        for route in range(routes):
+            verdict, load = rule(OLD, route, second), latency(route, second)
+            before = verdicts.get(route, "withdraw")
+            if verdict == verdicts.get(route) and second % 30 != 0:
+                continue
+            number += 1
+            verdicts[route] = verdict
+            reason = f"{load:g} ms"
+            text = f"route 192.0.2.{route}/32 next-hop self"
+            lines.append(json.dumps({
+                "id": number, "type": "decision" if before != verdict else "input", "at": (HOUR + second) * 1000,
+                "route": f"web{route}", "verdict": verdict, "layer": "policy", "reason": reason, "was": before,
+                "health": "up", "policy": {"key": "policy", "hash": "0" * 16, "cpu_us": 20,
+                                           "verdict": {"verdict": verdict, "reason": reason}},
+                "context": {"now": HOUR + second, "kind": "route", "health": "up", "healthy": True,
+                            "route": {"name": f"web{route}", "text": text, "attributes": {"next_hop": "self"}},
+                            "checks": {"latency": {"state": "up", "data": {"ms": load}}}, "neighbors": [],
+                            "standing": {"announced": before == "announce", "attributes": None}}},
+                separators=(",", ":")))
+    (folder / "decisions.1").write_text("\n".join(lines) + "\n")
+    return number
+
+
+def test_an_hour_on_record_is_replayed(scene):
+    """What replay tells is what a look at each moment of that hour tells."""
+    state = scene.folder / "state"
+    state.mkdir(mode=0o700)
+    routes = 20
+    count = hour_of_records(state, routes)
+    policy = ("return function(ctx) local ms = ctx.checks.latency.data.ms "
+              "if ms > LIMIT then return withdraw(ms .. ' ms') end return announce{ reason = ms .. ' ms' } end")
+    scene.write("old.lua", policy.replace("LIMIT", str(OLD)))
+    scene.write("new.lua", policy.replace("LIMIT", str(NEW)))
+    span = ("--since", "2026-11-23T02:13:20Z", "--until", "2026-11-23T03:13:20.000Z")
+    code, old = scene.json("replay", "old.lua", *span)
+    assert (code, old["records"], old["differ"], old["failed"]) == (GOOD, count, 0, 0), old
+    code, new = scene.json("replay", "new.lua", *span)
+    assert code == DIFFERS and new["records"] == count
+    for route in range(routes):
+        told = next(one for one in new["routes"] if one["route"] == f"web{route}")
+        verdicts, asked, away = {}, [], {OLD: 0, NEW: 0}
+        for second in range(0, 3600, 5):
+            if rule(OLD, route, second) != verdicts.get("old") or second % 30 == 0:
+                verdicts = {"old": rule(OLD, route, second), "new": rule(NEW, route, second)}
+                asked.append(verdicts["old"] != verdicts["new"])
+            away[OLD] += 5 * (verdicts["old"] == "withdraw")
+            away[NEW] += 5 * (verdicts["new"] == "withdraw")
+        assert (told["records"], told["differ"]) == (len(asked), sum(asked)), route
+        assert (told["awayThenMs"], told["awayNowMs"]) == (away[OLD] * 1000, away[NEW] * 1000), route
+    done = scene.command("replay", "new.lua", "--route", "web3", *span)
+    assert done.returncode == DIFFERS and done.stdout.count("web3") > 1 and "web4" not in done.stdout
 
 
 def test_a_time_without_records_and_wrong_times_are_told(past):
