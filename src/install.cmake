@@ -13,6 +13,6 @@ install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.json"
   PATTERN man EXCLUDE)
 install(FILES src/install/bgpcommander.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-install(DIRECTORY examples/checks DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(DIRECTORY examples/checks examples/policies DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 # For editors, and to begin a check or a policy from.
 install(DIRECTORY lua/api lua/checks lua/policies DESTINATION ${CMAKE_INSTALL_DATADIR}/bgpcommander/lua)

@@ -44,10 +44,12 @@ def test_manual_schema_and_every_page_are_installed(tmp_path):
 
 
 def test_what_begins_a_lua_check_is_installed(tmp_path):
-    """The description for editors, the ready-made checks, the examples with their links."""
+    """The description for editors, the ready-made checks and policies, the examples with their links."""
     files = installed(tmp_path)
     for path in (SOURCE / "lua").rglob("*.lua"):
-        find(files, f"/share/bgpcommander/{path.relative_to(SOURCE)}")
-    for path in (SOURCE / "examples/checks").rglob("*"):
-        if path.is_file():
-            assert find(files, f"doc/bgpcommander/{path.relative_to(SOURCE)}").read_text() == path.read_text()
+        if path.parent.name != "testkit":  # inside the program, of no use to anybody else
+            find(files, f"/share/bgpcommander/{path.relative_to(SOURCE)}")
+    for folder in ("checks", "policies"):
+        for path in (SOURCE / "examples" / folder).rglob("*"):
+            if path.is_file():
+                assert find(files, f"doc/bgpcommander/{path.relative_to(SOURCE)}").read_text() == path.read_text()
