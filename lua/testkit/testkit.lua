@@ -4,9 +4,15 @@ local fakes = require "fakes"
 local show = require "show"
 local subject = require "subject"
 
+local NAME_BYTES, MESSAGE_BYTES = 200, 32768
+
 local tests, befores = {}, {}
 local is_loaded = false
 local kit = { check = subject.check, policy = subject.policy, ctx = subject.ctx, fake = fakes.api, expect = expect }
+
+local function cut(text, most)
+  return #text > most and text:sub(1, most - 3) .. "..." or text
+end
 
 local function add(title, fn, is_skipped)
   if is_loaded then
@@ -18,7 +24,7 @@ local function add(title, fn, is_skipped)
   if type(fn) ~= "function" then
     error("expected a function with the test", 3)
   end
-  tests[#tests + 1] = { name = title, fn = fn, is_skipped = is_skipped }
+  tests[#tests + 1] = { name = cut(title, NAME_BYTES), fn = fn, is_skipped = is_skipped }
 end
 
 -- test(NAME, function)
@@ -92,6 +98,12 @@ local function load_file()
   fakes.keep()
 end
 
+-- What was raised may be anything, and its __tostring may raise too.
+local function describe(why)
+  local is_text, text = pcall(tostring, why)
+  return cut(is_text and text or "an error that cannot be shown", MESSAGE_BYTES)
+end
+
 local function run_one(test)
   for _, before in ipairs(befores) do
     before()
@@ -108,7 +120,7 @@ for number, test in ipairs(tests) do
       result.ok = true
     else
       local ok, why = pcall(run_one, test)
-      result.ok, result.message = ok, not ok and tostring(why) or nil
+      result.ok, result.message = ok, not ok and describe(why) or nil
     end
     fakes.reset()
     subject.reset()

@@ -44,13 +44,31 @@ static void child_take_begin(struct test_child *child, const json_t *about) {
   child->number = (unsigned)json_integer_value(json_object_get(about, "number"));
 }
 
+/* The test that runs has failed. */
+static void child_fail(struct test_child *child, const char *why) {
+  json_t *result =
+      json_pack("{s:i, s:s, s:b, s:s}", "number", (int)child->number, "name", child->name, "ok", 0, "message", why);
+  if (result != NULL) {
+    bc_test_suite_note(child->suite, child->file, result);
+  }
+  child->number = 0;
+}
+
+/* A test must never be lost: its failure would be. */
+static void child_fail_lost(struct test_child *child) {
+  if (child->number != 0) {
+    child_fail(child, "what came of it could not be told");
+  }
+}
+
 static void child_take_json(struct test_child *child, const char *word, struct bc_str bytes) {
-  json_t *about = json_loadb(bytes.at, bytes.len, 0, NULL);
+  json_t *about = json_loadb(bytes.at, bytes.len, JSON_ALLOW_NUL, NULL);
   if (!json_is_object(about)) {
     json_decref(about);
     return;
   }
   if (strcmp(word, "begin") == 0) {
+    child_fail_lost(child);
     child_take_begin(child, about);
     json_decref(about);
     return;
@@ -70,6 +88,7 @@ static void child_take(struct test_child *child, const char *word, struct bc_str
   if (strcmp(word, "begin") == 0 || strcmp(word, "result") == 0 || strcmp(word, "cover") == 0) {
     child_take_json(child, word, bytes);
   } else if (strcmp(word, "end") == 0) {
+    child_fail_lost(child);
     child->is_over = true;
   } else if (strcmp(word, "broken") == 0) {
     char *text = bc_mem_copy_text(bytes.at, bytes.len);
@@ -173,12 +192,9 @@ static unsigned child_bury(struct test_child *child, const char *killed, int sta
     bc_test_suite_note_broken(child->suite, child->file, why);
     return 0;
   }
-  json_t *result =
-      json_pack("{s:i, s:s, s:b, s:s}", "number", (int)child->number, "name", child->name, "ok", 0, "message", why);
-  if (result != NULL) {
-    bc_test_suite_note(child->suite, child->file, result);
-  }
-  return child->number + 1;
+  unsigned number = child->number;
+  child_fail(child, why);
+  return number + 1;
 }
 
 /* From test `first` on. False with a message on stderr. */
@@ -208,7 +224,7 @@ bool bc_test_suite_run(struct bc_test_suite *suite, const struct bc_test_file *f
   bc_buf_init(&child.input, CHILD_PIECE_BYTES);
   int problem = bc_test_read_file(file->path, &text);
   if (problem != 0) {
-    bc_test_suite_note_broken(suite, file, problem == EFBIG ? "too long" : strerror(problem));
+    bc_test_suite_note_broken(suite, file, problem == EFBIG ? "longer than a file of tests may be" : strerror(problem));
   }
   unsigned next = problem == 0 ? 1 : 0;
   while (is_started && next > 0) {

@@ -11,25 +11,44 @@ static const char *report_text(const json_t *object, const char *name) {
   return text == NULL ? "" : text;
 }
 
+/* Whether a terminal would obey what stands at `at`: control characters, also those of two bytes (U+0080 to U+009F). */
+static bool report_is_control(struct bc_str text, size_t at) {
+  unsigned char byte = (unsigned char)text.at[at];
+  unsigned char next = at + 1 < text.len ? (unsigned char)text.at[at + 1] : 0;
+  return byte < ' ' || byte == 0x7f || (byte == 0xc2 && next >= 0x80 && next < 0xa0);
+}
+
+/* `escaped`: characters that get a backslash in front. */
+static void report_print_line(struct bc_str line, const char *escaped) {
+  for (size_t i = 0; i < line.len; i++) {
+    if (report_is_control(line, i)) {
+      (void)putchar(line.at[i] == '\n' || line.at[i] == '\t' ? ' ' : '?');
+      i += (unsigned char)line.at[i] == 0xc2 ? 1 : 0;
+      continue;
+    }
+    if (strchr(escaped, line.at[i]) != NULL) {
+      (void)putchar('\\');
+    }
+    (void)putchar(line.at[i]);
+  }
+}
+
 /* Each line behind `indent`. */
 static void report_print_lines(const char *text, const char *indent) {
   struct bc_str rest = bc_str_of(text);
   struct bc_str line;
   while (bc_str_next_field(&rest, '\n', &line)) {
-    (void)printf("%s" BC_STR_FMT "\n", indent, BC_STR_ARG(line));
+    (void)fputs(indent, stdout);
+    report_print_line(line, "");
+    (void)putchar('\n');
   }
 }
 
-/* ---- the Test Anything Protocol, version 14 ---- */
+/* ---- the Test Anything Protocol, version 13: later ones are errors for readers that are older ---- */
 
 /* A '#' begins a directive. */
 static void report_print_tap_name(const char *text) {
-  for (; *text != '\0'; text++) {
-    if (*text == '#' || *text == '\\') {
-      (void)putchar('\\');
-    }
-    (void)putchar(*text == '\n' ? ' ' : *text);
-  }
+  report_print_line(bc_str_of(text), "#\\");
 }
 
 static void report_print_tap(const struct bc_test_suite *suite, bool is_ok, const char *file, const char *name,
@@ -53,7 +72,7 @@ static void report_print_tap(const struct bc_test_suite *suite, bool is_ok, cons
 
 void bc_test_report_begin(const struct bc_test_suite *suite) {
   if (suite->settings->is_tap) {
-    (void)puts("TAP version 14");
+    (void)puts("TAP version 13");
   }
 }
 
@@ -65,7 +84,11 @@ void bc_test_report_result(const struct bc_test_suite *suite, const json_t *resu
   if (suite->settings->is_tap) {
     report_print_tap(suite, is_ok, file, name, message, json_is_true(json_object_get(result, "skipped")));
   } else if (!suite->settings->is_json && !is_ok) {
-    (void)printf("FAIL %s: %s\n", file, name);
+    (void)fputs("FAIL ", stdout);
+    report_print_line(bc_str_of(file), "");
+    (void)fputs(": ", stdout);
+    report_print_line(bc_str_of(name), "");
+    (void)putchar('\n');
     report_print_lines(message, "    ");
   }
 }
@@ -76,7 +99,7 @@ void bc_test_report_broken(const struct bc_test_suite *suite, const json_t *brok
   if (suite->settings->is_tap) {
     report_print_tap(suite, false, file, NULL, message, false);
   } else if (!suite->settings->is_json) {
-    (void)printf("BROKEN %s\n", file);
+    report_print_lines(file, "BROKEN ");
     report_print_lines(message, "    ");
   }
 }

@@ -69,6 +69,12 @@ static bool serve_is_below(const char *path, const char *root) {
   return strncmp(path, root, len) == 0 && (root[len - 1] == '/' || path[len] == '/' || path[len] == '\0');
 }
 
+bool bc_test_is_below(const char *path, const char *root) {
+  char found[PATH_MAX];
+  char top[PATH_MAX];
+  return realpath(path, found) != NULL && realpath(root, top) != NULL && serve_is_below(found, top);
+}
+
 /* What `what` is beside the file. False: it is not there, or outside of its root; told to the process. */
 static bool serve_find(const struct bc_test_file *file, struct bc_str what, int to_fd, char found[static PATH_MAX]) {
   char folder[PATH_MAX];

@@ -70,7 +70,15 @@ static bool suite_add_entry(struct bc_test_suite *suite, const char *folder, con
   if (S_ISDIR(about.st_mode)) {
     return suite_add_folder(suite, path, root, depth - 1);
   }
-  return !suite_is_test(name) || suite_add_file(suite, path, root);
+  if (!suite_is_test(name)) {
+    return true;
+  }
+  if (S_ISLNK(about.st_mode) && !bc_test_is_below(path, root)) {
+    const struct bc_test_file file = {.path = path};
+    bc_test_suite_note_broken(suite, &file, "a link to nowhere, or out of the directory that is tested");
+    return true;
+  }
+  return suite_add_file(suite, path, root);
 }
 
 static bool suite_add_folder(struct bc_test_suite *suite, const char *folder, const char *root, int depth) {
@@ -110,10 +118,25 @@ bool bc_test_suite_add(struct bc_test_suite *suite, const char *word) {
 
 /* ---- what came of them ---- */
 
+/* JSON has no place for what is not UTF-8: '?' for each byte that is not ASCII then. */
+static json_t *suite_text(const char *text) {
+  json_t *shown = json_string(text);
+  if (shown != NULL) {
+    return shown;
+  }
+  char *ascii = bc_mem_copy_string(text);
+  for (char *at = ascii; *at != '\0'; at++) {
+    *at = (unsigned char)*at >= 0x80 ? '?' : *at;
+  }
+  shown = json_string(ascii);
+  free(ascii);
+  return shown;
+}
+
 void bc_test_suite_note(struct bc_test_suite *suite, const struct bc_test_file *file, json_t *result) {
   bool is_skipped = json_is_true(json_object_get(result, "skipped"));
   bool is_ok = json_is_true(json_object_get(result, "ok"));
-  (void)json_object_set_new(result, "file", json_string(file->path));
+  (void)json_object_set_new(result, "file", suite_text(file->path));
   suite->skipped += is_skipped ? 1 : 0;
   suite->passed += !is_skipped && is_ok ? 1 : 0;
   suite->failed += !is_skipped && !is_ok ? 1 : 0;
@@ -122,7 +145,7 @@ void bc_test_suite_note(struct bc_test_suite *suite, const struct bc_test_file *
 }
 
 void bc_test_suite_note_broken(struct bc_test_suite *suite, const struct bc_test_file *file, const char *message) {
-  json_t *broken = json_pack("{s:s, s:s}", "file", file->path, "message", message);
+  json_t *broken = json_pack("{s:o, s:o}", "file", suite_text(file->path), "message", suite_text(message));
   if (broken != NULL) {
     (void)json_array_append_new(suite->broken, broken);
     bc_test_report_broken(suite, broken);

@@ -36,6 +36,9 @@ BC_MUST_CHECK bool bc_test_suite_run(struct bc_test_suite *suite, const struct b
 
 /* ---- for its parts ---- */
 
+/* `path`, links followed, is `root` or stands below it. False also when it is not there. */
+bool bc_test_is_below(const char *path, const char *root);
+
 /* Notes what came of a test, the caller's no more, and tells it. */
 void bc_test_suite_note(struct bc_test_suite *suite, const struct bc_test_file *file, json_t *result);
 void bc_test_suite_note_broken(struct bc_test_suite *suite, const struct bc_test_file *file, const char *message);

@@ -283,6 +283,53 @@ test("good two", function() expect(c:run()):is_up() end)
     assert found["passed"] == 2
 
 
+def test_no_failure_is_lost_whatever_is_raised(folder):
+    raised = {"a zero byte": "'a\\0b'", "no UTF-8": "'\\xff\\xfe'", "a megabyte": "('x'):rep(1000000)", "nil": "nil",
+              "what cannot be shown": "setmetatable({}, { __tostring = function() error('no') end })",
+              "a zero byte in the name\\0": "'why'", "\\xff in the name": "'why'", "('n'):rep(100000)": "'why'"}
+    text = "".join(f"test({name if name[0] == '(' else repr(name)}, function() error({value}) end)\n"
+                   for name, value in raised.items()).replace("\\\\", "\\")
+    found = run_json(check_test=text + "test('good', function() end)\n")
+    assert [test["ok"] for test in found["tests"]] == [False] * len(raised) + [True]
+    assert max(len(test["name"]) for test in found["tests"]) <= 200
+    for words in ([], ["--tap"]):
+        assert bgp_test(*words, ".").returncode == FAILED
+
+
+def test_what_cannot_be_told_of_a_file_breaks_it(folder):
+    put("a_test.lua", "error('\\xff', 0)")
+    put("b_test.lua", "test('good', function() end)")
+    with open(b"\xff_test.lua", "w", encoding="ascii") as file:
+        file.write("test('bad', function() error('why') end)")
+    done = bgp_test("--json", ".")
+    found = json.loads(done.stdout)
+    assert done.returncode == FAILED
+    assert [one["file"] for one in found["broken"]] == ["./a_test.lua"]
+    assert [test["file"] for test in found["tests"]] == ["./b_test.lua", "./?_test.lua"]
+
+
+@pytest.mark.parametrize("words", [[], ["--tap"]])
+def test_a_terminal_gets_no_control_characters(folder, words):
+    put("a\033[31m_test.lua", "test('\\27[2J\\u{9b}31m\\r\\b', function() error('\\27]0;x\\7\\u{9b}1m, größer', 0) end)")
+    put("b\033_test.lua", "error('\\27[2J', 0)")
+    told = bgp_test(*words, ".").stdout
+    assert "?[2J" in told and "größer" in told
+    assert not [char for char in told if (char < " " and char != "\n") or "\x7f" <= char <= "\x9f"]
+
+
+def test_a_link_out_of_the_directory_is_not_followed(folder):
+    put("secret_test.lua", "test('secret', function() end)")
+    put("in/good_test.lua", "test('good', function() end)")
+    os.symlink("../secret_test.lua", "in/link_test.lua")
+    os.symlink("loop_test.lua", "in/loop_test.lua")
+    os.symlink("good_test.lua", "in/same_test.lua")
+    os.symlink("..", "in/up")
+    found = json.loads(bgp_test("--json", "in").stdout)
+    assert [one["file"] for one in found["broken"]] == ["in/link_test.lua", "in/loop_test.lua"]
+    assert [test["file"] for test in found["tests"]] == ["in/good_test.lua", "in/same_test.lua"]
+    assert json.loads(bgp_test("--json", "in/link_test.lua").stdout)["passed"] == 1
+
+
 @pytest.mark.parametrize("text, why", [
     ("test('x' function", "check_test.lua:1:"),
     ("error('early')", "check_test.lua:1: early"),
@@ -323,7 +370,7 @@ def test_tap(folder):
     put_mixed()
     done = bgp_test("--tap", ".")
     assert done.returncode == FAILED
-    assert done.stdout == """TAP version 14
+    assert done.stdout == """TAP version 13
 ok 1 - ./a_test.lua: one \\# two
 ok 2 - ./a_test.lua: later # SKIP
 not ok 3 - ./b/c_test.lua: bad
@@ -335,6 +382,16 @@ not ok 3 - ./b/c_test.lua: bad
 ok 4 - ./b/c_test.lua: good
 1..4
 """
+
+
+def test_prove_takes_it(folder):
+    """Perl's own reader of the protocol: it refuses versions that it does not know."""
+    put("good_test.lua", "test('one # two', function() end)\nskip('later', function() end)\n")
+    put("bad_test.lua", "test('bad', function() error('why\\n...\\nnot ok 9') end)\n")
+    for name, code in (("good_test.lua", 0), ("bad_test.lua", 1)):
+        done = subprocess.run(["prove", "--exec", f"{PROGRAM} test --tap", name], capture_output=True, text=True, timeout=120)
+        assert done.returncode == code, done
+        assert "Parse errors" not in done.stdout
 
 
 def test_for_people(folder):
