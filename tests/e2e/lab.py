@@ -77,12 +77,12 @@ def sweep():
 
 class Lab:
     """peers: 1 or 2. store: of stores.KINDS. members: etcd servers, 0, 1 or 3. bare: the classic process block and no messages.
-    flow_peers: how many of the peers take flows."""
+    flow_peers: how many of the peers take flows. internal: the last peer is of ExaBGP's own AS."""
 
     def __init__(self, peers=1, members=1, bare=False, static="", other=False, arguments="", program=None,
                  families="ipv4 unicast; ipv6 unicast;", capability="", bird_options="", hold_time=90, environment=None,
                  messages="neighbor-changes; send { parsed; update; }", second_families=None, flow_peers=0,
-                 store="v3"):
+                 internal=False, store="v3"):
         sweep()
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix=LAB_PREFIX))
         self.dir.chmod(0o755)
@@ -100,7 +100,7 @@ class Lab:
         self.user = "root" if os.environ.get("BC_E2E_USERNS") else "exabgp"
         self.options = dict(peers=peers, bare=bare, static=static, other=other, arguments=arguments, families=families,
                             capability=capability, hold_time=hold_time, messages=messages,
-                            second_families=second_families, flow_peers=flow_peers)
+                            second_families=second_families, flow_peers=flow_peers, internal=internal)
         try:
             self._make_files(program)
             self._make_network(peers)
@@ -160,10 +160,14 @@ class Lab:
             netns.link(self.exa, f"p{index + 1}", [f"{v4}.1/24", f"{v6}::1/64"], name, "exa",
                        [f"{v4}.2/24", f"{v6}::2/64"])
 
+    def _as_of(self, index):
+        is_internal = self.options["internal"] and index == self.options["peers"] - 1
+        return 65000 if is_internal else 65001 + index
+
     def _make_peers(self, peers, bird_options):
         for index in range(peers):
             v4, _ = ADDRESSES[index]
-            self.birds.append(Bird(self, f"peer{index + 1}", f"{v4}.2", f"{v4}.1", 65001 + index, 65000, bird_options,
+            self.birds.append(Bird(self, f"peer{index + 1}", f"{v4}.2", f"{v4}.1", self._as_of(index), 65000, bird_options,
                                    flow=index < self.options["flow_peers"]))
         for bird in self.birds:
             bird.start()
@@ -183,7 +187,7 @@ class Lab:
         for index in range(options["peers"]):
             v4, _ = ADDRESSES[index]
             families = options["second_families"] if index == 1 and options["second_families"] else options["families"]
-            text += NEIGHBOR.format(peer=f"{v4}.2", local=f"{v4}.1", peer_as=65001 + index,
+            text += NEIGHBOR.format(peer=f"{v4}.2", local=f"{v4}.1", peer_as=self._as_of(index),
                                     hold_time=options["hold_time"], families=families,
                                     capability=options["capability"], processes=", ".join(processes),
                                     messages="" if options["bare"] else options["messages"], static=options["static"])
