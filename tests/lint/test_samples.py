@@ -53,9 +53,9 @@ def test_every_fence_is_a_block():
 def test_the_drawing_names_the_processes_and_what_is_between_them():
     drawing = samples.block("drawing")
     roles = set(re.findall(r'"@(\w+)"', (ROOT / "src/main.c").read_text()))
-    # @run, @policy, @test and @compile are sandboxes of commands, no part of the daemon.
+    # @run, @test and @compile are sandboxes of commands, no part of the daemon.
     assert roles == {"core", "exec", "lua", "policy", "run", "test", "compile"}
-    for role in roles - {"run", "policy", "test", "compile"} | {"holder"}:
+    for role in roles - {"run", "test", "compile"} | {"holder"}:
         assert re.search(rf"\b{role}\b", drawing), role
     assert "socketpair" in drawing
     assert any("socketpair(" in path.read_text() for path in (ROOT / "src/io").glob("*.c"))
