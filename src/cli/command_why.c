@@ -60,15 +60,22 @@ static json_t *why_request(const struct why_question *question) {
 
 /* ---- nothing was found ---- */
 
-/* How it stands now; NULL = no daemon tells. An empty one: there is no such route. */
+/* How it stands now; NULL = no daemon tells. An empty one: there is no such route (a pattern names none). */
 static json_t *why_ask_present(const struct bc_settings *settings) {
   json_t *answer;
   if (bc_client_try_for_part(settings, bc_chosen_request(settings, "routes"), &answer) != BC_CLI_OK) {
     return NULL;
   }
-  json_t *route = json_incref(json_array_get(json_object_get(answer, "routes"), 0));
+  size_t i;
+  json_t *route;
+  json_t *found = NULL;
+  json_array_foreach(json_object_get(answer, "routes"), i, route) {
+    if (strcmp(bc_client_text(route, "name"), settings->words[0]) == 0) {
+      found = json_incref(route);
+    }
+  }
   json_decref(answer);
-  return route == NULL ? json_object() : route;
+  return found == NULL ? json_object() : found;
 }
 
 static int why_tell_no_record(const struct bc_settings *settings, const char *begin, bool is_past) {
@@ -157,7 +164,7 @@ int bc_command_why(const struct bc_settings *settings) {
   }
   const json_t *decisions = json_object_get(answer, "decisions");
   if (settings->is_json) {
-    (void)json_dumpf(answer, stdout, JSON_COMPACT);
+    (void)json_dumpf(answer, stdout, BC_CLI_JSON);
     (void)fputc('\n', stdout);
   }
   if (json_array_size(decisions) == 0) {

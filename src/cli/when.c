@@ -52,8 +52,9 @@ static bool when_full(const char *text, int64_t without, int64_t *at_ms) {
   if (rest == NULL || !when_fraction(&rest, without, &ms) || !when_offset(rest, &offset)) {
     return false;
   }
+  int day = parts.tm_mday;
   *at_ms = ((int64_t)timegm(&parts) - offset) * WHEN_SECOND_MS + ms;
-  return *at_ms > 0;
+  return *at_ms > 0 && parts.tm_mday == day; /* timegm takes February 30 for a day of March */
 }
 
 static bool when_today(const char *text, int64_t without, int64_t *at_ms) {

@@ -50,8 +50,8 @@ void bc_ring_close(struct bc_ring *ring);
  * to that until the end. */
 typedef void bc_ring_line_fn(void *arg, struct bc_str line);
 
-/* All lines that are there now, at once. BC_ERR_IO: the directory cannot be read; BC_ERR_NOT_FOUND: there is no such
- * file in it. */
+/* All lines that are there now, at once. BC_ERR_IO: the directory cannot be read, or none of the files;
+ * BC_ERR_NOT_FOUND: there is no such file in it. */
 BC_MUST_CHECK enum bc_err bc_ring_read_all(const char *directory, const char *name, bc_ring_line_fn *fn, void *arg,
                                            struct bc_fault *fault);
 

@@ -19,6 +19,8 @@ struct ring_pass {
   size_t count;
   size_t at;          /* the file that is read next, or now */
   int fd;             /* of that; -1 = not open */
+  int refused;        /* the errno of a file that was there and could not be opened; 0: all could */
+  size_t opened;      /* files */
   struct bc_buf line; /* the beginning of one whose end is not read yet */
   bool is_skipping;   /* … which is too long */
   bc_ring_line_fn *fn;
@@ -98,6 +100,8 @@ static bool pass_step(struct ring_pass *pass, size_t most) {
     if (pass->fd < 0) {
       /* It may be gone meanwhile. */
       pass->fd = openat(pass->directory, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+      pass->refused = pass->fd < 0 && errno != ENOENT ? errno : pass->refused;
+      pass->opened += pass->fd >= 0 ? 1 : 0;
     }
     ssize_t got = pass->fd < 0 ? 0 : read(pass->fd, bytes, sizeof bytes);
     if (got > 0) {
@@ -122,6 +126,10 @@ enum bc_err bc_ring_read_all(const char *directory, const char *name, bc_ring_li
     err = BC_ERR_NOT_FOUND;
   }
   while (err == BC_ERR_OK && pass_step(&pass, READ_STEP_BYTES)) {
+  }
+  if (err == BC_ERR_OK && pass.opened == 0 && pass.refused != 0) {
+    bc_fault_set(fault, 0, "cannot read the files %s.N in %s: %s", name, directory, strerror(pass.refused));
+    err = BC_ERR_IO;
   }
   pass_fini(&pass);
   return err;

@@ -136,7 +136,7 @@ def test_the_question_is_about_the_route_at_the_time(daemon):
 
 
 @pytest.mark.parametrize("time", ["", "24:61", "07", "07:5x", "2026-11-23", "2026-11-23T07:50:53", "2026-11-23T07:50:53.Z",
-                                  "2026-11-23T07:50:53+1", "2026-11-23T07:50:53+25:00", "-5m", "5 minutes"])
+                                  "2026-11-23T07:50:53+1", "2026-11-23T07:50:53+25:00", "2026-02-29T00:00:00Z", "-5m", "5 minutes"])
 def test_a_time_that_is_none_is_refused(daemon, time):
     done = subprocess.run([PROGRAM, "why", "web", f"--at={time}", "--socket", daemon.path, "-n", "n1"], capture_output=True,
                           text=True, timeout=30)
@@ -147,6 +147,16 @@ def test_an_error_of_the_daemon_is_told(daemon):
     daemon.answers["decisions"] = {"error": "the disk does not answer in time"}
     done = subprocess.run([PROGRAM, "why", "web", "--socket", daemon.path, "-n", "n1"], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (1, "the disk does not answer in time\n")
+
+
+@pytest.mark.parametrize("name, code, told", [
+    ("web", 4, "no decision about this route is recorded: it is announced (health: fine)"),
+    ("w*", 1, "there is no such route"), ("other", 1, "there is no such route")])
+def test_a_route_without_records_is_told_by_its_name_and_by_no_pattern(daemon, name, code, told):
+    daemon.answers["decisions"] = {"decisions": [], "begins": 1}
+    daemon.answers["routes"] = {"routes": [{"name": "web", "state": "announced", "layer": "health", "reason": "fine"}]}
+    done = subprocess.run([PROGRAM, "why", name, "--socket", daemon.path, "-n", "n1"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == code and done.stderr.startswith(told)
 
 
 @pytest.mark.parametrize("damaged", [{}, {"notes": 3}, {"at": "x", "notes": [1, {"type": 2}], "checks": {}, "scripts": []},

@@ -165,6 +165,18 @@ static struct seen read_all(struct fixture *f) {
   return seen;
 }
 
+static void files_that_none_can_be_opened_of_are_no_empty_ring(void **state) {
+  struct fixture *f = *state;
+  struct seen seen = {0};
+  struct bc_fault fault;
+  char path[512];
+  (void)snprintf(path, sizeof path, "%s/test.1", f->directory);
+  assert_int_equal(symlink("/dev/null", path), 0); /* links are not followed, by root either */
+  assert_int_equal(bc_ring_read_all(f->directory, "test", on_line, &seen, &fault), BC_ERR_IO);
+  assert_non_null(strstr(fault.text, "test.N"));
+  assert_int_equal(unlink(path), 0);
+}
+
 static size_t count_files(struct fixture *f, size_t *most) {
   DIR *all = opendir(f->directory);
   const struct dirent *entry;
@@ -454,6 +466,7 @@ int main(void) {
       RULE(the_disk_thread_reads_while_the_loop_goes_on),
       RULE(a_reading_may_be_ended_at_once),
       RULE(where_nothing_is_there_that_is_told),
+      RULE(files_that_none_can_be_opened_of_are_no_empty_ring),
   };
 #undef RULE
   return cmocka_run_group_tests(tests, NULL, NULL);
