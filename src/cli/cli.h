@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* For json_dumpf: one line; 0.033, not 0.033000000000000002. */
+#define BC_CLI_JSON (JSON_COMPACT | JSON_REAL_PRECISION(15))
+
 enum {
   BC_CLI_OK = 0,
   BC_CLI_BAD_NEWS = 1,  /* the daemon answered with an error; a line that is faulty */

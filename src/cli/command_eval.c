@@ -1,4 +1,5 @@
 /* `bgpcommander eval`: a policy once, with a context. docs/evaluating-policies.md */
+#include "base/limits.h"
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -139,6 +140,17 @@ static int eval_take_data(struct eval *eval) {
   return BC_CLI_OK;
 }
 
+/* What the daemon would not ask with either. */
+static int eval_check_context(const struct eval *eval) {
+  size_t len = json_dumpb(eval->context, NULL, 0, JSON_COMPACT);
+  if (len > BC_LIMIT_POLICY_CONTEXT_BYTES) {
+    (void)fprintf(stderr, "the context is %zu bytes long; a policy gets no more than %d\n", len,
+                  BC_LIMIT_POLICY_CONTEXT_BYTES);
+    return BC_CLI_USAGE;
+  }
+  return BC_CLI_OK;
+}
+
 static int eval_prepare(struct eval *eval) {
   const struct bc_settings *settings = eval->settings;
   int given = (settings->context != NULL) + (settings->route != NULL) + (settings->record != NULL);
@@ -153,7 +165,8 @@ static int eval_prepare(struct eval *eval) {
   int code = settings->context != NULL ? eval_read_context(eval)
              : settings->route != NULL ? eval_ask_daemon(eval, settings->route, true)
                                        : eval_ask_record(eval);
-  return code == BC_CLI_OK ? eval_take_data(eval) : code;
+  code = code == BC_CLI_OK ? eval_take_data(eval) : code;
+  return code == BC_CLI_OK ? eval_check_context(eval) : code;
 }
 
 /* ---- what it said ---- */
@@ -219,7 +232,7 @@ static json_t *eval_report(const struct eval *eval, const struct bc_policy_answe
 }
 
 static void eval_print_value(const char *label, const json_t *value) {
-  char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+  char *text = json_is_string(value) ? NULL : json_dumps(value, BC_CLI_JSON | JSON_ENCODE_ANY | JSON_SORT_KEYS);
   struct bc_str rest = bc_str_of(text == NULL ? json_string_value(value) : text);
   struct bc_str line;
   while (rest.len > 0 && bc_str_next_field(&rest, '\n', &line)) {
@@ -269,7 +282,7 @@ static int eval_tell(const struct eval *eval, const struct bc_policy_answer *ans
   bc_policy_judge(eval->context, answer, &judged);
   json_t *report = eval_report(eval, answer, &judged);
   if (eval->settings->is_json) {
-    char *text = json_dumps(report, JSON_COMPACT);
+    char *text = json_dumps(report, BC_CLI_JSON);
     (void)puts(text == NULL ? "{}" : text);
     free(text);
   } else {

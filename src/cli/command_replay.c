@@ -27,12 +27,42 @@ struct replay_run {
   struct bc_policy_answer answer;
   struct bc_policy_judged judged;
   int64_t since_ms, until_ms;
-  json_t *records; /* NAME: array, the newest first */
+  int64_t begins_ms; /* the oldest record of all */
+  json_t *records;   /* NAME: array, the newest first */
   size_t count;
   json_t *routes;      /* of the report */
   json_t *differences; /* of the report, the first REPLAY_TOLD */
   struct bc_replay_sum sum;
 };
+
+/* ---- order ---- */
+
+static int replay_compare_names(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int replay_compare_times(const void *a, const void *b) {
+  long long at_a = bc_client_number(*(json_t *const *)a, "at");
+  long long at_b = bc_client_number(*(json_t *const *)b, "at");
+  return at_a < at_b ? -1 : at_a > at_b ? 1 : 0;
+}
+
+/* They come route by route; people read them as what happened. */
+static void replay_sort_differences(struct replay_run *run) {
+  size_t count = json_array_size(run->differences);
+  json_t **list = bc_mem_new(count + 1, sizeof *list);
+  json_t *sorted = json_array();
+  for (size_t i = 0; i < count; i++) {
+    list[i] = json_array_get(run->differences, i);
+  }
+  qsort(list, count, sizeof *list, replay_compare_times);
+  for (size_t i = 0; i < count; i++) {
+    (void)json_array_append(sorted, list[i]);
+  }
+  json_decref(run->differences);
+  run->differences = sorted;
+  free(list);
+}
 
 /* ---- records ---- */
 
@@ -78,6 +108,7 @@ static int replay_read(struct replay_run *run) {
     if (bc_decisions_ask(run->settings, replay_question(run, before), &answer) != BC_CLI_OK) {
       return BC_CLI_NO_DAEMON;
     }
+    run->begins_ms = bc_client_number(answer, "begins");
     got = replay_add_page(run, json_object_get(answer, "decisions"), &before);
     has_more = bc_client_is_true(answer, "more");
     json_decref(answer);
@@ -85,6 +116,11 @@ static int replay_read(struct replay_run *run) {
   if (run->count == 0) {
     (void)fprintf(stderr, "no decision is on record in that time\n");
     return BC_CLI_NO_DAEMON;
+  }
+  if (run->begins_ms > run->since_ms) {
+    char begin[64];
+    bc_when_print(run->begins_ms, 0, begin);
+    (void)fprintf(stderr, "the records begin at %s\n", begin);
   }
   if (got > 0 && has_more) {
     (void)fprintf(stderr, "only the newest %zu records are replayed\n", run->count);
@@ -216,7 +252,7 @@ static void replay_print_table(const struct replay_run *run) {
 }
 
 static void replay_word_text(const json_t *word, char *to, size_t room) {
-  char *attributes = json_dumps(json_object_get(word, "attributes"), JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+  char *attributes = json_dumps(json_object_get(word, "attributes"), BC_CLI_JSON | JSON_ENCODE_ANY | JSON_SORT_KEYS);
   bool has_none = attributes == NULL || strcmp(attributes, "null") == 0;
   const char *reason = bc_client_text(word, "reason");
   char text[1024];
@@ -236,7 +272,9 @@ static void replay_print_differences(const struct replay_run *run) {
     bc_when_print(bc_client_number(one, "at"), run->until_ms, at);
     replay_word_text(json_object_get(one, "then"), then, sizeof then);
     replay_word_text(json_object_get(one, "now"), now, sizeof now);
-    (void)printf("%s %s: %s -> %s\n", at, bc_client_text(one, "route"), then, now);
+    char route[256];
+    bc_screen_clean(bc_client_text(one, "route"), route, sizeof route);
+    (void)printf("%s %s: %s -> %s\n", at, route, then, now);
   }
 }
 
@@ -253,21 +291,34 @@ static void replay_print(const struct replay_run *run) {
   (void)printf("\n");
 }
 
-static int replay_execute(struct replay_run *run) {
+/* In the order of their names. */
+static bool replay_routes(struct replay_run *run) {
   const char *name;
   json_t *list;
   bool is_asked = true;
+  size_t count = 0;
+  const char **names = bc_mem_new(json_object_size(run->records) + 1, sizeof *names);
   json_object_foreach(run->records, name, list) {
-    is_asked = is_asked && replay_route(run, name, list);
+    names[count++] = name;
   }
-  if (!is_asked) {
+  qsort(names, count, sizeof *names, replay_compare_names);
+  for (size_t i = 0; i < count && is_asked; i++) {
+    is_asked = replay_route(run, names[i], json_object_get(run->records, names[i]));
+  }
+  free(names);
+  return is_asked;
+}
+
+static int replay_execute(struct replay_run *run) {
+  if (!replay_routes(run)) {
     return REPLAY_NO_SANDBOX;
   }
+  replay_sort_differences(run);
   if (run->settings->is_json) {
     json_t *made = replay_print_sum(&run->sum);
     (void)json_object_set(made, "routes", run->routes);
     (void)json_object_set(made, "differences", run->differences);
-    char *text = json_dumps(made, JSON_COMPACT);
+    char *text = json_dumps(made, BC_CLI_JSON);
     (void)puts(text == NULL ? "{}" : text);
     free(text);
     json_decref(made);

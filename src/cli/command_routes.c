@@ -173,7 +173,7 @@ static int routes_print_chosen(const struct bc_settings *settings) {
     (void)fputs("there is no such route\n", stderr);
     code = BC_CLI_BAD_NEWS;
   } else if (settings->is_json) {
-    (void)json_dumpf(answer, stdout, JSON_COMPACT);
+    (void)json_dumpf(answer, stdout, BC_CLI_JSON);
     (void)fputc('\n', stdout);
   } else {
     routes_print(answer, true);

@@ -114,7 +114,7 @@ static void report_print_json(const struct bc_test_suite *suite, int64_t took_ms
     (void)json_object_set_new(whole, "coverage", bc_test_cover_json(suite));
   }
   if (whole != NULL) {
-    (void)json_dumpf(whole, stdout, JSON_COMPACT);
+    (void)json_dumpf(whole, stdout, BC_CLI_JSON);
     (void)putchar('\n');
   }
   json_decref(whole);

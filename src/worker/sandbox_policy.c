@@ -194,7 +194,7 @@ static void policy_ask(struct bc_sandbox_task *task) {
   struct bc_sandbox_run *run = task->run;
   lua_State *co = task->co;
   if (lua_type(co, 2) != LUA_TFUNCTION) {
-    policy_refuse(&run->outcome, "a policy must return a function, return function(ctx) … end: it returned %s",
+    policy_refuse(&run->outcome, "a policy must return a function, return function(ctx) ... end: it returned %s",
                   lua_gettop(co) < 2 ? "nothing" : luaL_typename(co, 2));
     return;
   }

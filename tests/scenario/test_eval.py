@@ -1,6 +1,7 @@
 """`bgpcommander eval`: a policy once, with a context from a file."""
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -122,6 +123,19 @@ def test_the_context_of_a_record_is_taken():
 def test_a_context_that_is_none_is_refused(context, error):
     done = evaluate("return function() return keep() end", context)
     assert done.returncode == USAGE and done.stderr.startswith(error), done
+
+
+def test_a_context_that_is_too_long_is_refused():
+    done = evaluate("return function() return keep() end", {"reason": "x" * 10_000_000})
+    assert done.returncode == USAGE and "a policy gets no more than 262144" in done.stderr
+
+
+def test_numbers_are_told_as_they_were_written():
+    evaluate('return function(ctx) return announce{ med = 100, reason = tostring(ctx.since), again_in = 0.3 } end', None)
+    for _ in range(5):
+        done = evaluate(None, {"route": ROUTE, "since": 0.1}, "--json")
+        assert '"reason":"0.1","againIn":0.3,' in done.stdout
+        assert len(re.search(r'"cpuMs":([0-9.]+)', done.stdout)[1]) < 8
 
 
 def test_a_route_that_is_none_is_named():

@@ -74,9 +74,9 @@ static void what_is_no_verdict_is_an_error_that_says_so(void **state) {
     const char *script;
     const char *error;
   } cases[] = {
-      {"", "a policy must return a function, return function(ctx) … end: it returned nothing"},
+      {"", "a policy must return a function, return function(ctx) ... end: it returned nothing"},
       {"return 1", "it returned number"},
-      {"return announce{}", "a policy must return a function, return function(ctx) … end: it returned userdata"},
+      {"return announce{}", "a policy must return a function, return function(ctx) ... end: it returned userdata"},
       {POLICY(""), "a policy must return announce{}, withdraw() or keep(): it returned nothing"},
       {POLICY("return nil"), "a policy must return announce{}, withdraw() or keep(): it returned nil"},
       {POLICY("return { verdict = 'announce' }"), "it returned table"},
