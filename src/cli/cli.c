@@ -4,8 +4,10 @@
 #include "cli/commands.h"
 #include "cli/run_report.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CLI_WORD_MAX = 32 };
 
@@ -67,6 +69,13 @@ int bc_cli_usage_code(const char *command) {
   return command != NULL && strcmp(command, "run") == 0 ? (int)BC_CLI_RUN_USAGE : (int)BC_CLI_USAGE;
 }
 
+/* Whoever reads by a pipe may go when it has read enough: that is no error. */
+static bool cli_is_told(void) {
+  struct pollfd reader = {.fd = STDOUT_FILENO, .events = POLLOUT};
+  bool is_written = fflush(stdout) == 0 && ferror(stdout) == 0;
+  return is_written || (poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0);
+}
+
 int bc_cli_run(const struct bc_settings *settings) {
   const struct cli_command *command = cli_find(settings->command);
   if (command == NULL) {
@@ -77,5 +86,10 @@ int bc_cli_run(const struct bc_settings *settings) {
                   command->words);
     return bc_cli_usage_code(command->name);
   }
-  return command->run(settings);
+  int code = command->run(settings);
+  if (code == BC_CLI_OK && !cli_is_told()) {
+    (void)fprintf(stderr, "standard output takes no more: the answer is not whole\n");
+    return bc_cli_usage_code(command->name);
+  }
+  return code;
 }

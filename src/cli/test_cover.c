@@ -50,6 +50,21 @@ static void cover_find_file(const struct bc_test_suite *suite, const struct bc_t
   (void)snprintf(path, 2 * PATH_MAX, "%s/%s", folder, name);
 }
 
+/* The same name for a file however tests call it: as from the directory that is tested, where it stands there. */
+static void cover_name(const struct bc_test_file *file, char path[static 2 * PATH_MAX]) {
+  char found[PATH_MAX];
+  char root[PATH_MAX];
+  size_t len = strlen(file->root);
+  if (realpath(path, found) == NULL || realpath(file->root, root) == NULL || !bc_test_is_below(path, file->root)) {
+    return;
+  }
+  while (len > 1 && file->root[len - 1] == '/') {
+    len--;
+  }
+  const char *rest = found + strlen(root);
+  (void)snprintf(path, 2 * PATH_MAX, "%.*s%s%s", (int)len, file->root, *rest == '/' ? "" : "/", rest);
+}
+
 void bc_test_cover_add(struct bc_test_suite *suite, const struct bc_test_file *file, const json_t *told) {
   char path[2 * PATH_MAX];
   char line[24];
@@ -59,6 +74,7 @@ void bc_test_cover_add(struct bc_test_suite *suite, const struct bc_test_file *f
     return;
   }
   cover_find_file(suite, file, name, path);
+  cover_name(file, path);
   json_t *known = json_object_get(suite->covered, path);
   if (known == NULL) {
     known = json_object();

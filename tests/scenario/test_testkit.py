@@ -384,6 +384,17 @@ ok 4 - ./b/c_test.lua: good
 """
 
 
+def test_results_that_cannot_be_written_are_no_success(folder):
+    put("good_test.lua", "for i = 1, 3000 do test('a test with a long name ' .. i, function() end) end")
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([PROGRAM, "test", "--tap", "."], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (USAGE, "standard output takes no more: the answer is not whole\n")
+    reader = subprocess.Popen(["head", "-n1"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    done = subprocess.run([PROGRAM, "test", "--tap", "."], stdout=reader.stdin, stderr=subprocess.PIPE, text=True, timeout=120)
+    reader.stdin.close()
+    assert reader.wait(60) == 0 and (done.returncode, done.stderr) == (PASSED, "")
+
+
 def test_prove_takes_it(folder):
     """Perl's own reader of the protocol: it refuses versions that it does not know."""
     put("good_test.lua", "test('one # two', function() end)\nskip('later', function() end)\n")
@@ -501,6 +512,18 @@ def test_coverage_adds_up_over_files_and_ends_at_its_least(folder):
     done = bgp_test("--coverage-min", "88.3", ".")
     assert done.returncode == FAILED and "88.2 % of the lines were executed, expected 88.3 %" in done.stderr
     assert bgp_test("--coverage-min", "much", ".").returncode == USAGE
+
+
+def test_coverage_of_a_file_adds_up_by_whatever_path_it_is_called(folder):
+    put("policy.lua", "return function(ctx)\n  if ctx.healthy then\n    return announce()\n  end\n  return withdraw()\nend\n")
+    put("a_test.lua", "local p = policy 'policy.lua' test('a', function() p:run(ctx{}) end)")
+    put("sub/b_test.lua", "local p = policy '../policy.lua' test('b', function() p:run(ctx{ healthy = false }) end)")
+    os.symlink("../policy.lua", "sub/link.lua")
+    put("sub/c_test.lua", "local p = policy 'link.lua' test('c', function() p:run(ctx{}) end)")
+    for root in (".", "./", str(folder), str(folder) + "/"):
+        found = json.loads(bgp_test("--json", "--coverage", root).stdout)
+        assert [(one["file"], one["not_executed"]) for one in found["coverage"]] == [
+            (root.rstrip("/") + "/policy.lua", [])], root
 
 
 def test_lcov(folder):
