@@ -8,6 +8,7 @@
   tests/bench/run crowd [--count 1000] [--busy] [--kills 50]
                                             how late good checks are beside bad ones, and while workers are killed
   tests/bench/run policy [--count 20]       what deciding 1,000 routes anew costs the policy worker
+  tests/bench/run testkit [--count 1000]    how long so many cases of `bgpcommander test` take
 """
 import argparse
 import json
@@ -22,6 +23,7 @@ tests = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(tests / "e2e"), str(tests)]
 import checks  # noqa: E402
 import policy  # noqa: E402
+import testkit  # noqa: E402
 from lab import Lab, NODE  # noqa: E402
 
 # A process that prints each line that arrives in a fifo, and drains its stdin: the floor for one command.
@@ -220,7 +222,7 @@ def start_with(routes, repeat):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["single", "start", "checks", "crowd", "policy"])
+    parser.add_argument("what", choices=["single", "start", "checks", "crowd", "policy", "testkit"])
     parser.add_argument("--count", type=int)
     parser.add_argument("--routes", type=int, default=10000)
     parser.add_argument("--repeat", type=int, default=3)
@@ -237,6 +239,8 @@ def main():
         checks.crowd_of(options.count or 1000, options.busy, options.kills, options.copies, options.kinds)
     elif options.what == "policy":
         policy.main(os.environ["BGPCOMMANDER"], options.count or 20)
+    elif options.what == "testkit":
+        testkit.main(os.environ["BGPCOMMANDER"], options.count or 1000)
     else:
         start_with(options.routes, options.repeat)
 
