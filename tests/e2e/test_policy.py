@@ -30,6 +30,16 @@ PREPENDED = SCORED % "prepend = level"
 BOTH = {"four": "172.20.0.1/32", "six": "2001:db8:20::1/128"}
 EXTERNAL = {"four-longer": "172.20.0.2/32", "six-longer": "2001:db8:20::2/128"}
 READY = "172.20.0.3/32"
+LIST = ["172.20.0.10/32", "172.20.0.11/32"]
+FLOW, FLOW_AT_BIRD = "flow route { match { destination 172.20.0.4/32; } then { discard; } }", "dst 172.20.0.4/32;"
+# The rate is a float (RFC 8955).
+RATES = {1: "0x46160000", 2: "0x45960000"}
+LIMITED = """#!lua
+return function(ctx)
+  if not ctx.healthy then return withdraw(ctx.reason) end
+  return announce{ rate_limit = ctx.checks.load.score >= 80 and 9600 or 4800 }
+end
+"""
 
 # These are under the default policy until they get one of their own, as is the pool.
 NEAREST = {"own": "172.20.1.1/32", "nodes": "172.20.1.2/32", "builtin": "172.20.1.3/32"}
@@ -99,7 +109,8 @@ def keys_of(routes, policy=None, options=None, before=""):
 
 @pytest.fixture(scope="module")
 def lab(make_lab):
-    lab = make_lab(peers=2, internal=True)
+    lab = make_lab(peers=2, internal=True, flow_peers=1, families="ipv4 unicast; ipv6 unicast; ipv4 flow;",
+                   second_families="ipv4 unicast; ipv6 unicast;")
     lab.node_file.write_text(NODE_FILE)
     loaded = {"checks": ["load"]}
     service = f"#!/bin/sh\n[ -e {lab.flag('service')} ]\n"
@@ -115,9 +126,14 @@ def lab(make_lab):
         **keys_of(BOTH, PREFERRED, loaded),
         **keys_of(EXTERNAL, PREPENDED, loaded, "neighbor 10.99.0.2 "),
         **keys_of({"ready": READY}, json.dumps({"use": "score_med", "check": "load", "best": 100, "worst": 200}), loaded),
+        "routes/list/config": f"attributes next-hop self med 7 nlri {' '.join(LIST)}",
+        "routes/flow/config": FLOW,
+        **{f"routes/{name}/options": json.dumps(loaded) for name in ("list", "flow")},
+        "routes/list/policy": PREFERRED,
+        "routes/flow/policy": LIMITED,
         **keys_of(POOL),
-        "routes/pool1/options": json.dumps(FAST),
-        "routes/pool1/healthcheck": service,
+        **{f"routes/{name}/options": json.dumps(FAST) for name in POOL},
+        **{f"routes/{name}/healthcheck": service if name == "pool1" else "#!/bin/sh\ntrue\n" for name in POOL},
         **keys_of(WHY, "#!lua\nreturn function(ctx)\n  if ctx.data.why == 0 then return withdraw('enough') end\n"
                        "  return announce{ med = 30 + ctx.data.why, add_community = {'65000:30'}, reason = 'as data.why says' }\nend\n",
                   FAST),
@@ -126,6 +142,8 @@ def lab(make_lab):
         **keys_of({"GUARDED": GUARDED, "FORBIDDEN": FORBIDDEN}, CARRIES),
     })
     lab.start_exabgp()
+    lab.wait_for(lambda: lab.status()["summary"]["announced"] == len(lab.routes()) - 1, 30, "all stand but one that may not")
+    wait_settled(lab)
     return lab
 
 
@@ -158,28 +176,29 @@ def wait_settled(lab):
     lab.wait_for(lambda: lab.status()["exabgp"]["settled"], 20, "all is confirmed by the wire")
 
 
-def is_at_level(lab, level):
+def assert_level(lab, level):
     """All of it at both neighbors."""
     wanted = {"med": str(100 * level), "community": f"(65000,{level}) (65535,65281)", "large_community": f"(65000, 1, {level})"}
     external, internal = (bird.routes() for bird in lab.birds)
-    for prefix in BOTH.values():
+    for prefix in (*BOTH.values(), *LIST):
         assert wanted.items() <= external[prefix].items() and wanted.items() <= internal[prefix].items()
         assert external[prefix]["as_path"] == "65000" and internal[prefix].get("as_path", "") == ""
         assert internal[prefix]["local_pref"] == str(400 - 100 * level)
     for prefix in EXTERNAL.values():
         assert wanted.items() <= external[prefix].items() and prefix not in internal
         assert external[prefix]["as_path"] == " ".join(["65000"] * (level + 1))
+    assert RATES[level] in lab.bird.flows()[FLOW_AT_BIRD]["ext_community"]
     ready = str(100 if level == 1 else 140)
     assert external[READY]["med"] == internal[READY]["med"] == ready
-    return True
 
 
 def wait_level(lab, level):
     def is_so():
         try:
-            return is_at_level(lab, level)
+            assert_level(lab, level)
         except AssertionError as error:
             raise ValueError(str(error)) from None
+        return True
     lab.wait_for(is_so, 25, f"every route is at level {level}")
 
 
@@ -199,8 +218,9 @@ def test_attributes_at_both_neighbors_follow_the_score(lab):
     assert counters(lab) == quiet
     # Below the threshold of the check it is down.
     lab.put("data/load", "30")
-    for prefix in (*BOTH.values(), *EXTERNAL.values(), READY):
+    for prefix in (*BOTH.values(), *EXTERNAL.values(), READY, *LIST):
         wait_gone(lab, prefix)
+    lab.wait_for(lambda: not lab.bird.flows(), 10, "the flow is gone")
     lab.put("data/load", "95")
     wait_level(lab, 1)
 
@@ -234,6 +254,16 @@ def pool_in(bird):
     return {prefix: routes.get(prefix) for prefix in POOL.values()}
 
 
+@pytest.fixture
+def pool(lab):
+    """All of it stands by the good policy, which is there again after the test."""
+    wait_pool(lab)
+    yield
+    lab.put("policy", GOOD)
+    lab.delete("data/mistake")
+    lab.flag("service")
+
+
 def wait_pool(lab):
     for prefix in POOL.values():
         wait_med(lab, prefix, 50)
@@ -251,8 +281,7 @@ def held(lab):
 
 
 @pytest.mark.parametrize("kind", PUSHED)
-def test_a_pushed_policy_that_would_do_harm_moves_nothing(lab, kind):
-    wait_pool(lab)
+def test_a_pushed_policy_that_would_do_harm_moves_nothing(lab, pool, kind):
     before, table = counters(lab), [pool_in(bird) for bird in lab.birds]
     script, told = PUSHED[kind]
     lab.put("policy", script)
@@ -268,8 +297,7 @@ def test_a_pushed_policy_that_would_do_harm_moves_nothing(lab, kind):
     assert counters(lab) == before
 
 
-def test_what_would_withdraw_all_does_so_once_it_is_approved(lab):
-    wait_pool(lab)
+def test_what_would_withdraw_all_does_so_once_it_is_approved(lab, pool):
     lab.put("policy", PUSHED["withdraw"][0])
     shown = lab.wait_for(lambda: held(lab), 20, "it is held")
     assert lab.ctl("approve", shown["id"]) == (0, {"approved": shown["id"]})
@@ -280,8 +308,7 @@ def test_what_would_withdraw_all_does_so_once_it_is_approved(lab):
     wait_pool(lab)
 
 
-def test_a_dead_service_leaves_under_a_policy_that_fails(lab):
-    wait_pool(lab)
+def test_a_dead_service_leaves_under_a_policy_that_fails(lab, pool):
     before = withdraws(lab)
     others = [prefix for name, prefix in POOL.items() if name != "pool1"]
     # One that failed from the start and was approved all the same, and one that begins to fail.
@@ -417,3 +444,31 @@ def test_the_limits_of_the_node_are_above_policies(lab):
     lab.put("routes/GUARDED/policy", CARRIES.replace("ctx.data.carries,", "{'65000:5'},"))
     wait_med(lab, GUARDED, 2)
     assert of(lab, GUARDED)[1]["community"] == "(65000,5)" and of(lab, FORBIDDEN) == [None, None]
+
+
+def test_what_is_held_is_held_by_the_next_core_too(lab, pool):
+    before = counters(lab)
+    lab.put("policy", PUSHED["withdraw"][0])
+    shown = lab.wait_for(lambda: held(lab), 20, "it is held")
+    core = lab.status()["pid"]
+    assert lab.ctl("upgrade")[0] == 0
+    lab.wait_for(lambda: lab.is_synced() and lab.status()["pid"] != core, 30, "another core is synced")
+    assert lab.wait_for(lambda: held(lab), 20, "it is held again")["id"] == shown["id"]
+    wait_settled(lab)
+    assert counters(lab) == before
+    # A failed check withdraws all the same.
+    lab.flag("service", False)
+    wait_gone(lab, POOL["pool1"])
+    lab.flag("service")
+    wait_med(lab, POOL["pool1"], 50)
+    lab.put("policy", GOOD)
+    wait_pool(lab)
+
+
+def test_a_restart_of_exabgp_announces_what_policies_say_and_nothing_before(lab, pool):
+    tables = [{**bird.routes(), **bird.flows()} for bird in lab.birds]
+    lab.stop_exabgp()
+    lab.start_exabgp()
+    lab.wait_for(lambda: [{**bird.routes(), **bird.flows()} for bird in lab.birds] == tables, 20, "all as before")
+    wait_settled(lab)
+    assert counters(lab) == [{"updates": len(table), "withdraws": 0} for table in tables]
