@@ -427,7 +427,7 @@ def test_a_hold_ends_by_again_in(lab):
         return "flaps" in route["reason"]
     # The second time, unless the machine is so slow that the first is forgotten.
     assert any(flap() for _ in range(4))
-    assert not lab.bird.has(HELD)
+    assert not lab.bird.has(HELD) and 0 < policy_of(lab, "held")["againIn"] <= 2
     wait_med(lab, HELD, 7)
 
 
