@@ -141,7 +141,7 @@ def test_the_life_of_a_watch_is_bounded_and_reopens_where_it_stands(lab, fake):
     routes.events(put("routes/a/config", "2", 14))
     probe.wait_change("routes/a/config", "2")
     reopened = {}
-    while len(reopened) < 2:
+    while len(reopened) < 2 or "/bgp/policy" not in reopened:
         watch = fake.watches.get(timeout=30)
         watch.created(14)
         reopened[watch.prefix] = watch
