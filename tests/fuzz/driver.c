@@ -1,10 +1,11 @@
-/* Runs a libFuzzer target without libFuzzer: every file of the corpus folder, then a bounded number
- * of seeded mutations of them. The same seed gives the same inputs, so a failure can be repeated. */
+/* Runs a libFuzzer target without libFuzzer: every file of the folders, then a bounded number of
+ * seeded mutations of them. The same seed gives the same inputs, so a failure can be repeated. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,18 +25,19 @@ static uint64_t random_next(void) {
   return random_state;
 }
 
-static size_t seeds_load(const char *folder, struct seed *seeds) {
-  size_t count = 0;
+/* Behind those that are there; returns how many there are then. */
+static size_t seeds_load(const char *folder, struct seed *seeds, size_t count) {
   DIR *dir = opendir(folder);
   if (dir == NULL) {
-    fprintf(stderr, "no corpus folder %s\n", folder);
-    return 0;
+    fprintf(stderr, "no folder %s\n", folder);
+    exit(2);
   }
   struct dirent *entry;
   while ((entry = readdir(dir)) != NULL && count < SEEDS_MAX) {
     char path[4096];
+    struct stat about;
     (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "rb");
+    FILE *file = stat(path, &about) != 0 || !S_ISREG(about.st_mode) ? NULL : fopen(path, "rb");
     if (file != NULL) {
       seeds[count].data = malloc(INPUT_MAX);
       seeds[count].size = seeds[count].data == NULL ? 0 : fread(seeds[count].data, 1, INPUT_MAX, file);
@@ -100,10 +102,13 @@ int main(int argc, char **argv) {
   static struct seed seeds[SEEDS_MAX];
   static uint8_t input[INPUT_MAX];
   if (argc < 3) {
-    fprintf(stderr, "usage: %s CORPUS-FOLDER RUNS\n", argv[0]);
+    fprintf(stderr, "usage: %s RUNS FOLDER…\n", argv[0]);
     return 2;
   }
-  size_t count = seeds_load(argv[1], seeds);
+  size_t count = 0;
+  for (int i = 2; i < argc; i++) {
+    count = seeds_load(argv[i], seeds, count);
+  }
   if (count == 0) {
     fprintf(stderr, "the corpus is empty\n");
     return 2;
@@ -111,7 +116,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < count; i++) {
     (void)LLVMFuzzerTestOneInput(seeds[i].data, seeds[i].size);
   }
-  long runs = strtol(argv[2], NULL, 10);
+  long runs = strtol(argv[1], NULL, 10);
   for (long run = 0; run < runs; run++) {
     const struct seed *from = &seeds[random_next() % count];
     size_t size = mutate(from, &seeds[random_next() % count], input);
