@@ -103,23 +103,29 @@ void sandbox_task_drop(struct bc_sandbox_task *task) {
 
 /* ---- waiting ---- */
 
-void sandbox_task_wake_due(struct bc_sandbox_run *run) {
-  struct bc_mono soonest = {0};
-  struct bc_mono now = bc_mono_now();
+/* Of those that wait for a time; the one begun first where times are equal. NULL: none does. */
+static struct bc_sandbox_task *task_soonest(const struct bc_sandbox_run *run) {
+  struct bc_sandbox_task *soonest = NULL;
   struct bc_sandbox_task *task;
   TAILQ_FOREACH(task, &run->tasks, link) {
-    if (task->state == SANDBOX_TASK_WAITING) {
-      soonest = bc_mono_earlier(soonest, task->due);
+    bool waits = task->state == SANDBOX_TASK_WAITING && bc_mono_is_set(task->due);
+    if (waits && (soonest == NULL || task->due.us < soonest->due.us)) {
+      soonest = task;
     }
   }
+  return soonest;
+}
+
+void sandbox_task_wake_due(struct bc_sandbox_run *run) {
+  struct bc_mono now = bc_mono_now();
+  struct bc_sandbox_task *task = task_soonest(run);
   /* Who resumes the run says that this time has come, whatever the fractions of our clocks. */
-  if (TAILQ_EMPTY(&run->ready) && bc_mono_is_set(soonest) && !bc_mono_reached(soonest, now)) {
-    now = soonest;
+  if (TAILQ_EMPTY(&run->ready) && task != NULL && !bc_mono_reached(task->due, now)) {
+    now = task->due;
   }
-  TAILQ_FOREACH(task, &run->tasks, link) {
-    if (task->state == SANDBOX_TASK_WAITING && bc_mono_is_set(task->due) && bc_mono_reached(task->due, now)) {
-      sandbox_task_ready(task, false);
-    }
+  /* One after another, as they would have come on a machine with nothing else to do. */
+  while ((task = task_soonest(run)) != NULL && bc_mono_reached(task->due, now)) {
+    sandbox_task_ready(task, false);
   }
 }
 

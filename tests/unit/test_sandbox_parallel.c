@@ -1,4 +1,5 @@
 /* `parallel`: threads of one run, their results, their errors, and what they may use. */
+#include "hold_up.h"
 #include "lua_world.h"
 
 #include <stdio.h>
@@ -101,6 +102,20 @@ static void a_run_waits_for_the_soonest_of_its_threads(void **state) {
   assert_int_equal(bc_sandbox_run_resume(world->run), BC_SANDBOX_YIELDED);
   assert_true(outcome->wait_ms > 3500000);
   assert_int_equal(world->run->task_count, 2);
+}
+
+/* A worker that comes late wakes them in the order of their times, not in that of their beginning. */
+static void threads_whose_times_have_passed_go_on_in_the_order_of_these(void **state) {
+  struct lua_world *world = *state;
+  lua_world_load(world, (struct bc_sandbox_options){0},
+                 "local order = '' local function at(s, c) return function() time.sleep(s) order = order .. c end end\n"
+                 "parallel{at(0.03, 'd'), at(0.01, 'a'), at(0.02, 'b'), at(0.02, 'c')} return order == 'abcd'",
+                 NULL);
+  world->run = bc_sandbox_run_new(world->check);
+  assert_int_equal(bc_sandbox_run_resume(world->run), BC_SANDBOX_YIELDED);
+  hold_up_past(bc_mono_add_ms(bc_mono_now(), 30));
+  assert_int_equal(lua_world_go_on(world)->end, BC_SANDBOX_DONE);
+  assert_int_equal(bc_sandbox_run_outcome(world->run)->word, BC_SANDBOX_UP);
 }
 
 static void an_error_of_a_thread_names_its_line(void **state) {
@@ -233,6 +248,7 @@ int main(void) {
       RULE(results_order_limits_and_errors_are_as_described),
       RULE(nothing_is_lost_when_the_collector_comes_at_any_time),
       RULE(a_run_waits_for_the_soonest_of_its_threads),
+      RULE(threads_whose_times_have_passed_go_on_in_the_order_of_these),
       RULE(an_error_of_a_thread_names_its_line),
       RULE(more_threads_than_there_may_be_are_an_error),
       RULE(threads_that_together_use_much_are_not_punished_for_it),
