@@ -362,7 +362,8 @@ def test_without_store_nothing_is_withdrawn_that_the_last_known_good_does_not_na
         status = wait_for(lambda: (s := daemon.status()) and s["summary"]["announced"] == 2 and s, "both are held", 15)
         assert any("no key names" in line for line in status["warnings"])
         member.start()
-        wait_for(lambda: daemon.status()["warnings"] == [], "the store names it")
+        # Core asks again after up to half a minute: the longer etcd took to start, the later.
+        wait_for(lambda: daemon.status()["warnings"] == [], "the store names it", 60)
         wait_for(begun.exists, "its check runs")
         assert daemon.route("r2")["state"] == "announced"
         slow.unlink()
