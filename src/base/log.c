@@ -103,6 +103,10 @@ static void log_line(enum bc_log_level level, const char *message) {
   }
 }
 
+bool bc_log_is_written(enum bc_log_level level) {
+  return level <= log_state.level;
+}
+
 void bc_log(enum bc_log_level level, const char *format, ...) {
   if (level > log_state.level) {
     return;

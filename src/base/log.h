@@ -30,6 +30,9 @@ BC_MUST_CHECK enum bc_err bc_log_level_parse(const char *text, enum bc_log_level
  * "exec", …) must stay valid. Before the first call: notice, text, role "". */
 void bc_log_setup(enum bc_log_level level, enum bc_log_format format, const char *role);
 
+/* Whether lines of this level are written: what would be dear to say need not be made. */
+bool bc_log_is_written(enum bc_log_level level);
+
 void bc_log(enum bc_log_level level, const char *format, ...) BC_PRINTF(2, 3);
 
 /* Lines dropped so far because fd 2 was full. */

@@ -289,6 +289,8 @@ void core_named_recall_probation(const struct bc_core *core, const struct core_r
 void core_named_apply_changes(struct bc_core *core);
 /* The state of a named check changed: its users are decided again, some at a time. */
 void core_named_moved(struct bc_core *core, struct core_check *check);
+/* It came under a policy, or left it. */
+void core_named_place(struct core_use *use, bool is_under_policy);
 /* The first whose name is greater; NULL gives the first of all. */
 struct core_named *core_named_after(struct bc_core *core, const char *name);
 /* The state that it keeps, JSON; NULL = none. */

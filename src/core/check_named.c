@@ -92,6 +92,22 @@ void core_named_moved(struct bc_core *core, struct core_check *check) {
   }
 }
 
+/* Those without a policy are in front: what their health decides is decided at once, however many others there are. */
+void core_named_place(struct core_use *use, bool is_under_policy) {
+  struct core_named *named = use->named;
+  named->due_next = named->due_next == use ? TAILQ_NEXT(use, link) : named->due_next;
+  named->news_next = named->news_next == use ? TAILQ_NEXT(use, link) : named->news_next;
+  /* Whoever is not where it was may have been passed over, or would be counted twice. */
+  named->due_left = named->due_left > 0 ? named->user_count : 0;
+  named->news_left = named->news_left > 0 ? named->user_count : 0;
+  TAILQ_REMOVE(&named->users, use, link);
+  if (is_under_policy) {
+    TAILQ_INSERT_TAIL(&named->users, use, link);
+  } else {
+    TAILQ_INSERT_HEAD(&named->users, use, link);
+  }
+}
+
 /* ---- life ---- */
 
 static bool named_has_standing_user(const struct core_named *named) {

@@ -160,7 +160,8 @@ static void dispatch_record(struct bc_core *core, struct core_route *route, cons
       announced != NULL && !(route->has_claim && route->is_wanted && bc_route_equal(&route->claimed, announced));
   bool is_ours = route->is_wanted || old->reason != NULL || route->decision.layer != BC_LAYER_SUBSCRIPTION;
   bool is_news = is_ours && (is_other || core_record_is_news(old, &route->decision));
-  bool has_policy = (is_news || core_policy_is_answering(core, route)) && core_policy_tell(core, route, &policy);
+  bool is_input = !is_news && core_policy_is_answering(core, route) && core_record_takes_input(core, route);
+  bool has_policy = (is_news || is_input) && core_policy_tell(core, route, &policy);
   if (is_news) {
     struct core_decision_told told = {.was_announced = route->is_wanted, .wanted = announced};
     told.policy = has_policy ? &policy : NULL;
@@ -217,10 +218,13 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
   if (was_wanted != route->is_wanted || (old.reason != route->decision.reason && old.reason != NULL)) {
     /* A start with many routes is one event, not many. */
     bool is_event = was_wanted != route->is_wanted && !(route->is_new && route->is_wanted);
+    enum bc_log_level level = is_event ? BC_LOG_NOTICE : BC_LOG_INFO;
     char reason[CORE_REASON_BYTES];
-    core_route_explain(route, reason, sizeof reason);
-    bc_log(is_event ? BC_LOG_NOTICE : BC_LOG_INFO, "route %s: %s: %s: %s", route->name,
-           bc_verdict_text(route->decision.verdict), bc_layer_text(route->decision.layer), reason);
+    if (bc_log_is_written(level)) {
+      core_route_explain(route, reason, sizeof reason);
+      bc_log(level, "route %s: %s: %s: %s", route->name, bc_verdict_text(route->decision.verdict),
+             bc_layer_text(route->decision.layer), reason);
+    }
   }
   route->is_new = route->is_new && route->decision.verdict == BC_VERDICT_KEEP;
 }

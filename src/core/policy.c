@@ -308,6 +308,9 @@ void core_policy_open(struct bc_core *core) {
   TAILQ_INIT(&policies->news);
   TAILQ_INIT(&policies->admits);
   bc_buf_init(&policies->told, 2 * (size_t)BC_LIMIT_POLICY_CONTEXT_BYTES);
+  bc_buf_init(&policies->context, BC_LIMIT_POLICY_CONTEXT_BYTES);
+  bc_buf_init(&policies->world, BC_LIMIT_POLICY_CONTEXT_BYTES);
+  core_policy_cache_open(core);
   core_policy_ask_open(core);
 }
 
@@ -326,4 +329,7 @@ void core_policy_close(struct bc_core *core) {
   }
   bc_intern_put(core->intern, policies->attach_next);
   bc_buf_free(&policies->told);
+  bc_buf_free(&policies->context);
+  bc_buf_free(&policies->world);
+  core_policy_cache_close(core);
 }

@@ -31,10 +31,12 @@ struct bc_record_policy;
 
 enum {
   CORE_POLICY_ID_BYTES = 9,
-  CORE_POLICY_READS = 64,   /* names of data that are told apart for a version; with more all count */
-  CORE_POLICY_WINDOW = 64,  /* runs that the worker has at once */
-  CORE_POLICY_RESULTS = 8,  /* runs of a check, … */
-  CORE_POLICY_CHANGES = 16, /* … and changes of its state, that a policy sees */
+  CORE_POLICY_READS = 64,         /* names of data that are told apart for a version; with more all count */
+  CORE_POLICY_WINDOW = 256,       /* runs that the worker has at once, when they are short */
+  CORE_POLICY_KNOWN = 256,        /* verdicts, attributes … that are made once for many routes, */
+  CORE_POLICY_SHOWN_BYTES = 4096, /* … when they are no longer than this */
+  CORE_POLICY_RESULTS = 8,        /* runs of a check, … */
+  CORE_POLICY_CHANGES = 16,       /* … and changes of its state, that a policy sees */
   CORE_POLICY_REASON_BYTES = 512
 };
 
@@ -54,6 +56,19 @@ struct core_check_history {
   } states[CORE_POLICY_CHANGES]; /* in turn */
   unsigned run_count;            /* so far, … */
   unsigned state_count;          /* … as of these */
+  struct core_shown_check {
+    unsigned run_count;
+    unsigned state_count;
+    uint32_t id; /* of the version */
+    uint32_t generation;
+    enum bc_health_state state;
+    enum bc_check_status status;
+    uint16_t score;
+    uint8_t code;
+    bool has_result;
+    bool is_set;
+  } shown_of;
+  struct bc_buf shown; /* a named check as policies see it, made when it was like that */
 };
 
 /* ---- versions ---- */
@@ -148,7 +163,8 @@ struct core_route_policy {
   struct bc_mono again_at;                /* … it wants to be asked again, … */
   struct bc_mono lazy_at;                 /* … it is to be asked for what may wait */
   struct bc_mono due_at;
-  int64_t awaited_us;   /* on core's undisturbed clock: since when an answer is due */
+  int64_t asked_us;     /* on core's undisturbed clock: since when an answer is due, … */
+  int64_t awaited_us;   /* … and has been waited for since this was looked at */
   uint32_t walked;      /* number of the candidate for which it was asked, … */
   uint32_t tried;       /* … and has answered: */
   uint8_t queue;        /* enum core_policy_queue */
@@ -171,10 +187,41 @@ RB_HEAD(core_policy_due_tree, core_route_policy);
 
 /* ---- all of it ---- */
 
-enum core_policy_queue { POLICY_QUEUE_NONE, POLICY_QUEUE_FIRST, POLICY_QUEUE_LATER, POLICY_QUEUES };
+enum core_policy_queue {
+  POLICY_QUEUE_NONE,
+  POLICY_QUEUE_DOWN, /* as the next, of routes whose checks have failed */
+  POLICY_QUEUE_FIRST,
+  POLICY_QUEUE_LATER,
+  POLICY_QUEUES
+};
 
 struct core_admit;
 TAILQ_HEAD(core_admit_list, core_admit);
+
+/* Tables by pointers of interned texts, which they hold. */
+struct core_policy_cache {
+  struct core_policy_said said[CORE_POLICY_KNOWN]; /* by `text` */
+  struct core_known_words {
+    const char *text; /* interned */
+    json_t *attributes;
+  } words[CORE_POLICY_KNOWN];
+  struct core_known_made {
+    const char *configured; /* interned: attributes of the route, … */
+    const char *selector;   /* interned: … whom it is for, … */
+    json_t *attributes;     /* … and what a verdict says of them, … */
+    const char *made;       /* interned: … give these */
+    uint32_t med;
+    uint8_t family;
+    bool has_med;
+    bool has_next_hop;
+  } made[CORE_POLICY_KNOWN];
+  struct core_known_shown {
+    const char *attributes; /* interned */
+    char *json;
+    size_t len;
+    uint8_t family;
+  } shown[CORE_POLICY_KNOWN];
+};
 
 struct core_policies {
   struct core_policy_tree places;
@@ -199,14 +246,18 @@ struct core_policies {
   struct bc_timer *due_timer;
   struct bc_timer *news_timer;
   struct bc_timer *clock_timer;
-  struct bc_mono clock_at;                 /* last look, … */
-  int64_t clock_us;                        /* … and core's undisturbed time then */
-  int64_t progress_us;                     /* … and when an answer came last */
-  uint64_t world_hash;                     /* of what policies are asked again for */
-  bool is_world_told;                      /* to the worker that runs, as it is */
-  const char *attach_next;                 /* interned: a walk over all routes stands here, … */
-  bool is_attaching;                       /* … while this is set: which key each is under */
-  struct bc_buf told;                      /* what core_policy_tell made */
+  struct bc_mono clock_at; /* last look, … */
+  int64_t clock_us;        /* … and core's undisturbed time then */
+  int64_t progress_us;     /* … and when an answer came last */
+  uint64_t world_hash;     /* of what policies are asked again for */
+  bool is_world_told;      /* to the worker that runs, as it is */
+  const char *attach_next; /* interned: a walk over all routes stands here, … */
+  bool is_attaching;       /* … while this is set: which key each is under */
+  struct bc_buf told;      /* what core_policy_tell made */
+  struct bc_buf context;   /* what is about to be asked */
+  struct bc_buf world;     /* as the worker was told it */
+  struct core_policy_cache *cache;
+  uint64_t run_us;                         /* CPU time of a run, a moving average */
   uint64_t answered, failed, killed, late; /* runs, since the start */
 };
 
@@ -251,8 +302,6 @@ void core_policy_recall(struct bc_core *core, struct core_route *route);
 /* What decision records tell of it, valid until the next call. `context` is set only while the answer to it is being
  * taken. False: the route is under none. */
 bool core_policy_tell(struct bc_core *core, const struct core_route *route, struct bc_record_policy *told);
-BC_MUST_CHECK enum bc_err core_policy_apply(struct bc_core *core, const struct bc_route *configured,
-                                            const json_t *attributes, struct bc_route *made, struct bc_fault *fault);
 /* To the route as the store has it now; false with a line. */
 bool core_policy_can_apply(struct bc_core *core, const struct core_route *route, const json_t *attributes,
                            struct bc_fault *fault);
@@ -260,11 +309,28 @@ bool core_policy_can_apply(struct bc_core *core, const struct core_route *route,
 void core_policy_take_answer(struct bc_core *core, struct core_route_policy *part, struct core_policy_said *said);
 void core_policy_take_failure(struct bc_core *core, struct core_route_policy *part, const char *error);
 void core_policy_fail(struct bc_core *core, struct core_route_policy *part, const char *error);
-/* There was no answer in time. */
-void core_policy_set_late(struct bc_core *core, struct core_route_policy *part);
+/* There was no answer in `seconds`. */
+void core_policy_set_late(struct bc_core *core, struct core_route_policy *part, int seconds);
 void core_policy_take_delayed(struct bc_core *core, struct core_route_policy *part);
 void core_policy_drop_delayed(struct bc_core *core, struct core_route_policy *part);
 void core_policy_said_clear(struct bc_core *core, struct core_policy_said *said);
+
+/* ---- policy_cache.c: what is the same for many routes ---- */
+void core_policy_cache_open(struct bc_core *core);
+void core_policy_cache_close(struct bc_core *core);
+/* The neighbors may be others. */
+void core_policy_forget_made(struct bc_core *core);
+/* What this verdict on a route says: that part of `said` is filled in, and is the caller's. Errors as
+ * bc_policy_verdict_parse. */
+BC_MUST_CHECK enum bc_err core_policy_read(struct bc_core *core, struct bc_str text, struct core_policy_said *said,
+                                           struct bc_fault *fault);
+/* The same of what is known already. */
+void core_policy_said_copy(const struct core_policy_said *from, struct core_policy_said *to);
+/* As bc_policy_apply, for the neighbors of now. */
+BC_MUST_CHECK enum bc_err core_policy_apply(struct bc_core *core, const struct bc_route *configured,
+                                            const json_t *attributes, struct bc_route *made, struct bc_fault *fault);
+/* As bc_policy_print_attributes. */
+void core_policy_add_attributes(struct bc_core *core, const struct bc_route *route, struct bc_buf *to);
 
 /* ---- policy_ask.c: when ---- */
 void core_policy_ask_open(struct bc_core *core);
@@ -279,6 +345,7 @@ void core_policy_on_data(struct bc_core *core, const char *name);
 void core_policy_pass(struct bc_core *core, struct core_policy *policy);
 void core_policy_pass_all(struct bc_core *core);
 bool core_policy_may_ask(const struct core_route_policy *part);
+/* POLICY_QUEUE_FIRST or POLICY_QUEUE_LATER. */
 void core_policy_ask(struct bc_core *core, struct core_route_policy *part, enum core_policy_queue queue);
 void core_policy_stop_asking(struct bc_core *core, struct core_route_policy *part);
 /* The first of the queues, taken from there; NULL = they are empty. */
@@ -361,7 +428,7 @@ void core_policy_print_world(struct bc_core *core, struct bc_buf *to);
 void core_policy_complete_context(struct bc_core *core, struct bc_str context,
                                   const struct core_policy_version *version, struct bc_buf *to);
 /* "route":{…} */
-void core_policy_add_route(const struct bc_route *route, const char *name, struct bc_buf *to);
+void core_policy_add_route(struct bc_core *core, const struct bc_route *route, const char *name, struct bc_buf *to);
 bool core_policy_is_healthy(const struct core_route *route);
 /* A neighbor came, went, or is another; labels or the admin state of the node changed. */
 void core_policy_on_world(struct bc_core *core);

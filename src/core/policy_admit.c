@@ -100,7 +100,7 @@ void core_admit_send_some(struct bc_core *core) {
 
 /* ---- the question ---- */
 
-static void admit_print(const json_t *request, const struct bc_route *route, struct bc_buf *to) {
+static void admit_print(struct bc_core *core, const json_t *request, const struct bc_route *route, struct bc_buf *to) {
   static const char *const members[] = {"owner", "ttl", "reason", "source"};
   int64_t now_ms = bc_wall_now_ms();
   json_t *asked = json_object();
@@ -115,7 +115,7 @@ static void admit_print(const json_t *request, const struct bc_route *route, str
                     (int)(now_ms % 1000));
   core_report_print(asked, to);
   bc_buf_add_char(to, ',');
-  core_policy_add_route(route, json_string_value(json_object_get(request, "name")), to);
+  core_policy_add_route(core, route, json_string_value(json_object_get(request, "name")), to);
   bc_buf_add_char(to, '}');
   json_decref(asked);
 }
@@ -139,7 +139,7 @@ bool core_policy_admit(struct bc_core *core, const json_t *request, core_policy_
   }
   struct bc_buf context;
   bc_buf_init(&context, BC_LIMIT_POLICY_CONTEXT_BYTES);
-  admit_print(request, &route, &context);
+  admit_print(core, request, &route, &context);
   bc_route_release(core->intern, &route);
   if (bc_buf_status(&context) != BC_ERR_OK) {
     bc_buf_free(&context);

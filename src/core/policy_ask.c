@@ -13,7 +13,8 @@ enum {
   ASK_QUEUE_SHORT = 256, /* passes go on when not more wait */
   ASK_A_TURN = 256,
   ASK_CLOCK_MS = 250,
-  ASK_LATE_MS = 2000
+  ASK_LATE_MS = 2000,  /* without an answer to anybody */
+  ASK_QUEUE_MS = 10000 /* behind others that get theirs, with a failed check */
 };
 
 /* ---- by time ---- */
@@ -97,7 +98,9 @@ void core_policy_ask(struct bc_core *core, struct core_route_policy *part, enum 
     part->is_very_old = part->is_very_old || queue == POLICY_QUEUE_FIRST;
     return;
   }
-  if (part->queue != POLICY_QUEUE_NONE && part->queue <= queue) {
+  bool is_down = queue == POLICY_QUEUE_FIRST && core_route_health(part->route).state == BC_HEALTH_DOWN;
+  queue = is_down ? POLICY_QUEUE_DOWN : queue;
+  if (part->queue != POLICY_QUEUE_NONE && (queue == POLICY_QUEUE_LATER || part->queue <= queue)) {
     return;
   }
   ask_unqueue(core, part);
@@ -109,7 +112,7 @@ void core_policy_ask(struct bc_core *core, struct core_route_policy *part, enum 
 
 struct core_route_policy *core_policy_next_asked(struct bc_core *core) {
   struct core_policies *policies = &core->policies;
-  for (enum core_policy_queue queue = POLICY_QUEUE_FIRST; queue < POLICY_QUEUES; queue++) {
+  for (enum core_policy_queue queue = POLICY_QUEUE_DOWN; queue < POLICY_QUEUES; queue++) {
     struct core_route_policy *part = TAILQ_FIRST(&policies->queues[queue]);
     if (part != NULL) {
       ask_unqueue(core, part);
@@ -134,26 +137,56 @@ void core_policy_answered(struct bc_core *core, struct core_route_policy *part) 
   core->policies.progress_us = core->policies.clock_us;
 }
 
+static void ask_go_on_waiting(struct bc_core *core, struct core_route_policy *part) {
+  part->is_awaited = true;
+  part->awaited_us = core->policies.clock_us;
+  TAILQ_INSERT_TAIL(&core->policies.waiting, part, waiting);
+}
+
 static void ask_await(struct bc_core *core, struct core_route_policy *part) {
   struct core_policies *policies = &core->policies;
   /* Without an answer once it stays so until there is one. */
   if (part->is_awaited || part->is_late) {
     return;
   }
-  part->is_awaited = true;
-  part->awaited_us = policies->clock_us;
-  TAILQ_INSERT_TAIL(&policies->waiting, part, waiting);
+  part->asked_us = policies->clock_us;
+  ask_go_on_waiting(core, part);
   if (!bc_timer_is_armed(policies->clock_timer)) {
     policies->clock_at = bc_mono_now();
     bc_timer_start(policies->clock_timer, ASK_CLOCK_MS);
   }
 }
 
-/* A long queue that moves is no failure, but who waits in it with a failed check must leave in time. */
+static bool ask_is_moving(const struct bc_core *core) {
+  return core->policies.clock_us - core->policies.progress_us < (int64_t)ASK_LATE_MS * 1000;
+}
+
+/* A long queue that moves is no failure, but who waits in it with a failed check must leave some time. */
 static bool ask_is_patient(const struct bc_core *core, const struct core_route_policy *part) {
-  const struct core_policies *policies = &core->policies;
-  bool is_moving = policies->clock_us - policies->progress_us < (int64_t)ASK_LATE_MS * 1000;
-  return is_moving && core_route_health(part->route).state != BC_HEALTH_DOWN;
+  bool is_long = core->policies.clock_us - part->asked_us >= (int64_t)ASK_QUEUE_MS * 1000;
+  return ask_is_moving(core) && !(is_long && core_route_health(part->route).state == BC_HEALTH_DOWN);
+}
+
+/* True when more of them are due. */
+static bool ask_look_at_waiting(struct bc_core *core) {
+  struct core_policies *policies = &core->policies;
+  struct core_route_policy *part;
+  for (unsigned turn = 0; (part = TAILQ_FIRST(&policies->waiting)) != NULL; turn++) {
+    if (policies->clock_us - part->awaited_us < (int64_t)ASK_LATE_MS * 1000) {
+      return false;
+    }
+    if (turn == ASK_A_TURN) {
+      return true;
+    }
+    ask_stop_awaiting(core, part);
+    if (ask_is_patient(core, part)) {
+      ask_go_on_waiting(core, part);
+    } else {
+      part->is_late = true;
+      core_policy_set_late(core, part, (ask_is_moving(core) ? ASK_QUEUE_MS : ASK_LATE_MS) / 1000);
+    }
+  }
+  return false;
 }
 
 static void ask_on_clock(void *arg) {
@@ -164,21 +197,9 @@ static void ask_on_clock(void *arg) {
   /* What held up core itself held up nobody else. */
   policies->clock_us += (passed_ms < 2 * ASK_CLOCK_MS ? passed_ms : 2 * ASK_CLOCK_MS) * 1000;
   policies->clock_at = now;
-  struct core_route_policy *part;
-  for (unsigned turn = 0; turn < ASK_A_TURN && (part = TAILQ_FIRST(&policies->waiting)) != NULL; turn++) {
-    if (policies->clock_us - part->awaited_us < (int64_t)ASK_LATE_MS * 1000) {
-      break;
-    }
-    ask_stop_awaiting(core, part);
-    if (ask_is_patient(core, part)) {
-      ask_await(core, part);
-    } else {
-      part->is_late = true;
-      core_policy_set_late(core, part);
-    }
-  }
+  bool has_more = ask_look_at_waiting(core);
   if (!TAILQ_EMPTY(&policies->waiting)) {
-    bc_timer_start(policies->clock_timer, ASK_CLOCK_MS);
+    bc_timer_start(policies->clock_timer, has_more ? 0 : ASK_CLOCK_MS);
   }
   core_link_pump(core);
 }

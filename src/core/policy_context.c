@@ -24,7 +24,9 @@ static void context_add_text(struct bc_buf *to, const char *text) {
   if (text == NULL) {
     bc_buf_add_text(to, "null");
   } else if (context_is_plain(text)) {
-    bc_buf_add_format(to, "\"%s\"", text);
+    bc_buf_add_char(to, '"');
+    bc_buf_add_text(to, text);
+    bc_buf_add_char(to, '"');
   } else {
     json_t *made = json_string(text);
     /* Cut inside of a character. */
@@ -36,22 +38,30 @@ static void context_add_text(struct bc_buf *to, const char *text) {
   }
 }
 
+static void context_add_name(struct bc_buf *to, const char *name) {
+  bc_buf_add(to, ",\"", 2);
+  bc_buf_add_text(to, name);
+  bc_buf_add(to, "\":", 2);
+}
+
 static void context_add_member(struct bc_buf *to, const char *name, const char *text) {
-  bc_buf_add_format(to, ",\"%s\":", name);
+  context_add_name(to, name);
   context_add_text(to, text);
 }
 
 /* Seconds; null = not known. */
 static void context_add_time(struct bc_buf *to, const char *name, int64_t wall_ms) {
+  context_add_name(to, name);
   if (wall_ms == 0) {
-    bc_buf_add_format(to, ",\"%s\":null", name);
+    bc_buf_add_text(to, "null");
   } else {
-    bc_buf_add_format(to, ",\"%s\":%" PRId64 ".%03d", name, wall_ms / 1000, (int)(wall_ms % 1000));
+    bc_buf_add_format(to, "%" PRId64 ".%03d", wall_ms / 1000, (int)(wall_ms % 1000));
   }
 }
 
 static void context_add_bool(struct bc_buf *to, const char *name, bool value) {
-  bc_buf_add_format(to, ",\"%s\":%s", name, value ? "true" : "false");
+  context_add_name(to, name);
+  bc_buf_add_text(to, value ? "true" : "false");
 }
 
 static void context_add_score(struct bc_buf *to, uint16_t score) {
@@ -64,7 +74,7 @@ static void context_add_score(struct bc_buf *to, uint16_t score) {
 
 /* ---- the route ---- */
 
-void core_policy_add_route(const struct bc_route *route, const char *name, struct bc_buf *to) {
+void core_policy_add_route(struct bc_core *core, const struct bc_route *route, const char *name, struct bc_buf *to) {
   struct bc_buf text;
   bc_buf_init(&text, BC_LIMIT_COMMAND_BYTES);
   bc_buf_add_text(to, "\"route\":{\"name\":");
@@ -84,7 +94,7 @@ void core_policy_add_route(const struct bc_route *route, const char *name, struc
   bc_route_print(route, BC_VERB_NONE, &text);
   context_add_member(to, "text", text.data);
   bc_buf_add_text(to, ",\"attributes\":");
-  bc_policy_print_attributes(route, to);
+  core_policy_add_attributes(core, route, to);
   bc_buf_add_char(to, '}');
   bc_buf_free(&text);
 }
@@ -112,7 +122,7 @@ static void context_add_past(const struct core_check *check, struct bc_buf *to) 
   bc_buf_add_char(to, ']');
 }
 
-static void context_add_check(const struct core_check *check, struct bc_buf *to) {
+static void context_print_check(const struct core_check *check, struct bc_buf *to) {
   const struct core_version *version = &check->running;
   const struct core_past_state *state = core_history_state(check, 0);
   bc_buf_add_text(to, "{\"state\":");
@@ -132,6 +142,44 @@ static void context_add_check(const struct core_check *check, struct bc_buf *to)
   json_decref(data);
   context_add_past(check, to);
   bc_buf_add_char(to, '}');
+}
+
+/* All that a policy sees of a check changes with one of these: a text of the script's comes with a run, or with another
+ * status. */
+static struct core_shown_check context_look_at(const struct core_check *check) {
+  const struct core_version *version = &check->running;
+  return (struct core_shown_check){.run_count = check->history->run_count,
+                                   .state_count = check->history->state_count,
+                                   .id = version->id,
+                                   .generation = version->generation,
+                                   .state = check->health.state,
+                                   .status = version->last_status,
+                                   .score = version->score,
+                                   .code = version->last_code,
+                                   .has_result = version->has_result,
+                                   .is_set = true};
+}
+
+static bool context_is_as_shown(const struct core_shown_check *a, const struct core_shown_check *b) {
+  return a->is_set == b->is_set && a->run_count == b->run_count && a->state_count == b->state_count && a->id == b->id &&
+         a->generation == b->generation && a->state == b->state && a->status == b->status && a->score == b->score &&
+         a->code == b->code && a->has_result == b->has_result;
+}
+
+/* What very many routes rest on is printed once. */
+static void context_add_check(const struct core_check *check, struct bc_buf *to) {
+  struct core_check_history *history = check->history;
+  if (check->route != NULL || history == NULL) {
+    context_print_check(check, to);
+    return;
+  }
+  struct core_shown_check now = context_look_at(check);
+  if (!context_is_as_shown(&history->shown_of, &now)) {
+    history->shown_of = now;
+    bc_buf_clear(&history->shown);
+    context_print_check(check, &history->shown);
+  }
+  bc_buf_add_str(to, bc_buf_str(&history->shown));
 }
 
 static void context_add_checks(const struct core_route *route, struct bc_buf *to) {
@@ -158,11 +206,13 @@ static const char *context_verdict(const struct core_route *route) {
   return route->decision.reason == NULL ? NULL : bc_verdict_text(route->decision.verdict);
 }
 
-static void context_add_standing(const struct core_route *route, struct bc_buf *to) {
+static void context_add_standing(struct bc_core *core, const struct core_route *route, struct bc_buf *to) {
   const struct core_route_policy *part = route->policy;
-  bc_buf_add_format(to, ",\"standing\":{\"announced\":%s,\"attributes\":", route->is_wanted ? "true" : "false");
+  bc_buf_add_text(to, ",\"standing\":{\"announced\":");
+  bc_buf_add_text(to, route->is_wanted ? "true" : "false");
+  bc_buf_add_text(to, ",\"attributes\":");
   if (route->is_wanted) {
-    bc_policy_print_attributes(&route->claimed, to);
+    core_policy_add_attributes(core, &route->claimed, to);
   } else {
     bc_buf_add_text(to, "null");
   }
@@ -189,7 +239,7 @@ void core_policy_print_context(struct bc_core *core, const struct core_route *ro
   context_add_time(to, "now", bc_wall_now_ms());
   bc_buf_add_char(to, ',');
   if (found || route->has_claim) {
-    core_policy_add_route(shown, route->name, to);
+    core_policy_add_route(core, shown, route->name, to);
   } else {
     bc_buf_add_text(to, "\"route\":{}");
   }
@@ -199,7 +249,7 @@ void core_policy_print_context(struct bc_core *core, const struct core_route *ro
   context_add_member(to, "reason", decider == NULL ? "no health check: counts as healthy" : reason);
   context_add_time(to, "since", part == NULL ? 0 : part->healthy_since_ms);
   context_add_checks(route, to);
-  context_add_standing(route, to);
+  context_add_standing(core, route, to);
   bc_buf_add_char(to, '}');
 }
 
@@ -271,6 +321,7 @@ static uint64_t context_hash_world(const struct bc_core *core) {
 void core_policy_on_world(struct bc_core *core) {
   struct core_policies *policies = &core->policies;
   policies->is_world_told = false;
+  core_policy_forget_made(core);
   uint64_t hash = context_hash_world(core);
   if (hash != policies->world_hash) {
     policies->world_hash = hash;
@@ -290,13 +341,14 @@ static bool context_add_data(const struct bc_config_data *data, bool is_first, s
 
 void core_policy_complete_context(struct bc_core *core, struct bc_str context,
                                   const struct core_policy_version *version, struct bc_buf *to) {
-  struct bc_buf world;
-  bc_buf_init(&world, BC_LIMIT_POLICY_CONTEXT_BYTES);
-  core_policy_print_world(core, &world);
+  struct bc_buf *world = &core->policies.world;
+  if (!core->policies.is_world_told || world->len == 0) {
+    bc_buf_clear(world);
+    core_policy_print_world(core, world);
+  }
   bc_buf_add(to, context.at, context.len - 1);
   bc_buf_add_char(to, ',');
-  bc_buf_add(to, world.data + 1, world.len - 2);
-  bc_buf_free(&world);
+  bc_buf_add(to, world->data + 1, world->len - 2);
   struct bc_config_data data = {0};
   bool is_first = true;
   bc_buf_add_text(to, ",\"data\":{");

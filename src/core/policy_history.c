@@ -9,10 +9,14 @@ enum { HISTORY_USERS_A_TURN = 256 };
 static void history_provide(struct core_check *check) {
   if (check->history == NULL) {
     check->history = bc_mem_new(1, sizeof *check->history);
+    bc_buf_init(&check->history->shown, BC_LIMIT_POLICY_CONTEXT_BYTES);
   }
 }
 
 static void history_free(struct core_check *check) {
+  if (check->history != NULL) {
+    bc_buf_free(&check->history->shown);
+  }
   free(check->history);
   check->history = NULL;
 }
@@ -25,6 +29,7 @@ void core_history_provide(struct core_route *route) {
     struct core_use *use = &route->uses->each[i];
     if (!use->is_seen) {
       use->is_seen = true;
+      core_named_place(use, true);
       history_provide(&use->named->check);
       use->named->check.history->users++;
     }
@@ -44,7 +49,11 @@ void core_history_forget(struct core_route *route) {
     history_free(route->check);
   }
   for (unsigned i = 0; route->uses != NULL && i < route->uses->count; i++) {
-    history_leave(&route->uses->each[i]);
+    struct core_use *use = &route->uses->each[i];
+    if (use->is_seen) {
+      core_named_place(use, false);
+    }
+    history_leave(use);
   }
 }
 

@@ -9,7 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOB_AGAIN_MS = 20, JOB_A_TURN = 64, JOB_WORLD_BYTES = 262144 };
+enum {
+  JOB_AGAIN_MS = 20,
+  JOB_A_TURN = 64,
+  JOB_WINDOW_LEAST = 16,
+  JOB_WINDOW_US = 20000, /* work that the worker has at most, as far as is known: who is urgent comes behind it */
+  JOB_BESIDE_US = 40     /* of a run, beside the script */
+};
 
 /* One run that is under way. */
 struct core_policy_job {
@@ -83,12 +89,10 @@ static bool job_send_world(struct bc_core *core) {
   if (policies->is_world_told) {
     return true;
   }
-  struct bc_buf world;
-  bc_buf_init(&world, JOB_WORLD_BYTES);
-  core_policy_print_world(core, &world);
-  struct bc_msg message = {.type = BC_MSG_POLICY_WORLD, .policy_world = {.json = bc_buf_str(&world)}};
+  bc_buf_clear(&policies->world);
+  core_policy_print_world(core, &policies->world);
+  struct bc_msg message = {.type = BC_MSG_POLICY_WORLD, .policy_world = {.json = bc_buf_str(&policies->world)}};
   policies->is_world_told = core_pool_send(core, CORE_WORKER_POLICY, &message);
-  bc_buf_free(&world);
   return policies->is_world_told;
 }
 
@@ -136,17 +140,16 @@ static bool job_may_run(struct bc_core *core, const struct core_policy_version *
 static bool job_ask(struct bc_core *core, struct core_route_policy *part, bool is_trial) {
   struct core_policy_version *version = is_trial ? part->policy->candidate : part->force;
   char why[CORE_POLICY_REASON_BYTES];
-  struct bc_buf context;
-  bc_buf_init(&context, BC_LIMIT_POLICY_CONTEXT_BYTES);
-  core_policy_print_context(core, part->route, &context);
+  struct bc_buf *context = &core->policies.context;
+  bc_buf_clear(context);
+  core_policy_print_context(core, part->route, context);
   bool may_run = version != NULL && job_may_run(core, version, why, sizeof why);
-  if (may_run && bc_buf_status(&context) != BC_ERR_OK) {
+  if (may_run && bc_buf_status(context) != BC_ERR_OK) {
     (void)snprintf(why, sizeof why, "%s: all that it would be told is longer than %d bytes", version->key,
                    BC_LIMIT_POLICY_CONTEXT_BYTES);
     may_run = false;
   }
-  struct core_policy_job *job = may_run ? job_send(core, version, bc_buf_str(&context)) : NULL;
-  bc_buf_free(&context);
+  struct core_policy_job *job = may_run ? job_send(core, version, bc_buf_str(context)) : NULL;
   if (job != NULL) {
     job->part = part;
     job->is_trial = is_trial;
@@ -181,7 +184,9 @@ static bool job_is_ready(struct bc_core *core) {
 }
 
 static bool job_has_place(const struct bc_core *core) {
-  return core->policies.job_count < CORE_POLICY_WINDOW;
+  uint64_t most = JOB_WINDOW_US / (core->policies.run_us + JOB_BESIDE_US);
+  most = most < JOB_WINDOW_LEAST ? JOB_WINDOW_LEAST : most < CORE_POLICY_WINDOW ? most : CORE_POLICY_WINDOW;
+  return core->policies.job_count < most;
 }
 
 static void job_ask_again(struct bc_core *core, struct core_route_policy *part, bool is_trial) {
@@ -263,32 +268,40 @@ static void job_log(const struct core_policy_version *version, const struct core
   }
 }
 
+/* Of an admission. */
+static enum bc_err job_read_admission(struct bc_core *core, struct bc_str text, struct core_policy_said *said,
+                                      struct bc_fault *fault) {
+  struct bc_policy_verdict verdict;
+  enum bc_err err = bc_policy_verdict_parse(text, BC_POLICY_ADMISSION, &verdict, fault);
+  if (err == BC_ERR_OK) {
+    said->verdict = verdict.verdict;
+    said->reason = verdict.reason == NULL ? NULL : bc_intern_get(core->intern, bc_str_of(verdict.reason));
+    said->attributes = json_incref(verdict.attributes);
+    said->text = bc_intern_get(core->intern, text);
+    bc_policy_verdict_free(&verdict);
+  }
+  return err;
+}
+
 /* NULL: `said` is filled in, and is the caller's. Else why it is none. */
 static const char *job_read_verdict(struct bc_core *core, const struct core_policy_job *job,
                                     const struct bc_msg_policy_result *from, struct core_policy_said *said, char *why,
                                     size_t room) {
-  struct bc_policy_verdict verdict;
   struct bc_fault fault;
-  enum bc_policy_kind kind = job->admit != NULL ? BC_POLICY_ADMISSION : BC_POLICY_ROUTE;
   if (from->status != BC_POLICY_STATUS_DONE) {
     (void)snprintf(why, room, BC_STR_FMT, BC_STR_ARG(from->error));
     core_text_mend(why);
     return why;
   }
-  if (bc_policy_verdict_parse(from->verdict, kind, &verdict, &fault) != BC_ERR_OK) {
+  enum bc_err err = job->admit != NULL ? job_read_admission(core, from->verdict, said, &fault)
+                                       : core_policy_read(core, from->verdict, said, &fault);
+  if (err != BC_ERR_OK) {
     (void)snprintf(why, room, "%s: %s", job->version->key, fault.text);
     return why;
   }
-  *said = (struct core_policy_said){
-      .verdict = verdict.verdict,
-      .reason = verdict.reason == NULL ? NULL : bc_intern_get(core->intern, bc_str_of(verdict.reason)),
-      .attributes = json_incref(verdict.attributes),
-      .text = bc_intern_get(core->intern, from->verdict),
-      .script_hash = job->version->script->hash,
-      .cpu_us = from->cpu_us > UINT32_MAX ? UINT32_MAX : (uint32_t)from->cpu_us,
-      .again_ms = verdict.again_ms,
-      .is_healthy = job->is_healthy};
-  bc_policy_verdict_free(&verdict);
+  said->script_hash = job->version->script->hash;
+  said->cpu_us = from->cpu_us > UINT32_MAX ? UINT32_MAX : (uint32_t)from->cpu_us;
+  said->is_healthy = job->is_healthy;
   return NULL;
 }
 
@@ -344,6 +357,7 @@ static void job_on_result(struct core_pool *pool, const struct bc_msg_policy_res
     job_lose(core, job);
     return;
   }
+  policies->run_us = (policies->run_us * 15 + from->cpu_us) / 16;
   job_log(job->version, part, from->log);
   job_take_reads(core, job->version, from->reads);
   struct core_policy_said said = {.verdict = BC_VERDICT_KEEP};

@@ -116,11 +116,15 @@ void core_policy_fail(struct bc_core *core, struct core_route_policy *part, cons
   core_dispatch_decided(core, part->route);
 }
 
-void core_policy_set_late(struct bc_core *core, struct core_route_policy *part) {
-  const char *error = core->options->is_safe_mode ? "safe mode: policies are not run"
-                      : core->pools[CORE_WORKER_POLICY].is_running
-                          ? "the policy has not answered within 2 s"
-                          : "the policy worker does not run, and has not answered within 2 s";
+void core_policy_set_late(struct bc_core *core, struct core_route_policy *part, int seconds) {
+  bool is_running = core->pools[CORE_WORKER_POLICY].is_running;
+  char error[CORE_POLICY_REASON_BYTES];
+  if (core->options->is_safe_mode) {
+    (void)snprintf(error, sizeof error, "safe mode: policies are not run");
+  } else {
+    (void)snprintf(error, sizeof error, "the policy %shas not answered within %d s",
+                   is_running ? "" : "worker does not run, and ", seconds);
+  }
   core->policies.late++;
   word_log_failure(part, error);
   word_set_error(part, error);
@@ -226,18 +230,6 @@ struct bc_policy_word core_policy_word(const struct core_route *route) {
   return word;
 }
 
-enum bc_err core_policy_apply(struct bc_core *core, const struct bc_route *configured, const json_t *attributes,
-                              struct bc_route *made, struct bc_fault *fault) {
-  struct bc_neighbor_name names[BC_LIMIT_NEIGHBORS];
-  size_t count = 0;
-  for (unsigned i = 0; i < core->neighbor_count; i++) {
-    if (!core->neighbors[i].is_gone) {
-      names[count++] = bc_rib_neighbor_get(core->rib, i)->name;
-    }
-  }
-  return bc_policy_apply(core->intern, configured, attributes, names, count, made, fault);
-}
-
 enum core_policy_made core_policy_make(struct bc_core *core, const struct core_route *route,
                                        const struct bc_route *configured, struct bc_route *made) {
   const struct core_route_policy *part = route->policy;
@@ -301,15 +293,18 @@ bool core_policy_tell(struct bc_core *core, const struct core_route *route, stru
     return false;
   }
   const char *context = core_policy_answering(core, part);
+  bool is_kept = context != NULL && core_record_has_context_room(core);
   bc_buf_clear(&policies->told);
-  if (context != NULL) {
+  if (is_kept) {
     core_policy_complete_context(core, bc_str_of(context), part->force, &policies->told);
+    core_record_count_context(core, policies->told.len);
   }
-  bool is_whole = context != NULL && bc_buf_status(&policies->told) == BC_ERR_OK;
+  bool is_whole = is_kept && bc_buf_status(&policies->told) == BC_ERR_OK;
   *told = (struct bc_record_policy){.key = part->force != NULL ? part->force->key : part->policy->key,
                                     .hash = part->said.script_hash,
                                     .verdict = part->said.text,
                                     .context = is_whole ? policies->told.data : NULL,
+                                    .is_cut = context != NULL && !is_whole,
                                     .error = part->error,
                                     .cpu_us = part->said.cpu_us};
   return true;

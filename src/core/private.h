@@ -284,6 +284,8 @@ struct core_record {
   unsigned group_first;                                /* … from here on */
   uint64_t lost;                                       /* since the start */
   uint32_t input_s;                                    /* wall clock, seconds, of the last record of inputs */
+  size_t context_room;                                 /* bytes of contexts that may be kept, … */
+  struct bc_mono context_at;                           /* … as of then */
   uint64_t lost_told;                                  /* of these, in records */
   char *problem;                                       /* why the last ones were lost; NULL = fine */
 };
@@ -403,6 +405,11 @@ uint64_t core_record_decision(struct bc_core *core, struct core_route *route, co
 /* The inputs of its policy are others, its verdict is not: kept at most once in 10 s for a route,
  * and once a second for all. */
 void core_record_input(struct bc_core *core, struct core_route *route, const struct bc_record_policy *policy);
+/* Whether it would be kept now. */
+bool core_record_takes_input(const struct bc_core *core, const struct core_route *route);
+/* Whether one more context of some size may be kept; `len` bytes are then counted by core_record_count_context. */
+bool core_record_has_context_room(struct bc_core *core);
+void core_record_count_context(struct bc_core *core, size_t len);
 /* Whether a decision is worth a record: its verdict, layer or kind of reason is another (what a policy says as its
  * reason is not looked at). */
 bool core_record_is_news(const struct bc_decision *before, const struct bc_decision *after);

@@ -14,7 +14,10 @@ enum {
   RECORD_GATHER_MS = 10,
   RECORD_BATCH_BYTES = 256 * 1024,
   RECORD_GROUP_IDS = 1000,
-  RECORD_INPUT_S = 10
+  RECORD_INPUT_S = 10,
+  RECORD_CONTEXT_PART = 8,
+  RECORD_CONTEXT_MS = 1000, /* between two additions to the room for contexts */
+  RECORD_HOUR_MS = 3600000
 };
 
 /* ---- to the disk ---- */
@@ -314,10 +317,39 @@ void core_record_exit(struct bc_core *core, struct core_route *route) {
   }
 }
 
-void core_record_input(struct bc_core *core, struct core_route *route, const struct bc_record_policy *policy) {
+bool core_record_takes_input(const struct bc_core *core, const struct core_route *route) {
   uint32_t now_s = (uint32_t)(bc_wall_now_ms() / 1000);
   /* Of many routes whose inputs change all the time, records would push all decisions out of the files. */
-  if (core->record.ring == NULL || now_s - route->input_s < RECORD_INPUT_S || now_s == core->record.input_s) {
+  return core->record.ring != NULL && now_s - route->input_s >= RECORD_INPUT_S && now_s != core->record.input_s;
+}
+
+/* A part of the files for the contexts of one event that concerns many, and the same again in an hour. */
+static size_t record_context_most(const struct bc_core *core) {
+  return (size_t)core->settings->records * (1024 * 1024 / RECORD_CONTEXT_PART);
+}
+
+bool core_record_has_context_room(struct bc_core *core) {
+  struct core_record *record = &core->record;
+  size_t most = record_context_most(core);
+  struct bc_mono now = bc_mono_now();
+  int64_t passed_ms = bc_mono_is_set(record->context_at) ? bc_mono_ms_between(record->context_at, now) : RECORD_HOUR_MS;
+  if (passed_ms >= RECORD_CONTEXT_MS) {
+    passed_ms = passed_ms < RECORD_HOUR_MS ? passed_ms : RECORD_HOUR_MS;
+    record->context_at = now;
+    record->context_room += (size_t)((uint64_t)most * (uint64_t)passed_ms / RECORD_HOUR_MS);
+    record->context_room = record->context_room < most ? record->context_room : most;
+  }
+  return record->context_room > 0;
+}
+
+void core_record_count_context(struct bc_core *core, size_t len) {
+  struct core_record *record = &core->record;
+  record->context_room -= len < record->context_room ? len : record->context_room;
+}
+
+void core_record_input(struct bc_core *core, struct core_route *route, const struct bc_record_policy *policy) {
+  uint32_t now_s = (uint32_t)(bc_wall_now_ms() / 1000);
+  if (!core_record_takes_input(core, route)) {
     return;
   }
   route->input_s = now_s;

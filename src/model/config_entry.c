@@ -31,7 +31,13 @@ static struct bc_config_entry_tree *entry_tree(const struct bc_config *config) {
 
 struct bc_config_entry *bc_config_entry_find(const struct bc_config *config, const char *name) {
   struct bc_config_entry wanted = {.name = name};
-  return RB_FIND(bc_config_entry_tree, entry_tree(config), &wanted);
+  struct bc_config_entry *found = config->found;
+  /* One decision looks the same route up more than once. */
+  if (found == NULL || strcmp(found->name, name) != 0) {
+    found = RB_FIND(bc_config_entry_tree, entry_tree(config), &wanted);
+    ((struct bc_config *)(uintptr_t)config)->found = found;
+  }
+  return found;
 }
 
 struct bc_config_entry *bc_config_entry_after(const struct bc_config *config, const char *name) {
@@ -86,6 +92,7 @@ void bc_config_entry_free(struct bc_config *config, struct bc_config_entry *entr
   config->counts.routes--;
   config->counts.subscribed -= entry->is_subscribed ? 1 : 0;
   RB_REMOVE(bc_config_entry_tree, &config->entries, entry);
+  config->found = config->found == entry ? NULL : config->found;
   free(entry);
 }
 

@@ -201,6 +201,7 @@ struct bc_config {
   unsigned settle_ms;
 
   struct bc_config_entry_tree entries;
+  struct bc_config_entry *found; /* the last that was looked up; NULL = none */
   struct bc_config_claim_tree claims;
   struct bc_config_changed_queue changed;
   struct bc_config_gone_tree gone;

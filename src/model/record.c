@@ -196,7 +196,7 @@ static void record_set_policy(struct bc_buf *to, const struct bc_record_policy *
   record_set_number(to, "cpu_us", policy->cpu_us);
   bc_buf_add_char(to, '}');
   size_t len = policy->context == NULL ? 0 : strlen(policy->context);
-  if (to->len - begin + len + sizeof ",\"context\":}\n" > BC_LIMIT_RECORD_BYTES) {
+  if (policy->is_cut || to->len - begin + len + sizeof ",\"context\":}\n" > BC_LIMIT_RECORD_BYTES) {
     record_set_json(to, "cut", "true");
   } else {
     record_set_json(to, "context", policy->context);

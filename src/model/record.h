@@ -59,6 +59,7 @@ struct bc_record_policy {
   uint64_t hash;       /* of all that the policy is made of */
   const char *verdict; /* JSON; NULL = it gave none */
   const char *context; /* JSON, all that it was asked with; NULL = not to be kept */
+  bool is_cut;         /* … though there is one */
   const char *error;   /* NULL = none */
   uint64_t cpu_us;
 };

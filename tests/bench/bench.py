@@ -9,6 +9,8 @@
                                             how late good checks are beside bad ones, and while workers are killed
   tests/bench/run policy [--count 20]       what deciding 1,000 routes anew costs the policy worker
   tests/bench/run testkit [--count 1000]    how long so many cases of `bgpcommander test` take
+  tests/bench/run policies [--routes 10000] [--repeat 3]
+                                            a check of many routes goes down, under one policy and by health alone
 """
 import argparse
 import json
@@ -22,6 +24,7 @@ import time
 tests = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(tests / "e2e"), str(tests)]
 import checks  # noqa: E402
+import policies  # noqa: E402
 import policy  # noqa: E402
 import testkit  # noqa: E402
 from lab import Lab, NODE  # noqa: E402
@@ -222,7 +225,7 @@ def start_with(routes, repeat):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["single", "start", "checks", "crowd", "policy", "testkit"])
+    parser.add_argument("what", choices=["single", "start", "checks", "crowd", "policy", "policies", "testkit"])
     parser.add_argument("--count", type=int)
     parser.add_argument("--routes", type=int, default=10000)
     parser.add_argument("--repeat", type=int, default=3)
@@ -241,6 +244,8 @@ def main():
         policy.main(os.environ["BGPCOMMANDER"], options.count or 20)
     elif options.what == "testkit":
         testkit.main(os.environ["BGPCOMMANDER"], options.count or 1000)
+    elif options.what == "policies":
+        policies.main(options.routes, options.repeat)
     else:
         start_with(options.routes, options.repeat)
 

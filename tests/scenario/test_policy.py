@@ -75,6 +75,36 @@ def scene(tmp_path):
         assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
 
 
+def test_a_long_queue_that_moves_withdraws_nothing(scene):
+    """Two seconds' work of a policy that wants to announce what has failed."""
+    routes = 600
+    scene.put("policy", "return function(ctx) for _ = 1, 400000 do end\n"
+                        "if ctx.healthy then return announce{} end return announce{ med = 500 } end\n")
+    scene.put("checks/up/script", "#!lua\nreturn data.up\n")
+    scene.put("checks/up/options", FAST)
+    scene.put("data/up", "true")
+    for number in range(1, routes + 1):
+        scene.put(f"routes/r{number}/options", json.dumps({"checks": ["up"]}))
+        scene.route(f"r{number}", number)
+    scene.put("routes/plain/policy", json.dumps({"use": "builtin"}))
+    scene.put("routes/plain/options", json.dumps({"checks": ["up"]}))
+    scene.route("plain", routes + 1)
+    daemon = scene.start()
+    wait_for(lambda: len(daemon.exabgp.prefixes()) == routes + 1, "all stand", 60)
+    wait_for(lambda: (p := daemon.status()["policies"]) and p["waiting"] == 0 and p["tried"] == 0 and p["failing"] == 0,
+             "all were asked", 60)
+    answers, begun = scene.count("answers"), time.monotonic()
+    scene.put("data/up", "false")
+    wait_for(lambda: scene.count("answers") >= answers + routes or scene.count("late") > 0, "all have answers", 60)
+    took = time.monotonic() - begun
+    if took < 9:
+        assert scene.count("late") == 0
+        assert scene.withdrawn() == [scene.net(routes + 1)]
+    # What is under no policy does not wait.
+    moved = next(line for line in scene.commands() if "med 500" in line or "withdraw" in line)
+    assert "withdraw" in moved and scene.net(routes + 1).split("/")[0] in moved
+
+
 def test_attributes_follow_what_a_check_says(scene):
     scene.put("data/load", "80")
     scene.put("checks/load/options", FAST)
