@@ -94,7 +94,9 @@ static int eval_take_record(struct eval *eval, const json_t *record) {
   json_t *context = json_object_get(record, "context");
   if (!json_is_object(context)) {
     (void)fprintf(stderr, "record %s has no context: %s\n", eval->settings->record,
-                  record == NULL ? "there is none with this number" : "the route was under no policy");
+                  record == NULL                                 ? "there is none with this number"
+                  : json_is_true(json_object_get(record, "cut")) ? "it was too long, or one of too many"
+                                                                 : "the route was under no policy");
     return BC_CLI_NO_DAEMON;
   }
   eval->context = json_incref(context);
