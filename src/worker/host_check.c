@@ -18,7 +18,7 @@ static void check_clear(struct host_check *check) {
   struct host_worker *worker = check->worker;
   bc_schedule_unplan(&worker->schedule, &check->when);
   host_run_discard(check);
-  bc_shelf_leave(worker->shelf, &check->place);
+  bc_shelf_leave(worker->process.shelf, &check->place);
   free(check->name);
   free(check->state);
 }
@@ -42,7 +42,7 @@ void host_check_set(struct host_worker *worker, const struct bc_msg_lua_set *mes
   }
   check->generation = message->generation;
   check->name = bc_mem_copy_text(message->name.at, message->name.len);
-  bc_shelf_take(worker->shelf, &check->place, message->script, message->modules, message->globals);
+  bc_shelf_take(worker->process.shelf, &check->place, message->script, message->modules, message->globals);
   check->state = bc_mem_copy_text(message->state.at, message->state.len);
   check->state_len = message->state.len;
   bc_schedule_pace(&check->when, message->interval_ms, message->fast_interval_ms, message->jitter_percent);

@@ -5,14 +5,9 @@
 
 #include "base/check_status.h"
 #include "base/mono.h"
-#include "io/channel.h"
-#include "io/loop.h"
-#include "worker/batch.h"
-#include "worker/lua_data.h"
 #include "worker/lua_io.h"
-#include "worker/page.h"
+#include "worker/lua_process.h"
 #include "worker/schedule.h"
-#include "worker/shelf.h"
 
 enum {
   HOST_CPU_SHARE = 10,  /* a check has at most this part of our CPU time */
@@ -48,18 +43,13 @@ struct host_check {
 };
 
 struct host_worker {
+  struct bc_lua_process process;
   struct bc_lua_exec *exec;
-  struct bc_loop *loop;
-  struct bc_channel *channel;
   struct bc_schedule schedule;
   struct bc_timer *beat_timer; /* while anything runs */
   struct bc_mono beat;         /* when it is due */
   int64_t held_ms;             /* for how long this process stood still, of all that we saw */
-  struct bc_lua_page *page;
   struct bc_lua_io *io;
-  struct bc_lua_data *data;
-  struct bc_shelf *shelf;
-  struct bc_batch batch;
   unsigned running;
   unsigned turn;            /* of host_check_on_due */
   struct bc_mono costly_at; /* when the last costly run ended, … */

@@ -17,7 +17,7 @@ static void run_name_error(const struct host_check *check, enum bc_check_status 
   bool is_error = status != BC_CHECK_PASSED && status != BC_CHECK_FAILED && status != BC_CHECK_TIMED_OUT &&
                   status != BC_CHECK_HELD_UP;
   if (is_error) {
-    bc_shelf_name_error(check->worker->shelf, check->name, error, to, room);
+    bc_shelf_name_error(check->worker->process.shelf, check->name, error, to, room);
   } else {
     bc_lua_value_clean(bc_str_of(error), to, room);
   }
@@ -47,7 +47,7 @@ static void run_report(struct host_check *check, enum bc_check_status status, co
     message.lua_result.metrics = bc_buf_str(&metrics);
     message.lua_result.score = outcome->has_score ? 1 + (uint32_t)lround(outcome->score * 100) : 0;
   }
-  bc_batch_add(&check->worker->batch, &message);
+  bc_batch_add(&check->worker->process.batch, &message);
   bc_buf_free(&metrics);
 }
 
@@ -120,7 +120,7 @@ static void run_on_ready(void *arg) {
 static bool run_provide(struct host_check *check, enum bc_check_status *status, struct bc_fault *fault) {
   enum bc_sandbox_end end;
   host_page_enter(check);
-  bool is_there = bc_shelf_provide(check->worker->shelf, &check->place, &end, fault);
+  bool is_there = bc_shelf_provide(check->worker->process.shelf, &check->place, &end, fault);
   host_page_leave(check);
   if (!is_there) {
     *status = end == BC_SANDBOX_MEMORY ? BC_CHECK_MEMORY : BC_CHECK_ERROR;

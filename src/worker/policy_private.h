@@ -3,11 +3,8 @@
 #define BC_WORKER_POLICY_PRIVATE_H
 
 #include "base/tree.h"
-#include "worker/batch.h"
-#include "worker/lua_data.h"
-#include "worker/page.h"
+#include "worker/lua_process.h"
 #include "worker/policy.h"
-#include "worker/shelf.h"
 
 #include <sys/queue.h>
 
@@ -35,12 +32,7 @@ struct policy_run {
 STAILQ_HEAD(policy_runs, policy_run);
 
 struct policy_worker {
-  struct bc_loop *loop;
-  struct bc_channel *channel;
-  struct bc_lua_page *page;
-  struct bc_lua_data *data;
-  struct bc_shelf *shelf;
-  struct bc_batch batch;
+  struct bc_lua_process process;
   struct bc_timer *turn; /* armed while runs wait */
   struct policies policies;
   unsigned known;

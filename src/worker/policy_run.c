@@ -27,7 +27,7 @@ static struct policy *policy_find(struct policy_worker *worker, uint32_t number)
 
 static void policy_put(struct policy_worker *worker, struct policy *policy) {
   if (policy != NULL && --policy->users == 0) {
-    bc_shelf_leave(worker->shelf, &policy->place);
+    bc_shelf_leave(worker->process.shelf, &policy->place);
     free(policy->name);
     free(policy);
   }
@@ -54,7 +54,7 @@ void policy_set(struct policy_worker *worker, const struct bc_msg_policy_set *me
   policy->number = message->number;
   policy->name = bc_mem_copy_text(message->name.at, message->name.len);
   policy->users = 1;
-  bc_shelf_take(worker->shelf, &policy->place, message->script, message->modules, bc_buf_str(&globals));
+  bc_shelf_take(worker->process.shelf, &policy->place, message->script, message->modules, bc_buf_str(&globals));
   (void)RB_INSERT(policies, &worker->policies, policy);
   worker->known++;
   bc_buf_free(&globals);
@@ -66,7 +66,7 @@ static void policy_tell_error(struct policy_worker *worker, uint32_t id, enum bc
                               const char *error) {
   struct bc_msg message = {.type = BC_MSG_POLICY_RESULT,
                            .policy_result = {.id = id, .status = (uint8_t)status, .error = bc_str_of(error)}};
-  bc_batch_add(&worker->batch, &message);
+  bc_batch_add(&worker->process.batch, &message);
 }
 
 static enum bc_policy_status policy_judge(enum bc_sandbox_end end) {
@@ -107,10 +107,11 @@ static void policy_tell(struct policy_worker *worker, const struct policy_run *a
     if (lacks_line) {
       (void)snprintf(error, sizeof error, POLICY_SCRIPT_NAME ":%zu: %s", outcome->line, outcome->error);
     }
-    bc_shelf_name_error(worker->shelf, asked->policy->name, lacks_line ? error : outcome->error, named, sizeof named);
+    bc_shelf_name_error(worker->process.shelf, asked->policy->name, lacks_line ? error : outcome->error, named,
+                        sizeof named);
     message.policy_result.error = bc_str_of(named);
   }
-  bc_batch_add(&worker->batch, &message);
+  bc_batch_add(&worker->process.batch, &message);
 }
 
 /* ---- runs ---- */
@@ -123,10 +124,10 @@ static void policy_execute(struct policy_worker *worker, const struct policy_run
     policy_tell_error(worker, asked->id, BC_POLICY_STATUS_UNKNOWN, "the worker was not told this policy");
     return;
   }
-  bc_page_enter(worker->page, asked->id, policy->number);
-  if (!bc_shelf_provide(worker->shelf, &policy->place, &end, &fault)) {
+  bc_page_enter(worker->process.page, asked->id, policy->number);
+  if (!bc_shelf_provide(worker->process.shelf, &policy->place, &end, &fault)) {
     char named[BC_LIMIT_LUA_REASON_BYTES];
-    bc_shelf_name_error(worker->shelf, policy->name, fault.text, named, sizeof named);
+    bc_shelf_name_error(worker->process.shelf, policy->name, fault.text, named, sizeof named);
     policy_tell_error(worker, asked->id, policy_judge(end), named);
   } else {
     struct bc_sandbox_run *run = bc_sandbox_run_new(policy->place.check);
@@ -135,7 +136,7 @@ static void policy_execute(struct policy_worker *worker, const struct policy_run
     policy_tell(worker, asked, run);
     bc_sandbox_run_free(run);
   }
-  bc_page_leave(worker->page);
+  bc_page_leave(worker->process.page);
 }
 
 static void policy_drop_first(struct policy_worker *worker) {
@@ -156,7 +157,7 @@ void policy_on_turn(void *arg) {
   if (worker->waiting > 0) {
     bc_timer_start(worker->turn, 0);
   } else {
-    bc_batch_flush(&worker->batch);
+    bc_batch_flush(&worker->process.batch);
   }
 }
 
