@@ -4,12 +4,10 @@
 #include "base/file.h"
 #include "base/harden.h"
 #include "base/limits.h"
-#include "proto/frame.h"
-#include "proto/msg.h"
 #include "worker/confine.h"
+#include "worker/request.h"
 #include "worker/sandbox.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
@@ -23,16 +21,6 @@ enum {
 };
 
 #define COMPILE_NAME "script"
-
-static bool compile_read_all(struct bc_buf *to) {
-  char bytes[16384];
-  ssize_t got;
-  do {
-    got = read(STDIN_FILENO, bytes, sizeof bytes);
-    bc_buf_add(to, bytes, got > 0 ? (size_t)got : 0);
-  } while (got > 0 || (got < 0 && errno == EINTR));
-  return got == 0 && bc_buf_status(to) == BC_ERR_OK;
-}
 
 /* "script:12: …" */
 static struct bc_str compile_take_line(struct bc_str reason, uint64_t *line) {
@@ -50,9 +38,14 @@ static struct bc_str compile_take_line(struct bc_str reason, uint64_t *line) {
   return reason;
 }
 
-static void compile_one(const struct bc_msg_lua_module *script, struct bc_buf *answer) {
+static bool compile_one(void *arg, const struct bc_msg *message) {
+  struct bc_buf *answer = arg;
   struct bc_fault fault = {0};
   uint64_t line;
+  if (message->type != BC_MSG_LUA_MODULE) {
+    return false;
+  }
+  const struct bc_msg_lua_module *script = &message->lua_module;
   (void)!bc_file_write_all(STDOUT_FILENO, ".", 1);
   struct bc_sandbox *sandbox = bc_sandbox_new(NULL, COMPILE_NAME, script->text, &fault);
   if (sandbox == NULL) {
@@ -60,28 +53,6 @@ static void compile_one(const struct bc_msg_lua_module *script, struct bc_buf *a
     bc_buf_add_format(answer, "%" PRIu32 "\t%" PRIu64 "\t" BC_STR_FMT "\n", script->number, line, BC_STR_ARG(reason));
   }
   bc_sandbox_free(sandbox);
-}
-
-/* Frames one behind the other. */
-static bool compile_all(struct bc_str rest, struct bc_buf *answer) {
-  while (rest.len > 0) {
-    const unsigned char *at = (const unsigned char *)rest.at;
-    struct bc_msg message;
-    if (rest.len < BC_FRAME_HEADER_BYTES) {
-      return false;
-    }
-    size_t len = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
-    unsigned type = (unsigned)at[4] << 8 | at[5];
-    rest.at += BC_FRAME_HEADER_BYTES;
-    rest.len -= BC_FRAME_HEADER_BYTES;
-    struct bc_str payload = {rest.at, len};
-    if (len > rest.len || bc_msg_decode(type, payload, &message) != BC_ERR_OK || message.type != BC_MSG_LUA_MODULE) {
-      return false;
-    }
-    compile_one(&message.lua_module, answer);
-    rest.at += len;
-    rest.len -= len;
-  }
   return true;
 }
 
@@ -96,7 +67,7 @@ int bc_compile_worker_run(void) {
   }
   bc_buf_init(&input, COMPILE_INPUT_BYTES);
   bc_buf_init(&answer, COMPILE_ANSWER_BYTES);
-  bool is_fine = compile_read_all(&input) && compile_all(bc_buf_str(&input), &answer) &&
+  bool is_fine = bc_request_read(&input) && bc_request_each(bc_buf_str(&input), compile_one, &answer) &&
                  bc_file_write_all(STDOUT_FILENO, answer.data, answer.len) == 0;
   bc_buf_free(&input);
   bc_buf_free(&answer);

@@ -6,16 +6,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/mono.h"
-#include "proto/frame.h"
 #include "proto/msg.h"
 #include "worker/confine.h"
 #include "worker/lua_call.h"
 #include "worker/lua_data.h"
 #include "worker/lua_io.h"
 #include "worker/lua_value.h"
+#include "worker/request.h"
 #include "worker/sandbox.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -50,17 +49,8 @@ struct run_request {
 
 /* ---- the request ---- */
 
-static bool run_read_all(int fd, struct bc_buf *to) {
-  char bytes[16384];
-  ssize_t got;
-  do {
-    got = read(fd, bytes, sizeof bytes);
-    bc_buf_add(to, bytes, got > 0 ? (size_t)got : 0);
-  } while (got > 0 || (got < 0 && errno == EINTR));
-  return got == 0 && bc_buf_status(to) == BC_ERR_OK;
-}
-
-static bool run_take_message(struct run_request *request, const struct bc_msg *message) {
+static bool run_take_message(void *arg, const struct bc_msg *message) {
+  struct run_request *request = arg;
   struct bc_fault fault;
   switch ((int)message->type) {
   case BC_MSG_LUA_MODULE: {
@@ -85,29 +75,6 @@ static bool run_take_message(struct run_request *request, const struct bc_msg *m
   default:
     return false;
   }
-}
-
-/* Frames one behind the other; a reader of streams would hold one at a time only. */
-static bool run_understand(struct run_request *request) {
-  struct bc_str rest = bc_buf_str(&request->input);
-  while (rest.len > 0) {
-    const unsigned char *at = (const unsigned char *)rest.at;
-    struct bc_msg message;
-    if (rest.len < BC_FRAME_HEADER_BYTES) {
-      return false;
-    }
-    size_t len = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
-    unsigned type = (unsigned)at[4] << 8 | at[5];
-    rest.at += BC_FRAME_HEADER_BYTES;
-    rest.len -= BC_FRAME_HEADER_BYTES;
-    struct bc_str payload = {rest.at, len};
-    if (len > rest.len || bc_msg_decode(type, payload, &message) != BC_ERR_OK || !run_take_message(request, &message)) {
-      return false;
-    }
-    rest.at += len;
-    rest.len -= len;
-  }
-  return request->is_whole;
 }
 
 static void run_request_open(struct run_request *request) {
@@ -392,7 +359,8 @@ int bc_run_worker_run(void) {
     return RUN_EXIT_BAD_REQUEST;
   }
   run_request_open(&request);
-  bool is_understood = run_read_all(STDIN_FILENO, &request.input) && run_understand(&request);
+  bool is_understood = bc_request_read(&request.input) &&
+                       bc_request_each(bc_buf_str(&request.input), run_take_message, &request) && request.is_whole;
   if (is_understood) {
     run_answer_request(&request);
   }
