@@ -4,31 +4,8 @@
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "intern_world.h"
 #include "model/route.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static struct bc_intern *intern;
-
-static int setup(void **state) {
-  (void)state;
-  intern = bc_intern_new();
-  return 0;
-}
-
-/* Every test gives back all texts that it took. */
-static int teardown(void **state) {
-  (void)state;
-  size_t left = bc_intern_count(intern);
-  bc_intern_free(intern);
-  return left == 0 ? 0 : -1;
-}
 
 static struct bc_route route_of(const char *text, enum bc_verb *verb) {
   struct bc_route route;

@@ -4,42 +4,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/parse.h"
+#include "route_world.h"
 #include "standing_case.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static struct bc_intern *intern;
-
-static int setup(void **state) {
-  (void)state;
-  intern = bc_intern_new();
-  return 0;
-}
-
-/* Every test gives back all texts that it took. */
-static int teardown(void **state) {
-  (void)state;
-  size_t left = bc_intern_count(intern);
-  bc_intern_free(intern);
-  return left == 0 ? 0 : -1;
-}
-
-static struct bc_route route_of(const char *text) {
-  struct bc_route route;
-  struct bc_fault fault;
-  if (bc_route_parse(intern, bc_str_of(text), &route, &fault) != BC_ERR_OK) {
-    fail_msg("%s: column %zu: %s", text, fault.column, fault.text);
-  }
-  return route;
-}
 
 struct good_case {
   const char *text;
