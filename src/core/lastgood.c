@@ -147,9 +147,12 @@ static void lastgood_save_policies(struct bc_core *core, struct bc_keylog *to) {
        policy = core_policy_next(core, policy)) {
     char key[sizeof lastgood_policy + CORE_CHECK_KEY_BYTES];
     char hash[24];
-    if (policy->running != NULL) {
+    /* 0: the built-in decision goes on until it may decide. */
+    bool is_new = policy->running == NULL && policy->is_over_builtin;
+    bool is_used = policy->user_count > 0 || strcmp(policy->key, "admission") == 0;
+    if (is_used && (policy->running != NULL || is_new)) {
       (void)snprintf(key, sizeof key, "%s%s", lastgood_policy, policy->key);
-      (void)snprintf(hash, sizeof hash, "%" PRIu64, policy->running->script->hash);
+      (void)snprintf(hash, sizeof hash, "%" PRIu64, is_new ? 0 : policy->running->script->hash);
       bc_keylog_add(to, bc_str_of(key), bc_str_of(hash));
     }
   }

@@ -72,7 +72,9 @@ static struct core_policy *policy_provide(struct bc_core *core, const char *key)
     policy = bc_mem_new(1, sizeof *policy);
     policy->key = bc_intern_get(core->intern, bc_str_of(key));
     /* A route's own comes with the route, or over what decided the route before. */
-    policy->is_over_builtin = core->apply.is_authoritative && bc_rib_is_started(core->rib) && !policy_is_own(policy);
+    policy->is_over_builtin =
+        !policy_is_own(policy) &&
+        ((core->apply.is_authoritative && bc_rib_is_started(core->rib)) || core_lastgood_trusts_policy(core, key, 0));
     TAILQ_INIT(&policy->users);
     (void)RB_INSERT(core_policy_tree, &core->policies.places, policy);
   }
@@ -170,6 +172,8 @@ static void policy_join(struct bc_core *core, struct core_route_policy *part, st
   TAILQ_INSERT_TAIL(&policy->users, part, user);
   policy->user_count++;
   policy->failing += part->has_failed;
+  /* It may stand in front of one that the pass has yet to come to. */
+  policy->pass_left += policy->pass_left > 0;
   core_policy_trial_join(core, part);
 }
 
@@ -189,6 +193,7 @@ static void policy_detach(struct bc_core *core, struct core_route *route) {
   core_policy_drop_delayed(core, part);
   bc_intern_put(core->intern, part->standing_attributes);
   bc_intern_put(core->intern, part->standing_reason);
+  bc_intern_put(core->intern, part->reason_before);
   free(part->error);
   free(part);
   route->policy = NULL;
@@ -264,6 +269,20 @@ bool core_policy_attach_some(struct bc_core *core) {
   return policies->is_attaching;
 }
 
+/* Of which no route was asked: what it does to those that it gets now is not known. */
+static void policy_try_again(struct bc_core *core) {
+  for (struct core_policy *policy = core_policy_next(core, NULL); policy != NULL;
+       policy = core_policy_next(core, policy)) {
+    bool is_untried = policy->user_count == 0 && policy->running != NULL && policy->candidate == NULL;
+    if (is_untried && !policy_is_own(policy) && strcmp(policy->key, "admission") != 0) {
+      policy->candidate = policy->running;
+      policy->running = NULL;
+      policy->is_over_builtin = true;
+      core_policy_trial_begin(core, policy);
+    }
+  }
+}
+
 static void policy_apply_change(struct bc_core *core, const struct bc_config_policy *view) {
   struct core_policy *policy = core_policy_find(core, view->key);
   bool was_named = policy != NULL && policy->is_named;
@@ -274,7 +293,11 @@ static void policy_apply_change(struct bc_core *core, const struct bc_config_pol
     policy_take(core, policy, view);
     policy_release(core, policy);
   }
-  if (is_named != was_named && !is_admission) {
+  /* Also the built-in decision, chosen by name, comes and goes without a text. */
+  if ((is_named != was_named || !is_named) && !is_admission) {
+    if (!is_named) {
+      policy_try_again(core);
+    }
     policy_begin_attaching(core);
   }
   core_lastgood_dirty(core);

@@ -151,13 +151,14 @@ struct core_route_policy {
   struct core_policy_version *force;      /* whose word counts; NULL: none has been in force */
   struct core_policy_job *job;            /* under way; NULL = none */
   struct core_policy_said said;           /* what counts: the last that was said */
-  struct core_policy_said *delayed;       /* with other attributes only: its time comes; NULL = none */
+  struct core_policy_said *delayed;       /* what would change too soon: its time comes; NULL = none */
   char *error;                            /* why there is no word of now; NULL = there is, or none was asked for */
   const char *standing_attributes;        /* interned: what stood when last looked at; NULL = nothing */
   const char *standing_reason;            /* interned: of the decision that made it so; NULL = not known */
   int64_t healthy_since_ms;               /* wall clock; 0 = not known */
   int64_t standing_since_ms;              /* … since when it stands as it does */
-  struct bc_mono attributes_at;           /* they changed last */
+  const char *reason_before;              /* interned: of the word before `said` */
+  struct bc_mono changed_at;              /* its attributes, or whether it is to stand, changed last */
   struct bc_mono lazily_at;               /* it was asked last for what may wait */
   struct bc_mono delayed_at;              /* due_at is the first of these: the delayed word counts from then on, … */
   struct bc_mono again_at;                /* … it wants to be asked again, … */
@@ -180,6 +181,7 @@ struct core_route_policy {
   bool is_over_builtin; /* without `force`: the built-in decision goes on; else what stands stays */
   bool is_changed;      /* by people, since the last answer: its attributes need not wait */
   bool is_late;         /* there was none in time */
+  bool is_unheard;      /* it stands since before this core, and not all of its checks have told anything yet */
   bool is_looked_at;    /* the following were: */
   bool is_healthy;
 };
@@ -241,6 +243,9 @@ struct core_policies {
   struct core_admit_list admits;
   size_t admit_count;
   size_t admits_unsent;
+  size_t left;                 /* healthy routes that new versions withdrew without a person's word, … */
+  struct bc_mono left_at;      /* … since then */
+  size_t unheard;              /* routes whose checks are waited for: no trial goes on meanwhile */
   size_t routes;               /* under a policy */
   struct bc_timer *work_timer; /* queues, passes, trials: a slice in a turn of the loop */
   struct bc_timer *due_timer;
@@ -344,6 +349,8 @@ void core_policy_on_data(struct bc_core *core, const char *name);
 /* All routes of this key, or of all keys, are asked. */
 void core_policy_pass(struct bc_core *core, struct core_policy *policy);
 void core_policy_pass_all(struct bc_core *core);
+/* What stands since before this core is not judged before all of its checks have told something, or half a minute. */
+void core_policy_wait_for_checks(struct bc_core *core, struct core_route_policy *part);
 bool core_policy_may_ask(const struct core_route_policy *part);
 /* POLICY_QUEUE_FIRST or POLICY_QUEUE_LATER. */
 void core_policy_ask(struct bc_core *core, struct core_route_policy *part, enum core_policy_queue queue);

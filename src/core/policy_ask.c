@@ -10,7 +10,8 @@ enum {
   ASK_LAZILY_MS = 1000,      /* at least between two questions for what may wait; grows with the routes, … */
   ASK_LAZILY_MOST_MS = 5000, /* … up to this, and that long for what stands */
   ASK_ROUTES_A_MS = 25,
-  ASK_QUEUE_SHORT = 256, /* passes go on when not more wait */
+  ASK_UNHEARD_MS = 30000, /* checks that tell nothing by then are not waited for */
+  ASK_QUEUE_SHORT = 256,  /* passes go on when not more wait */
   ASK_A_TURN = 256,
   ASK_CLOCK_MS = 250,
   ASK_LATE_MS = 2000,  /* without an answer to anybody */
@@ -45,6 +46,8 @@ void core_policy_due_changed(struct bc_core *core, struct core_route_policy *par
   ask_arm_due(core);
 }
 
+static void ask_hear(struct bc_core *core, struct core_route_policy *part);
+
 static bool ask_take_time(struct bc_mono *at, struct bc_mono now) {
   bool is_due = bc_mono_is_set(*at) && bc_mono_reached(*at, now);
   if (is_due) {
@@ -68,6 +71,7 @@ static void ask_on_due(void *arg) {
     core_policy_due_changed(core, part);
     if (is_lazy) {
       part->lazily_at = now;
+      ask_hear(core, part);
     }
     if (is_lazy || is_again) {
       core_policy_ask(core, part, POLICY_QUEUE_LATER);
@@ -208,7 +212,38 @@ static void ask_on_clock(void *arg) {
 
 /* Without any result of its checks nothing is decided of a route. */
 bool core_policy_may_ask(const struct core_route_policy *part) {
-  return core_route_health(part->route).state != BC_HEALTH_UNKNOWN;
+  return !part->is_unheard && core_route_health(part->route).state != BC_HEALTH_UNKNOWN;
+}
+
+/* It is presumed healthy, and its checks have no score and no data. */
+static bool ask_is_unheard(const struct core_route *route) {
+  const struct core_check *check;
+  bool is_unheard = false;
+  for (size_t i = 0; !is_unheard && (check = core_route_member(route, i)) != NULL; i++) {
+    is_unheard = !check->running.has_result && check->health.state != BC_HEALTH_UNCHECKED;
+  }
+  return is_unheard && core_route_health(route).state != BC_HEALTH_DOWN;
+}
+
+static void ask_hear(struct bc_core *core, struct core_route_policy *part) {
+  if (part->is_unheard) {
+    part->is_unheard = false;
+    part->lazy_at = (struct bc_mono){0};
+    core_policy_due_changed(core, part);
+    core->policies.unheard--;
+    core_policy_work_soon(core);
+  }
+}
+
+void core_policy_wait_for_checks(struct bc_core *core, struct core_route_policy *part) {
+  if (part->is_unheard || core->options->is_safe_mode || !ask_is_unheard(part->route)) {
+    return;
+  }
+  core_policy_stop_asking(core, part);
+  part->is_unheard = true;
+  part->lazy_at = bc_mono_add_ms(bc_mono_now(), ASK_UNHEARD_MS);
+  core_policy_due_changed(core, part);
+  core->policies.unheard++;
 }
 
 static int64_t ask_pause_ms(const struct bc_core *core) {
@@ -231,6 +266,10 @@ void core_policy_touch(struct bc_core *core, struct core_route *route, bool may_
   if (part == NULL || core->is_exiting) {
     return;
   }
+  if (part->is_unheard && !ask_is_unheard(route)) {
+    ask_hear(core, part);
+    may_wait = false;
+  }
   if (may_wait) {
     ask_lazily(core, part, ask_pause_ms(core));
   } else if (part->force != NULL && core_policy_may_ask(part)) {
@@ -240,6 +279,7 @@ void core_policy_touch(struct bc_core *core, struct core_route *route, bool may_
 }
 
 void core_policy_stop_asking(struct bc_core *core, struct core_route_policy *part) {
+  ask_hear(core, part);
   ask_stop_awaiting(core, part);
   ask_unqueue(core, part);
   core_policy_forget_jobs(core, part);

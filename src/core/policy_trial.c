@@ -12,6 +12,7 @@ enum {
   TRIAL_WALK = 1024,        /* routes looked at in a turn of the loop */
   TRIAL_WITHDRAWN = 5,      /* more healthy routes than this, … */
   TRIAL_WITHDRAWN_PART = 4, /* … and more than this part of what stands, are not withdrawn without a person's word */
+  TRIAL_LEFT_MS = 600000,   /* … nor by several of them within this time */
   TRIAL_ERROR_SHOWN = 200
 };
 
@@ -20,7 +21,8 @@ struct trial_sum {
   size_t failed;
   size_t failed_before; /* of the same routes, under what is in force */
   size_t withdrawn;     /* healthy ones that stand */
-  size_t standing;      /* of the node */
+  size_t left;          /* by other new versions, a short while ago */
+  size_t standing;      /* of the node, with these */
 };
 
 /* ---- begin and end ---- */
@@ -125,7 +127,7 @@ static struct core_route_policy *trial_next_of(struct core_policy *policy, unsig
 struct core_route_policy *core_policy_trial_next(struct bc_core *core) {
   struct core_policy *policy;
   struct core_route_policy *part = NULL;
-  unsigned budget = TRIAL_WALK;
+  unsigned budget = core->policies.unheard > 0 ? 0 : TRIAL_WALK;
   TAILQ_FOREACH(policy, &core->policies.trying, trying) {
     part = part == NULL ? trial_next_of(policy, &budget) : part;
   }
@@ -135,6 +137,9 @@ struct core_route_policy *core_policy_trial_next(struct bc_core *core) {
 bool core_policy_trial_is_due(const struct bc_core *core) {
   const struct core_policy *policy;
   bool is_due = false;
+  if (core->policies.unheard > 0) {
+    return false;
+  }
   TAILQ_FOREACH(policy, &core->policies.trying, trying) {
     is_due = is_due || policy->trial_left > 0 || policy->trial_open == 0;
   }
@@ -178,8 +183,22 @@ static bool trial_fails_now(const struct core_route_policy *part) {
   return part->has_failed;
 }
 
+static size_t trial_left_lately(struct bc_core *core) {
+  struct core_policies *policies = &core->policies;
+  if (policies->left > 0 && bc_mono_reached(bc_mono_add_ms(policies->left_at, TRIAL_LEFT_MS), bc_mono_now())) {
+    policies->left = 0;
+  }
+  return policies->left;
+}
+
+static void trial_count_left(struct bc_core *core, size_t count) {
+  struct core_policies *policies = &core->policies;
+  policies->left_at = policies->left == 0 ? bc_mono_now() : policies->left_at;
+  policies->left += count;
+}
+
 static struct trial_sum trial_sum_up(struct bc_core *core, const struct core_policy *policy) {
-  struct trial_sum sum = {0};
+  struct trial_sum sum = {.left = trial_left_lately(core)};
   const struct core_route_policy *part;
   TAILQ_FOREACH(part, &policy->users, user) {
     bool is_asked = part->tried == policy->candidate->number && core_policy_may_ask(part);
@@ -190,6 +209,7 @@ static struct trial_sum trial_sum_up(struct bc_core *core, const struct core_pol
   for (struct core_route *route = core_route_next(core, NULL); route != NULL; route = core_route_next(core, route)) {
     sum.standing += route->is_wanted;
   }
+  sum.standing += sum.left;
   return sum;
 }
 
@@ -198,8 +218,9 @@ static bool trial_fails(const struct trial_sum *sum) {
 }
 
 static bool trial_withdraws_too_much(const struct trial_sum *sum) {
-  bool is_many = sum->withdrawn > TRIAL_WITHDRAWN && sum->withdrawn * TRIAL_WITHDRAWN_PART > sum->standing;
-  return is_many || (sum->withdrawn > 1 && sum->withdrawn == sum->standing);
+  size_t all = sum->withdrawn + sum->left;
+  bool is_many = all > TRIAL_WITHDRAWN && all * TRIAL_WITHDRAWN_PART > sum->standing;
+  return sum->withdrawn > 0 && (is_many || (all > 1 && all >= sum->standing));
 }
 
 static void trial_hold(struct bc_core *core, struct core_policy *policy, const struct trial_sum *sum) {
@@ -209,8 +230,12 @@ static void trial_hold(struct bc_core *core, struct core_policy *policy, const s
     (void)snprintf(policy->why, sizeof policy->why, "it fails for %zu routes (%zu before): %.*s", sum->failed,
                    sum->failed_before, TRIAL_ERROR_SHOWN, policy->trial_error == NULL ? "?" : policy->trial_error);
   } else {
-    (void)snprintf(policy->why, sizeof policy->why, "it would withdraw %zu healthy routes of the %zu that stand",
-                   sum->withdrawn, sum->standing);
+    int len = snprintf(policy->why, sizeof policy->why, "it would withdraw %zu healthy routes of the %zu that stand",
+                       sum->withdrawn, sum->standing - sum->left);
+    if (sum->left > 0) {
+      (void)snprintf(policy->why + len, sizeof policy->why - (size_t)len,
+                     ", and other changes of policies withdrew %zu within ten minutes", sum->left);
+    }
   }
   bc_log(BC_LOG_ERROR,
          "%s: its new version is held: %s; what decided before goes on; change it, or run `bgpcommander "
@@ -240,12 +265,14 @@ static void trial_judge(struct bc_core *core, struct core_policy *policy) {
     return;
   }
   bc_log(BC_LOG_NOTICE, "%s: its new version decides from now on", policy->key);
+  trial_count_left(core, sum.withdrawn);
   core_policy_take_over(core, policy);
 }
 
 void core_policy_trial_some(struct bc_core *core) {
   struct core_policy *next;
-  for (struct core_policy *policy = TAILQ_FIRST(&core->policies.trying); policy != NULL; policy = next) {
+  struct core_policy *first = core->policies.unheard > 0 ? NULL : TAILQ_FIRST(&core->policies.trying);
+  for (struct core_policy *policy = first; policy != NULL; policy = next) {
     next = TAILQ_NEXT(policy, trying);
     if (policy->trial_left == 0 && policy->trial_open == 0) {
       trial_judge(core, policy);

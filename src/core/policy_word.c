@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-  WORD_ATTRIBUTES_MS = 5000, /* between two changes of nothing but attributes */
-  WORD_DROPPED_MOST = 3      /* answers in a row that are too old to count */
+  WORD_CHANGES_MS = 5000, /* between two changes of attributes, or before it comes back, but for health */
+  WORD_DROPPED_MOST = 3   /* answers in a row that are too old to count */
 };
 
 /* ---- what was said ---- */
@@ -46,22 +46,36 @@ static void word_set(struct bc_core *core, struct core_route_policy *part, struc
   } else {
     part->is_as_told = false;
   }
-  if (!is_as_before) {
-    part->attributes_at = bc_mono_now();
+  bool is_turn = said->verdict != BC_VERDICT_KEEP &&
+                 (said->verdict == BC_VERDICT_WITHDRAW) != (part->said.verdict == BC_VERDICT_WITHDRAW);
+  if (!is_as_before || is_turn) {
+    part->changed_at = bc_mono_now();
   }
+  /* The decision before the next one may still be told by it. */
+  bc_intern_put(core->intern, part->reason_before);
+  part->reason_before = part->said.reason;
+  part->said.reason = NULL;
   core_policy_said_clear(core, &part->said);
   part->said = *said;
   part->has_answered = true;
 }
 
-/* Only attributes change by it, not for anything that people did, and they did so a moment ago. */
+/* What the route would be announced with is another, or it would come back. */
+static bool word_is_change(const struct core_route_policy *part, const struct core_policy_said *said) {
+  const struct core_policy_said *before = &part->said;
+  bool is_back =
+      before->verdict == BC_VERDICT_WITHDRAW || (before->verdict == BC_VERDICT_KEEP && !part->route->is_wanted);
+  return said->verdict == BC_VERDICT_ANNOUNCE && (is_back || !word_is_same_attributes(before, said));
+}
+
+/* Not for its health, nor for anything that people did, and it changed a moment ago: what leaves leaves at once, but a
+ * policy that changes its mind all the time makes no router restless. */
 static bool word_is_to_wait(const struct core_route_policy *part, const struct core_policy_said *said) {
   const struct core_policy_said *before = &part->said;
-  bool is_both = part->has_answered && before->verdict == BC_VERDICT_ANNOUNCE && said->verdict == BC_VERDICT_ANNOUNCE;
-  bool is_calm = !part->is_changed && !part->has_failed && !part->is_as_told &&
+  bool is_calm = part->has_answered && !part->is_changed && !part->has_failed && !part->is_as_told &&
                  before->script_hash == said->script_hash && before->is_healthy == said->is_healthy;
-  return is_both && is_calm && !word_is_same_attributes(before, said) && bc_mono_is_set(part->attributes_at) &&
-         !bc_mono_reached(bc_mono_add_ms(part->attributes_at, WORD_ATTRIBUTES_MS), bc_mono_now());
+  return is_calm && word_is_change(part, said) && bc_mono_is_set(part->changed_at) &&
+         !bc_mono_reached(bc_mono_add_ms(part->changed_at, WORD_CHANGES_MS), bc_mono_now());
 }
 
 void core_policy_take_delayed(struct bc_core *core, struct core_route_policy *part) {
@@ -167,7 +181,7 @@ static void word_take(struct bc_core *core, struct core_route_policy *part, stru
   if (is_to_wait) {
     part->delayed = bc_mem_new(1, sizeof *part->delayed);
     *part->delayed = *said;
-    part->delayed_at = bc_mono_add_ms(part->attributes_at, WORD_ATTRIBUTES_MS);
+    part->delayed_at = bc_mono_add_ms(part->changed_at, WORD_CHANGES_MS);
   } else {
     word_set(core, part, said);
   }
@@ -283,6 +297,7 @@ void core_policy_recall(struct bc_core *core, struct core_route *route) {
     core_policy_said_clear(core, &part->said);
     part->said.verdict = BC_VERDICT_ANNOUNCE;
     part->is_as_told = true;
+    core_policy_wait_for_checks(core, part);
   }
 }
 
