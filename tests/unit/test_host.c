@@ -385,8 +385,7 @@ static void runs_repeat_at_their_interval_and_never_overlap(void **state) {
 
 static void who_uses_much_cpu_time_runs_less_often(void **state) {
   (void)state;
-  struct bc_msg_lua_set wanted =
-      check(1, "local t = time.monotonic() while time.monotonic() - t < 0.05 do end return true");
+  struct bc_msg_lua_set wanted = check(1, "local x = 0 for i = 1, 6000000 do x = x + i end return true");
   wanted.interval_ms = 50;
   struct bc_mono begun = bc_mono_now();
   set(wanted);
@@ -395,7 +394,7 @@ static void who_uses_much_cpu_time_runs_less_often(void **state) {
   for (size_t i = 0; i < 3; i++) {
     used_ms += (int64_t)at.results[i].cpu_us / 1000;
   }
-  assert_true(used_ms > 30);
+  assert_true(used_ms > 10);
   assert_true(bc_mono_ms_between(begun, bc_mono_now()) >= 10 * used_ms);
 }
 
