@@ -46,7 +46,7 @@ static void word_set(struct bc_core *core, struct core_route_policy *part, struc
   } else {
     part->is_as_told = false;
   }
-  bool is_turn = said->verdict != BC_VERDICT_KEEP &&
+  bool is_turn = part->has_answered && said->verdict != BC_VERDICT_KEEP &&
                  (said->verdict == BC_VERDICT_WITHDRAW) != (part->said.verdict == BC_VERDICT_WITHDRAW);
   if (!is_as_before || is_turn) {
     part->changed_at = bc_mono_now();

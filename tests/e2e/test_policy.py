@@ -378,9 +378,9 @@ def test_a_blackhole_ends_by_its_time(lab):
                  "data/blackholes": "{}",
                  "routes/VICTIM-1/config": f"route {VICTIM} next-hop self community [ blackhole no-export ]"})
     lab.wait_for(lambda: lab.route("VICTIM-1")["reason"] == "not in data/blackholes", 15, "it is not listed")
-    ends = time.time() + 3
+    ends = time.time() + 6
     lab.put("data/blackholes", json.dumps({"VICTIM-1": {"until": ends, "why": "case 1"}}))
-    lab.wait_for(lambda: all(bird.has(VICTIM) for bird in lab.birds), 3, "it is listed")
+    lab.wait_for(lambda: all(bird.has(VICTIM) for bird in lab.birds), 6, "it is listed")
     assert "(65535,666)" in of(lab, VICTIM)[0]["community"] and lab.route("VICTIM-1")["reason"] == "case 1"
     wait_gone(lab, VICTIM)
     assert time.time() >= ends and lab.route("VICTIM-1")["reason"] == "its time is over"
