@@ -223,6 +223,9 @@ void core_check_result(struct bc_core *core, struct core_version *version, const
 
 /* ---- check_script.c ---- */
 struct core_script *core_script_get(struct bc_core *core, const struct bc_config_script_view *view);
+/* One that the configuration may not have any more, with these modules. */
+struct core_script *core_script_restore(struct bc_core *core, const struct bc_config_script_view *view,
+                                        struct core_module *const *modules, unsigned count);
 struct core_script *core_script_ref(struct core_script *script);
 void core_script_put(struct bc_core *core, struct core_script *script);
 /* One that the configuration does not have any more may be kept. */
@@ -231,6 +234,7 @@ bool core_script_has_room(const struct bc_core *core);
 /* ---- check_supply.c ---- */
 /* One more reference. */
 struct core_module *core_module_get(struct bc_core *core, const struct bc_config_module *view);
+struct core_module *core_module_ref(struct core_module *module);
 void core_module_put(struct bc_core *core, struct core_module *module);
 /* Tells the worker what it has not of the script's modules; adds "NAME=NUMBER", ended by a NUL, of each to `list`. */
 void core_supply_modules(struct bc_core *core, unsigned worker, const struct core_script *script, struct bc_buf *list);

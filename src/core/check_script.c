@@ -29,22 +29,46 @@ static void script_take_modules(struct bc_core *core, struct core_script *script
   }
 }
 
-struct core_script *core_script_get(struct bc_core *core, const struct bc_config_script_view *view) {
-  struct core_script wanted = {.hash = view->hash};
-  struct core_script *script = RB_FIND(core_script_tree, &core->checks.scripts, &wanted);
-  if (script != NULL) {
-    return core_script_ref(script);
-  }
-  script = bc_mem_new(1, sizeof *script + view->len + 1);
+static struct core_script *script_find(struct bc_core *core, uint64_t hash) {
+  struct core_script wanted = {.hash = hash};
+  return RB_FIND(core_script_tree, &core->checks.scripts, &wanted);
+}
+
+/* Without its modules. */
+static struct core_script *script_new(struct bc_core *core, const struct bc_config_script_view *view) {
+  struct core_script *script = bc_mem_new(1, sizeof *script + view->len + 1);
   script->hash = view->hash;
   script->refs = 1;
   script->len = view->len;
   script->is_lua = view->is_lua;
   memcpy(script->text, view->text, view->len);
   script->parameters = view->parameters == NULL ? NULL : bc_mem_copy_string(view->parameters);
-  script_take_modules(core, script, view);
   (void)RB_INSERT(core_script_tree, &core->checks.scripts, script);
   core->checks.script_bytes += script->len;
+  return script;
+}
+
+struct core_script *core_script_get(struct bc_core *core, const struct bc_config_script_view *view) {
+  struct core_script *script = script_find(core, view->hash);
+  if (script != NULL) {
+    return core_script_ref(script);
+  }
+  script = script_new(core, view);
+  script_take_modules(core, script, view);
+  return script;
+}
+
+struct core_script *core_script_restore(struct bc_core *core, const struct bc_config_script_view *view,
+                                        struct core_module *const *modules, unsigned count) {
+  struct core_script *script = script_find(core, view->hash);
+  if (script != NULL) {
+    return core_script_ref(script);
+  }
+  script = script_new(core, view);
+  script->modules = bc_mem_new(count, sizeof script->modules[0]);
+  for (; script->module_count < count; script->module_count++) {
+    script->modules[script->module_count] = core_module_ref(modules[script->module_count]);
+  }
   return script;
 }
 

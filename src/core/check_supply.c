@@ -54,6 +54,11 @@ struct core_module *core_module_get(struct bc_core *core, const struct bc_config
   return module;
 }
 
+struct core_module *core_module_ref(struct core_module *module) {
+  module->refs++;
+  return module;
+}
+
 void core_module_put(struct bc_core *core, struct core_module *module) {
   if (--module->refs > 0) {
     return;

@@ -172,6 +172,8 @@ static void lastgood_on_own(void *arg, struct bc_str key, struct bc_str value) {
   } else if (bc_str_starts(key, lastgood_policy)) {
     size_t before = strlen(lastgood_policy);
     lastgood_remember_policy(&core->apply, (struct bc_str){.at = key.at + before, .len = key.len - before}, value);
+  } else {
+    core_policy_last_read(core, key, value);
   }
 }
 
@@ -227,6 +229,9 @@ void core_lastgood_load(struct bc_core *core) {
   lastgood_sort(core->apply.policies, core->apply.policy_count);
   if (core->apply.has_last_good) {
     lastgood_remember_checks(core);
+    core_policy_last_remember(core);
+  } else {
+    core_policy_last_drop(core);
   }
 }
 
@@ -289,6 +294,7 @@ void core_lastgood_save(struct bc_core *core) {
   }
   lastgood_save_probation(core, &content);
   lastgood_save_policies(core, &content);
+  core_policy_last_save(core, &content);
   bc_config_save(core->config, lastgood_add, &content);
   bc_keylog_end(&content);
   enum bc_err err = bc_buf_status(&content.text);

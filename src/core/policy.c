@@ -29,9 +29,13 @@ struct core_policy *core_policy_next(struct bc_core *core, struct core_policy *p
 
 struct core_policy_version *core_policy_version_new(struct bc_core *core, const char *key,
                                                     const struct bc_config_script_view *script) {
+  return core_policy_version_of(core, key, core_script_get(core, script));
+}
+
+struct core_policy_version *core_policy_version_of(struct bc_core *core, const char *key, struct core_script *script) {
   struct core_policy_version *version = bc_mem_new(1, sizeof *version);
   version->key = bc_intern_ref(key);
-  version->script = core_script_get(core, script);
+  version->script = script;
   version->refs = 1;
   version->number = ++core->policies.last_number;
   TAILQ_INSERT_TAIL(&core->policies.versions, version, link);
@@ -86,6 +90,7 @@ static void policy_forget_versions(struct bc_core *core, struct core_policy *pol
   core_policy_version_put(core, policy->running);
   core_policy_version_put(core, policy->previous);
   policy->running = policy->previous = NULL;
+  policy->is_brought_back = false;
 }
 
 static void policy_release(struct bc_core *core, struct core_policy *policy) {
@@ -100,6 +105,16 @@ static void policy_release(struct bc_core *core, struct core_policy *policy) {
 
 static bool policy_is_running(const struct core_policy *policy, uint64_t hash) {
   return policy->running != NULL && policy->running->script->hash == hash;
+}
+
+static void policy_begin_trial(struct bc_core *core, struct core_policy *policy, bool is_first) {
+  if (is_first) {
+    core_policy_last_bring_back(core, policy);
+  }
+  core_policy_trial_begin(core, policy);
+  if (is_first) {
+    core_policy_last_hold(core, policy);
+  }
 }
 
 /* What the configuration has under this key now. */
@@ -120,7 +135,10 @@ static void policy_take(struct bc_core *core, struct core_policy *policy, const 
     if (is_trusted && !core_lua_is_quarantined(core, hash)) {
       core_policy_take_over(core, policy);
     } else {
-      core_policy_trial_begin(core, policy);
+      policy_begin_trial(core, policy, is_first);
+    }
+    if (is_first) {
+      core_policy_last_forget(core, policy->key);
     }
     core_lastgood_dirty(core);
     core_publish_dirty(core);
@@ -229,6 +247,7 @@ static void policy_attach(struct bc_core *core, struct core_route *route, const 
 void core_policy_use(struct bc_core *core, struct core_route *route, const struct bc_config_route *view) {
   bool is_under = view != NULL && view->is_subscribed && view->has_version && view->policy.key != NULL &&
                   view->policy.script.text != NULL;
+  core_policy_last_forget_own(core, route, view);
   if (is_under) {
     policy_attach(core, route, &view->policy);
   } else {
@@ -293,6 +312,9 @@ static void policy_apply_change(struct bc_core *core, const struct bc_config_pol
     policy_take(core, policy, view);
     policy_release(core, policy);
   }
+  if (!is_named) {
+    core_policy_last_forget(core, view->key);
+  }
   /* Also the built-in decision, chosen by name, comes and goes without a text. */
   if ((is_named != was_named || !is_named) && !is_admission) {
     if (!is_named) {
@@ -335,6 +357,7 @@ void core_policy_open(struct bc_core *core) {
   bc_buf_init(&policies->world, BC_LIMIT_POLICY_CONTEXT_BYTES);
   core_policy_cache_open(core);
   core_policy_ask_open(core);
+  core_policy_last_open(core);
 }
 
 void core_policy_close(struct bc_core *core) {
@@ -346,6 +369,7 @@ void core_policy_close(struct bc_core *core) {
   core_policy_job_close(core);
   core_admit_close(core);
   core_policy_ask_close(core);
+  core_policy_last_close(core);
   while ((policy = RB_MIN(core_policy_tree, &policies->places)) != NULL) {
     policy->is_named = false;
     policy_release(core, policy);

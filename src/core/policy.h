@@ -24,6 +24,8 @@ struct core_route;
 struct core_pool;
 struct core_policy;
 struct core_policy_job;
+struct core_policy_last;
+struct bc_keylog;
 struct core_route_policy;
 struct bc_msg;
 struct bc_sock_answer;
@@ -117,6 +119,9 @@ struct core_policy {
   struct core_route_policy *pass_next;
   size_t pass_left; /* users that are to be asked again, from there on and around */
   enum core_policy_trial trial;
+  bool is_brought_back;       /* `running` decided before this core, and has not been replaced */
+  bool is_waiting;            /* the trial waits for words of `running`, … */
+  struct bc_mono waits_since; /* … since then */
   struct core_route_policy *trial_next;
   size_t trial_left;                  /* users that are still to be asked for it, from there on and around */
   size_t trial_open;                  /* answers that are due */
@@ -225,6 +230,17 @@ struct core_policy_cache {
   } shown[CORE_POLICY_KNOWN];
 };
 
+RB_HEAD(core_policy_last_tree, core_policy_last);
+
+/* A version that is being read back. */
+struct core_policy_reading {
+  struct core_policy_last *into; /* NULL = none */
+  uint64_t hash;
+  struct core_module **modules;
+  unsigned module_count;
+  char *parameters; /* NULL = none */
+};
+
 struct core_policies {
   struct core_policy_tree places;
   struct core_policy_version_list versions;
@@ -250,6 +266,9 @@ struct core_policies {
   struct bc_timer *work_timer; /* queues, passes, trials: a slice in a turn of the loop */
   struct bc_timer *due_timer;
   struct bc_timer *news_timer;
+  struct bc_timer *wait_timer;       /* trials that wait */
+  struct core_policy_last_tree last; /* of the core before this one, which no key has asked for yet */
+  struct core_policy_reading reading;
   struct bc_timer *clock_timer;
   struct bc_mono clock_at; /* last look, … */
   int64_t clock_us;        /* … and core's undisturbed time then */
@@ -286,6 +305,8 @@ void core_policy_follow(struct bc_core *core, struct core_route_policy *part);
 /* With one reference, for the caller. `key` is interned. */
 struct core_policy_version *core_policy_version_new(struct bc_core *core, const char *key,
                                                     const struct bc_config_script_view *script);
+/* The same of a script, with the reference to it. */
+struct core_policy_version *core_policy_version_of(struct bc_core *core, const char *key, struct core_script *script);
 /* NULL is allowed in both. */
 struct core_policy_version *core_policy_version_ref(struct core_policy_version *version);
 void core_policy_version_put(struct bc_core *core, struct core_policy_version *version);
@@ -396,6 +417,8 @@ void core_policy_quarantine(struct bc_core *core, uint64_t script_hash);
 /* The candidate is in force from now on. */
 void core_policy_take_over(struct bc_core *core, struct core_policy *policy);
 void core_policy_trial_begin(struct bc_core *core, struct core_policy *policy);
+/* Until somebody approves it, or the text is changed. */
+void core_policy_hold(struct bc_core *core, struct core_policy *policy, const char *why);
 /* Without the candidate. */
 void core_policy_trial_end(struct bc_core *core, struct core_policy *policy);
 void core_policy_trial_join(struct bc_core *core, struct core_route_policy *part);
@@ -410,6 +433,32 @@ void core_policy_trial_lost(struct bc_core *core, struct core_route_policy *part
 void core_policy_trial_answer(struct bc_core *core, struct core_route_policy *part,
                               const struct core_policy_version *version, const struct core_policy_said *said,
                               const char *error);
+
+/* ---- policy_last.c: over a restart ---- */
+void core_policy_last_open(struct bc_core *core);
+void core_policy_last_close(struct bc_core *core);
+/* Adds what the configuration does not tell: versions in force beside a newer one, and what is held. */
+void core_policy_last_save(struct bc_core *core, struct bc_keylog *to);
+/* One record of the last known good; others are passed over. */
+void core_policy_last_read(struct bc_core *core, struct bc_str key, struct bc_str value);
+/* All are read, and the configuration is the last known good's. */
+void core_policy_last_remember(struct bc_core *core);
+/* The records were damaged. */
+void core_policy_last_drop(struct bc_core *core);
+/* There is no such key any more. */
+void core_policy_last_forget(struct bc_core *core, const char *key);
+/* The same of the route's own, unless that is what it is under. */
+void core_policy_last_forget_own(struct bc_core *core, const struct core_route *route,
+                                 const struct bc_config_route *view);
+/* Before the first trial under this key: what decided before this core is in force. */
+void core_policy_last_bring_back(struct bc_core *core, struct core_policy *policy);
+/* … and then: what was held is held again. */
+void core_policy_last_hold(struct bc_core *core, struct core_policy *policy);
+/* The candidate fails, nothing was ever in force, and nothing stands: the built-in decision decides. False: it is not
+ * so. */
+bool core_policy_last_give_up(struct bc_core *core, struct core_policy *policy);
+/* The trial, which begins, waits for the words of the version in force. */
+void core_policy_last_wait(struct bc_core *core, struct core_policy *policy);
 
 /* ---- policy_history.c ---- */
 /* Of the checks that the route rests on now. */

@@ -18,6 +18,7 @@ enum {
 
 /* What a trial found. */
 struct trial_sum {
+  size_t asked;
   size_t failed;
   size_t failed_before; /* of the same routes, under what is in force */
   size_t withdrawn;     /* healthy ones that stand */
@@ -40,6 +41,7 @@ static void trial_stop(struct bc_core *core, struct core_policy *policy, enum co
     TAILQ_REMOVE(&core->policies.trying, policy, trying);
   }
   policy->trial = then;
+  policy->is_waiting = false;
   policy->trial_left = policy->trial_open = 0;
   policy->trial_next = NULL;
   policy->id[0] = '\0';
@@ -61,6 +63,7 @@ void core_policy_trial_end(struct bc_core *core, struct core_policy *policy) {
 
 static void trial_set_quarantined(struct bc_core *core, struct core_policy *policy) {
   trial_stop(core, policy, TRIAL_QUARANTINED);
+  (void)core_policy_last_give_up(core, policy);
   (void)snprintf(policy->why, sizeof policy->why, "killed three times within ten minutes");
 }
 
@@ -73,6 +76,7 @@ void core_policy_trial_begin(struct bc_core *core, struct core_policy *policy) {
   trial_stop(core, policy, TRIAL_RUNNING);
   policy->trial_left = policy->user_count;
   TAILQ_INSERT_TAIL(&core->policies.trying, policy, trying);
+  core_policy_last_wait(core, policy);
   core_policy_work_soon(core);
 }
 
@@ -129,7 +133,7 @@ struct core_route_policy *core_policy_trial_next(struct bc_core *core) {
   struct core_route_policy *part = NULL;
   unsigned budget = core->policies.unheard > 0 ? 0 : TRIAL_WALK;
   TAILQ_FOREACH(policy, &core->policies.trying, trying) {
-    part = part == NULL ? trial_next_of(policy, &budget) : part;
+    part = part == NULL && !policy->is_waiting ? trial_next_of(policy, &budget) : part;
   }
   return part;
 }
@@ -141,7 +145,7 @@ bool core_policy_trial_is_due(const struct bc_core *core) {
     return false;
   }
   TAILQ_FOREACH(policy, &core->policies.trying, trying) {
-    is_due = is_due || policy->trial_left > 0 || policy->trial_open == 0;
+    is_due = is_due || (!policy->is_waiting && (policy->trial_left > 0 || policy->trial_open == 0));
   }
   return is_due;
 }
@@ -202,6 +206,7 @@ static struct trial_sum trial_sum_up(struct bc_core *core, const struct core_pol
   const struct core_route_policy *part;
   TAILQ_FOREACH(part, &policy->users, user) {
     bool is_asked = part->tried == policy->candidate->number && core_policy_may_ask(part);
+    sum.asked += is_asked;
     sum.failed += is_asked && part->try_failed;
     sum.withdrawn += is_asked && part->try_withdraws;
     sum.failed_before += is_asked && trial_fails_now(part);
@@ -223,24 +228,31 @@ static bool trial_withdraws_too_much(const struct trial_sum *sum) {
   return sum->withdrawn > 0 && (is_many || (all > 1 && all >= sum->standing));
 }
 
-static void trial_hold(struct bc_core *core, struct core_policy *policy, const struct trial_sum *sum) {
+void core_policy_hold(struct bc_core *core, struct core_policy *policy, const char *why) {
   trial_stop(core, policy, TRIAL_HELD);
   trial_make_id(policy);
-  if (trial_fails(sum)) {
-    (void)snprintf(policy->why, sizeof policy->why, "it fails for %zu routes (%zu before): %.*s", sum->failed,
-                   sum->failed_before, TRIAL_ERROR_SHOWN, policy->trial_error == NULL ? "?" : policy->trial_error);
-  } else {
-    int len = snprintf(policy->why, sizeof policy->why, "it would withdraw %zu healthy routes of the %zu that stand",
-                       sum->withdrawn, sum->standing - sum->left);
-    if (sum->left > 0) {
-      (void)snprintf(policy->why + len, sizeof policy->why - (size_t)len,
-                     ", and other changes of policies withdrew %zu within ten minutes", sum->left);
-    }
-  }
+  (void)snprintf(policy->why, sizeof policy->why, "%s", why);
   bc_log(BC_LOG_ERROR,
          "%s: its new version is held: %s; what decided before goes on; change it, or run `bgpcommander "
          "approve %s`",
          policy->key, policy->why, policy->id);
+  core_lastgood_dirty(core);
+}
+
+static void trial_hold(struct bc_core *core, struct core_policy *policy, const struct trial_sum *sum) {
+  char why[CORE_POLICY_REASON_BYTES];
+  if (trial_fails(sum)) {
+    (void)snprintf(why, sizeof why, "it fails for %zu routes (%zu before): %.*s", sum->failed, sum->failed_before,
+                   TRIAL_ERROR_SHOWN, policy->trial_error == NULL ? "?" : policy->trial_error);
+  } else {
+    int len = snprintf(why, sizeof why, "it would withdraw %zu healthy routes of the %zu that stand", sum->withdrawn,
+                       sum->standing - sum->left);
+    if (sum->left > 0) {
+      (void)snprintf(why + len, sizeof why - (size_t)len,
+                     ", and other changes of policies withdrew %zu within ten minutes", sum->left);
+    }
+  }
+  core_policy_hold(core, policy, why);
 }
 
 void core_policy_take_over(struct bc_core *core, struct core_policy *policy) {
@@ -253,6 +265,7 @@ void core_policy_take_over(struct bc_core *core, struct core_policy *policy) {
     core_policy_version_put(core, policy->running);
   }
   policy->running = newest;
+  policy->is_brought_back = false;
   core_policy_trial_end(core, policy);
   core_policy_pass(core, policy);
   core_lastgood_dirty(core);
@@ -260,6 +273,10 @@ void core_policy_take_over(struct bc_core *core, struct core_policy *policy) {
 
 static void trial_judge(struct bc_core *core, struct core_policy *policy) {
   struct trial_sum sum = trial_sum_up(core, policy);
+  if (sum.failed > 0 && sum.failed == sum.asked && core_policy_last_give_up(core, policy)) {
+    sum = trial_sum_up(core, policy);
+    sum.failed_before = 0;
+  }
   if (trial_fails(&sum) || trial_withdraws_too_much(&sum)) {
     trial_hold(core, policy, &sum);
     return;
@@ -274,7 +291,7 @@ void core_policy_trial_some(struct bc_core *core) {
   struct core_policy *first = core->policies.unheard > 0 ? NULL : TAILQ_FIRST(&core->policies.trying);
   for (struct core_policy *policy = first; policy != NULL; policy = next) {
     next = TAILQ_NEXT(policy, trying);
-    if (policy->trial_left == 0 && policy->trial_open == 0) {
+    if (!policy->is_waiting && policy->trial_left == 0 && policy->trial_open == 0) {
       trial_judge(core, policy);
     }
   }

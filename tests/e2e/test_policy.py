@@ -472,3 +472,14 @@ def test_a_restart_of_exabgp_announces_what_policies_say_and_nothing_before(lab,
     lab.wait_for(lambda: [{**bird.routes(), **bird.flows()} for bird in lab.birds] == tables, 20, "all as before")
     wait_settled(lab)
     assert counters(lab) == [{"updates": len(table), "withdraws": 0} for table in tables]
+
+
+@pytest.mark.parametrize("kind", ["error", "withdraw"])
+def test_what_is_held_is_held_over_a_restart_of_exabgp(lab, pool, kind):
+    lab.put("policy", PUSHED[kind][0])
+    lab.wait_for(lambda: held(lab), 20, "it is held")
+    tables = [bird.routes() for bird in lab.birds]
+    lab.stop_exabgp()
+    lab.start_exabgp()
+    lab.wait_for(lambda: [bird.routes() for bird in lab.birds] == tables, 10, "all as before")
+    lab.wait_for(lambda: held(lab), 20, "it is held again")

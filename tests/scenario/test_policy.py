@@ -298,7 +298,7 @@ def test_a_text_that_changed_while_no_core_looked_is_tried(scene):
     scene.daemon.exabgp.answering.set()
     wait_for(lambda: daemon.core() not in (None, old), "another core")
     shown = scene.wait_policy("a", trial="held")
-    assert shown["decides"] is None and shown["state"] == "held"
+    assert shown["decides"] == "policy"
     daemon.wait_settled()
     assert scene.commands() == lines and "med 42" in scene.held(1)
     scene.put("policy", "return function(ctx) return announce{ med = 44 } end\n")
