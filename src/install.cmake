@@ -9,6 +9,8 @@ install(TARGETS bgpcommander RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES docs/man/bgpcommander.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${CMAKE_BINARY_DIR}/install/sysusers.conf DESTINATION lib/sysusers.d RENAME bgpcommander.conf)
 install(FILES ${CMAKE_BINARY_DIR}/install/tmpfiles.conf DESTINATION lib/tmpfiles.d RENAME bgpcommander.conf)
+install(FILES src/install/bgpcommander-lint.service src/install/bgpcommander-lint.timer DESTINATION lib/systemd/system)
+install(FILES src/install/exabgp.service.conf DESTINATION lib/systemd/system/exabgp.service.d RENAME bgpcommander.conf)
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} OPTIONAL)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.json"
   PATTERN man EXCLUDE)
