@@ -106,7 +106,17 @@
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \
   X(SOCKET_REQUEST_BYTES, 65536, "bytes of a request on the local socket")                                             \
   X(SOCKET_PIECE_BYTES, 1048576, "bytes of an answer on the local socket that wait for its reader")                    \
-  X(SOCKET_ANSWER_BYTES, 134217728, "bytes of an answer on the local socket that the commands read")
+  X(SOCKET_ANSWER_BYTES, 134217728, "bytes of an answer on the local socket that the commands read")                   \
+  X(HTTP_CONNECTIONS, 1024, "connections of the HTTP server at once")                                                  \
+  X(HTTP_ADDRESS_CONNECTIONS, 512, "of these from one address that is not this host's")                                \
+  X(HTTP_LISTEN, 16, "addresses that the HTTP server listens at")                                                      \
+  X(HTTP_HEAD_BYTES, 16384, "bytes of an HTTP request's line and headers")                                             \
+  X(HTTP_HEADERS, 100, "headers of an HTTP request")                                                                   \
+  X(HTTP_QUERY_NAMES, 32, "names in the query of an HTTP request")                                                     \
+  X(HTTP_FORM_FIELDS, 32, "fields of a form that an HTTP request brings")                                              \
+  X(HTTP_BODY_BYTES, 131072, "bytes of an HTTP request's body")                                                        \
+  X(HTTP_BODIES_BYTES, 16777216, "bytes of the bodies of all HTTP requests under way")                                 \
+  X(HTTP_PIECE_BYTES, 1048576, "bytes of an HTTP answer that wait for its reader")
 
 enum {
 #define BC_LIMIT_ENUM(name, value, text) BC_LIMIT_##name = (value),
