@@ -101,6 +101,10 @@
   X(RECORDS_QUEUE_BYTES, 33554432, "bytes of decision records that wait for the disk")                                 \
   X(RECORDS_ASKED, 1000, "decisions in one answer")                                                                    \
   X(RECORDS_ANSWER_BYTES, 8388608, "bytes of these")                                                                   \
+  X(LEASES, 10000, "routes of the API")                                                                                \
+  X(LEASES_BYTES, 67108864, "bytes of the texts of all routes of the API")                                             \
+  X(LEASE_TEXT_BYTES, 1024, "bytes of the owner, the reason or the source of a route of the API")                      \
+  X(WAITS, 1024, "HTTP requests that wait for what becomes of a command")                                              \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
   X(DISK_QUEUE_BYTES, 67108864, "bytes that wait for the disk, per file that is appended to")                          \
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \
