@@ -1,0 +1,67 @@
+/* The rules of the node file for what may come by HTTP (docs/http-access.md): tighter than the guard (model/guard.h),
+ * which judges all that is announced, also what the store holds. They are asked once, when a route is asked for; what
+ * stands stays. Nothing that comes from outside loosens them. Pure. */
+#ifndef BC_MODEL_ADMISSION_H
+#define BC_MODEL_ADMISSION_H
+
+#include "model/prefix.h"
+#include "model/route.h"
+#include "model/settings.h"
+
+/* refusal, status, code for programs */
+#define BC_ADMISSION_LIST(X)                                                                                           \
+  X(BC_ADMISSION_OK, 200, "")                                                                                          \
+  X(BC_ADMISSION_FAMILY, 403, "family-not-allowed")                                                                    \
+  X(BC_ADMISSION_NEVER, 403, "never")                                                                                  \
+  X(BC_ADMISSION_PREFIX, 403, "prefix-not-allowed")                                                                    \
+  X(BC_ADMISSION_LENGTH, 403, "length-not-allowed")                                                                    \
+  X(BC_ADMISSION_OWN_ADDRESS, 403, "own-address")                                                                      \
+  X(BC_ADMISSION_FLOW, 403, "flow-too-broad")                                                                          \
+  X(BC_ADMISSION_FLOW_ACTION, 403, "flow-action-not-allowed")                                                          \
+  X(BC_ADMISSION_TTL, 422, "ttl-too-long")                                                                             \
+  X(BC_ADMISSION_ROOM, 409, "too-many-routes")                                                                         \
+  X(BC_ADMISSION_TOKEN_ROOM, 409, "too-many-routes-of-token")                                                          \
+  X(BC_ADMISSION_RATE, 429, "too-many-per-hour")                                                                       \
+  X(BC_ADMISSION_TOKEN_PREFIX, 403, "token-prefix")                                                                    \
+  X(BC_ADMISSION_GUARD, 403, "guard")                                                                                  \
+  X(BC_ADMISSION_GUARD_ROOM, 409, "max-routes")                                                                        \
+  X(BC_ADMISSION_POLICY, 403, "policy-refused")                                                                        \
+  X(BC_ADMISSION_POLICY_ATTRIBUTES, 503, "policy-attributes")                                                          \
+  X(BC_ADMISSION_POLICY_FAILED, 503, "policy-failed")                                                                  \
+  X(BC_ADMISSION_BUSY, 503, "busy")
+#define BC_ADMISSION_ENUM(name, status, code) name,
+enum bc_admission_answer { BC_ADMISSION_LIST(BC_ADMISSION_ENUM) BC_ADMISSION_ANSWERS };
+unsigned bc_admission_status(enum bc_admission_answer answer);
+const char *bc_admission_code(enum bc_admission_answer answer);
+
+struct bc_admission;
+
+/* As the settings have it, which were checked when they were read. */
+struct bc_admission *bc_admission_of(const struct bc_settings *settings);
+/* NULL is allowed. */
+void bc_admission_free(struct bc_admission *rules);
+
+struct bc_admission_ask {
+  const struct bc_route *route;
+  uint64_t ttl_ms;             /* 0 = none was asked for */
+  bool is_blackhole;           /* blackhole_length counts in place of admit_length */
+  bool is_replacing;           /* it is none more */
+  size_t routes;               /* that stand by HTTP, … */
+  size_t token_routes;         /* … of them this owner's, … */
+  size_t token_hour;           /* … and how many announces the owner made within the last hour */
+  const struct bc_prefix *own; /* addresses of BGP sessions, both ends: what drops them would end the session */
+  size_t own_count;
+};
+
+/* All rules, the first that refuses. `*ttl_ms` is what the route gets: that asked for, or admit_default_ttl, 0 = none.
+ * Unless it admits, `fault` gets the line: "admit_never 10.0.0.0/8: 10.1.0.0/16 may not be announced by HTTP". */
+enum bc_admission_answer bc_admission_judge(const struct bc_admission *rules, const struct bc_admission_ask *ask,
+                                            uint64_t *ttl_ms, struct bc_fault *fault);
+
+/* The command that `POST /v1/blackhole` means: "announce route PREFIX next-hop ADDRESS community [ … ]" from
+ * blackhole_next_hop and blackhole_community. `prefix`: an address, or a prefix. BC_ERR_SYNTAX, BC_ERR_RANGE,
+ * BC_ERR_CONFLICT (host bits) with a line. */
+BC_MUST_CHECK enum bc_err bc_admission_print_blackhole(const struct bc_admission *rules, struct bc_str prefix,
+                                                       struct bc_buf *to, struct bc_fault *fault);
+
+#endif
