@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CLI_WORD_MAX = 32 };
+enum { CLI_WORD_MAX = 32, CLI_WATCH_MS = 2000 };
 
 static const struct cli_command {
   const char *name, *words, *help;
@@ -76,6 +76,32 @@ static bool cli_is_told(void) {
   return is_written || (poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0);
 }
 
+/* What shows a state that changes. */
+static bool cli_can_be_watched(const struct cli_command *command) {
+  static const char *const names[] = {"status", "routes", "checks", "neighbors", "nodes"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (strcmp(command->name, names[i]) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Until it is interrupted, or nobody reads any more. Each answer stands alone on a terminal. */
+static int cli_watch(const struct cli_command *command, const struct bc_settings *settings) {
+  bool is_screen = isatty(STDOUT_FILENO) == 1 && !settings->is_json;
+  for (;;) {
+    struct pollfd reader = {.fd = STDOUT_FILENO, .events = 0};
+    (void)fputs(is_screen ? "\033[H\033[2J" : "", stdout);
+    (void)command->run(settings);
+    bool is_whole = fflush(stdout) == 0 && ferror(stdout) == 0;
+    bool is_left = poll(&reader, 1, CLI_WATCH_MS) > 0 && (reader.revents & (POLLERR | POLLNVAL)) != 0;
+    if (!is_whole || is_left) {
+      return BC_CLI_OK;
+    }
+  }
+}
+
 int bc_cli_run(const struct bc_settings *settings) {
   const struct cli_command *command = cli_find(settings->command);
   if (command == NULL) {
@@ -85,6 +111,13 @@ int bc_cli_run(const struct bc_settings *settings) {
     (void)fprintf(stderr, "usage: bgpcommander %s%s%s\n", command->name, command->words[0] == '\0' ? "" : " ",
                   command->words);
     return bc_cli_usage_code(command->name);
+  }
+  if (settings->is_watched && !cli_can_be_watched(command)) {
+    (void)fprintf(stderr, "--watch: %s shows nothing that changes\n", command->name);
+    return bc_cli_usage_code(command->name);
+  }
+  if (settings->is_watched) {
+    return cli_watch(command, settings);
   }
   int code = command->run(settings);
   if (code == BC_CLI_OK && !cli_is_told()) {

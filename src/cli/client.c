@@ -138,19 +138,22 @@ static int client_talk(const struct bc_settings *settings, const json_t *request
   return has_answer ? BC_CLI_OK : BC_CLI_NO_DAEMON;
 }
 
-static int client_judge(const struct bc_settings *settings, const struct bc_buf *bytes, bool prints_json,
+/* What becomes of a good answer with --json; without, it is always given. */
+enum client_json { CLIENT_JSON_GIVEN = 1, CLIENT_JSON_PRINTED = 2 };
+
+static int client_judge(const struct bc_settings *settings, const struct bc_buf *bytes, unsigned with_json,
                         json_t **answer) {
   json_t *made = json_loadb(bytes->data, bytes->len, JSON_REJECT_DUPLICATES, NULL);
   const char *error = json_string_value(json_object_get(made, "error"));
   int code = json_is_object(made) && error == NULL ? BC_CLI_OK : BC_CLI_BAD_NEWS;
-  if (settings->is_json && (prints_json || code != BC_CLI_OK)) {
+  if (settings->is_json && ((with_json & CLIENT_JSON_PRINTED) != 0 || code != BC_CLI_OK)) {
     (void)fwrite(bytes->data, 1, bytes->len, stdout);
   } else if (code != BC_CLI_OK) {
     char shown[BC_FAULT_TEXT_BYTES];
     bc_screen_clean(error == NULL ? "the daemon's answer is not a JSON object" : error, shown, sizeof shown);
     (void)fprintf(stderr, "%s\n", shown);
   }
-  if (code == BC_CLI_OK && !(settings->is_json && prints_json)) {
+  if (code == BC_CLI_OK && (!settings->is_json || (with_json & CLIENT_JSON_GIVEN) != 0)) {
     *answer = made;
     return code;
   }
@@ -158,14 +161,14 @@ static int client_judge(const struct bc_settings *settings, const struct bc_buf 
   return code;
 }
 
-static int client_ask(const struct bc_settings *settings, json_t *request, bool prints_json, bool is_quiet,
+static int client_ask(const struct bc_settings *settings, json_t *request, unsigned with_json, bool is_quiet,
                       json_t **answer) {
   struct bc_buf bytes;
   bc_buf_init(&bytes, BC_LIMIT_SOCKET_ANSWER_BYTES);
   *answer = NULL;
   int code = client_talk(settings, request, is_quiet, &bytes);
   if (code == BC_CLI_OK) {
-    code = client_judge(settings, &bytes, prints_json, answer);
+    code = client_judge(settings, &bytes, with_json, answer);
   }
   bc_buf_free(&bytes);
   json_decref(request);
@@ -173,15 +176,19 @@ static int client_ask(const struct bc_settings *settings, json_t *request, bool 
 }
 
 int bc_client_ask(const struct bc_settings *settings, json_t *request, json_t **answer) {
-  return client_ask(settings, request, true, false, answer);
+  return client_ask(settings, request, CLIENT_JSON_PRINTED, false, answer);
+}
+
+int bc_client_ask_to_judge(const struct bc_settings *settings, json_t *request, json_t **answer) {
+  return client_ask(settings, request, CLIENT_JSON_GIVEN | CLIENT_JSON_PRINTED, false, answer);
 }
 
 int bc_client_ask_for_part(const struct bc_settings *settings, json_t *request, json_t **answer) {
-  return client_ask(settings, request, false, false, answer);
+  return client_ask(settings, request, CLIENT_JSON_GIVEN, false, answer);
 }
 
 int bc_client_try_for_part(const struct bc_settings *settings, json_t *request, json_t **answer) {
-  return client_ask(settings, request, false, true, answer);
+  return client_ask(settings, request, CLIENT_JSON_GIVEN, true, answer);
 }
 
 json_t *bc_client_request(const char *command) {

@@ -10,6 +10,9 @@
  * Anything else is the exit code: no daemon, or an answer that is an error; it was told on stderr. With
  * --json every answer was printed as it came, and *answer is NULL. */
 int bc_client_ask(const struct bc_settings *settings, json_t *request, json_t **answer);
+/* The same for a command whose exit code comes from the answer: also with --json, which was printed, it is in *answer.
+ */
+int bc_client_ask_to_judge(const struct bc_settings *settings, json_t *request, json_t **answer);
 /* The same for a command that tells only a part of the answer: also with --json it is in *answer and not printed,
  * unless it is an error. */
 int bc_client_ask_for_part(const struct bc_settings *settings, json_t *request, json_t **answer);

@@ -160,10 +160,20 @@ static void status_print_summary(const json_t *summary) {
   bc_buf_free(&text);
 }
 
+static bool status_is_all_on_wire(const json_t *answer) {
+  bool is_synced = strcmp(bc_client_text(json_object_get(answer, "exabgp"), "state"), "synced") == 0;
+  return is_synced && bc_client_number(json_object_get(answer, "summary"), "notOnWire") == 0;
+}
+
 int bc_command_status(const struct bc_settings *settings) {
   json_t *answer;
-  int code = bc_client_ask(settings, bc_client_request("status"), &answer);
+  int code = bc_client_ask_to_judge(settings, bc_client_request("status"), &answer);
   if (answer == NULL) {
+    return code;
+  }
+  code = status_is_all_on_wire(answer) ? BC_CLI_OK : BC_CLI_BAD_NEWS;
+  if (settings->is_json) {
+    json_decref(answer);
     return code;
   }
   status_print_head(answer);

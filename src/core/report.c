@@ -244,6 +244,8 @@ json_t *core_report_summary(struct bc_core *core) {
   size_t announced = by_state[BC_RIB_ANNOUNCED] + rib.unnamed;
   size_t pending =
       by_state[BC_RIB_PENDING] + by_state[BC_RIB_SENT] + by_state[BC_RIB_ACKED] + by_state[BC_RIB_WITHDRAWING];
+  size_t not_on_wire = pending - by_state[BC_RIB_WITHDRAWING] + by_state[BC_RIB_STANDBY] +
+                       by_state[BC_RIB_UNCONFIRMED] + by_state[BC_RIB_REFUSED] + by_state[BC_RIB_FOREIGN];
   size_t standing = announced + pending + by_state[BC_RIB_STANDBY] + by_state[BC_RIB_UNCONFIRMED] +
                     by_state[BC_RIB_REFUSED] + by_state[BC_RIB_FOREIGN];
   json_t *made = json_object();
@@ -257,6 +259,7 @@ json_t *core_report_summary(struct bc_core *core) {
   json_object_set_new(made, "standby", json_integer((json_int_t)by_state[BC_RIB_STANDBY]));
   json_object_set_new(made, "unconfirmed", json_integer((json_int_t)by_state[BC_RIB_UNCONFIRMED]));
   json_object_set_new(made, "refused", json_integer((json_int_t)by_state[BC_RIB_REFUSED]));
+  json_object_set_new(made, "notOnWire", json_integer((json_int_t)not_on_wire));
   json_object_set_new(made, "faulty", json_integer((json_int_t)config.faulty));
   json_object_set_new(made, "foreign", json_integer((json_int_t)rib.foreign));
   return made;

@@ -51,6 +51,7 @@ struct bc_settings {
   char *announce_allow, *announce_deny, *announce_family, *announce_community; /* node file only: for bc_guard_of */
   unsigned max_routes;                                                         /* the same; 0 = any number */
   bool is_json;                                                                /* --json, for commands */
+  bool is_watched;                                                             /* --watch, for commands */
   char *data;                                                                  /* --data, for run; as are these: */
   char *modules, *route, *check, *timeout;
   char *context, *record;    /* --ctx, --record, for eval */

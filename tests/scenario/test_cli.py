@@ -159,6 +159,44 @@ def test_status_says_what_is_wrong_and_what_to_do(daemon):
     assert "warning   fix ?[2Jthis\nwarning   and that\n" in text
 
 
+@pytest.mark.parametrize("more, code", [
+    ({}, 0), ({"summary": {**STATUS["summary"], "notOnWire": 1}}, 1),
+    ({"exabgp": {**STATUS["exabgp"], "state": "starting"}}, 1)])
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_the_exit_code_of_status_tells_whether_all_that_is_wanted_is_on_the_wire(daemon, more, code, options):
+    daemon.answers["status"] = {**STATUS, **more}
+    result = ask(daemon, "status", *options)
+    assert (result.returncode, result.stderr) == (code, "")
+    assert result.stdout
+
+
+def test_watch_shows_it_again_until_nobody_reads(daemon):
+    process = subprocess.Popen([PROGRAM, "status", "--watch", "--json", "--socket", daemon.path], text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    first = json.loads(process.stdout.readline())
+    daemon.answers["status"] = {**STATUS, "node": "another"}
+    second = json.loads(process.stdout.readline())
+    assert (first["node"], second["node"]) == (STATUS["node"], "another")
+    process.stdout.close()
+    assert process.wait(60) == 0
+    process.stderr.close()
+
+
+def test_watch_goes_on_without_a_daemon(daemon):
+    process = subprocess.Popen([PROGRAM, "status", "--watch", "--socket", daemon.path + ".none"], text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lines = [process.stderr.readline(), process.stderr.readline()]
+    process.kill()
+    process.communicate()
+    assert lines[0] == lines[1] != ""
+
+
+def test_only_what_changes_can_be_watched(daemon):
+    result = ask(daemon, "upgrade", "--watch")
+    assert (result.returncode, result.stderr) == (2, "--watch: upgrade shows nothing that changes\n")
+    assert daemon.requests == []
+
+
 @pytest.mark.parametrize("text, told", [
     ("http://127.0.0.1:2379", ""), ("http://127.0.0.1:2379: connection refused", "; connection refused"),
     ("http://127.0.0.1:23790: connection refused", "; http://127.0.0.1:23790: connection refused"),
@@ -265,9 +303,10 @@ def test_checks_by_name(daemon):
 
 @pytest.mark.parametrize("command", ["status", "routes", "checks", "neighbors", "approve", "upgrade"])
 def test_json_prints_the_answer_as_it_came(daemon, command):
-    daemon.answers[command] = b'{"a":  1,\t"new field": [1, 2]}\n'
+    text = '{"exabgp":  {"state":\t"synced"}, "new field": [1, 2]}\n'
+    daemon.answers[command] = text.encode()
     result = ask(daemon, command, "--json")
-    assert (result.returncode, result.stdout) == (0, '{"a":  1,\t"new field": [1, 2]}\n')
+    assert (result.returncode, result.stdout) == (0, text)
     daemon.answers[command] = b'{"error":"no"}\n'
     result = ask(daemon, command, "--json")
     assert (result.returncode, result.stdout, result.stderr) == (1, '{"error":"no"}\n', "")
@@ -279,7 +318,7 @@ def test_json_prints_the_answer_as_it_came(daemon, command):
 def test_an_answer_of_another_shape_harms_nobody(daemon, command, answer):
     daemon.answers[command] = answer
     result = ask(daemon, command)
-    assert result.returncode == 0
+    assert result.returncode == (1 if command == "status" else 0)  # it does not say that all is on the wire
     assert result.stderr == ""
 
 
