@@ -129,3 +129,27 @@ bool bc_str_glob(struct bc_str pattern, struct bc_str text) {
   }
   return p == pattern.len;
 }
+
+size_t bc_str_character(struct bc_str text) {
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (text.len == 0) {
+    return 0;
+  }
+  unsigned char first = (unsigned char)text.at[0];
+  if (first < 0x80) {
+    return 1;
+  }
+  size_t len = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.len < len) {
+    return 0;
+  }
+  uint32_t code = first & (0x7fU >> len);
+  for (size_t i = 1; i < len; i++) {
+    unsigned char next = (unsigned char)text.at[i];
+    if ((next & 0xc0) != 0x80) {
+      return 0;
+    }
+    code = code << 6 | (next & 0x3fU);
+  }
+  return code < least[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? 0 : len;
+}

@@ -41,6 +41,9 @@ BC_MUST_CHECK enum bc_err bc_str_to_u64(struct bc_str text, uint64_t max, uint64
 /* Every byte is printable ASCII (0x20..0x7e). */
 bool bc_str_is_printable(struct bc_str text);
 
+/* Bytes of the UTF-8 character that `text` begins with (RFC 3629: no surrogates, no overlong forms); 0: none. */
+size_t bc_str_character(struct bc_str text);
+
 /* Shell-style match of `text` with `pattern`, which may hold '*' and '?'; linear in time times the number of stars, no
  * recursion. */
 bool bc_str_glob(struct bc_str pattern, struct bc_str text);

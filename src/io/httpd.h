@@ -43,7 +43,7 @@ typedef void bc_httpd_fn(void *arg, struct bc_httpd_request *request);
  * BC_ERR_IO      anything else; `fault` names the address in each case. Nothing is open then. */
 BC_MUST_CHECK enum bc_err bc_httpd_open(struct bc_loop *loop, const char *listen, bc_httpd_fn *fn, void *arg,
                                         struct bc_httpd **out, struct bc_fault *fault);
-/* Whether `listen` could be opened: as bc_httpd_open, without doing so. `fn` (may be NULL) gets each of its addresses:
+/* Reads such a list without opening it (BC_ERR_SYNTAX, BC_ERR_RANGE). `fn` (may be NULL) gets each of its addresses:
  * "127.0.0.1:5000", and whether only this host reaches it (loopback, a Unix socket). */
 typedef void bc_httpd_listen_fn(void *arg, const char *address, bool is_local);
 BC_MUST_CHECK enum bc_err bc_httpd_listen_each(const char *listen, bc_httpd_listen_fn *fn, void *arg,
@@ -73,6 +73,15 @@ struct bc_str bc_httpd_body(const struct bc_httpd_request *request);
  * no form). A field that comes twice, or a body that is no such form, is answered with 400 before the handler. */
 bool bc_httpd_form(const struct bc_httpd_request *request, const char *name, struct bc_str *value);
 void bc_httpd_peer(const struct bc_httpd_request *request, struct bc_httpd_peer *to);
+
+/* A pointer of the handler's; NULL at first. Not looked at. */
+void bc_httpd_set_user(struct bc_httpd_request *request, void *user);
+void *bc_httpd_user(const struct bc_httpd_request *request);
+
+/* fn once for each request that the handler got: when its answer is given (with its status; of pieces at their begin)
+ * or it is gone (status 0). The request can still be read in it, no more; it must not close the server. NULL: none. */
+typedef void bc_httpd_end_fn(void *arg, struct bc_httpd_request *request, unsigned status);
+void bc_httpd_on_end(struct bc_httpd *httpd, bc_httpd_end_fn *fn, void *arg);
 
 /* ---- its answer ---- */
 

@@ -272,6 +272,7 @@ void bc_watch_set(struct bc_watch *watch, int events) {
   int wanted = 0;
   wanted |= (events & BC_WATCH_READ) != 0 ? UV_READABLE : 0;
   wanted |= (events & BC_WATCH_WRITE) != 0 ? UV_WRITABLE : 0;
+  wanted |= (events & BC_WATCH_GONE) != 0 ? UV_DISCONNECT : 0;
   (void)uv_poll_start(&watch->uv, wanted, loop_on_poll);
 }
 

@@ -19,8 +19,9 @@ struct bc_signal;
 typedef void bc_loop_fn(void *arg);
 typedef void bc_signal_fn(void *arg, int signal_number);
 
-/* Readiness of a descriptor; any set of these. */
-enum { BC_WATCH_READ = 1, BC_WATCH_WRITE = 2 };
+/* Readiness of a descriptor; any set of these. GONE: a socket's other end closed its direction, whether or not all that
+ * it sent was read. */
+enum { BC_WATCH_READ = 1, BC_WATCH_WRITE = 2, BC_WATCH_GONE = 4 };
 /* `events` is what is ready; an error or hang-up is reported as all that was asked for. */
 typedef void bc_watch_fn(void *arg, int fd, int events);
 

@@ -2,15 +2,14 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "io/unix_listen.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -18,7 +17,6 @@ enum {
   SOCK_PATIENCE_MS = 5000,
   SOCK_RETRY_MS = 1000,
   SOCK_LOOK_MS = 2, /* for pieces that cannot be made yet */
-  SOCK_BACKLOG = 64,
   SOCK_READ_BYTES = 16384,
   SOCK_TURN_BYTES = 1048576 /* written per turn of the loop */
 };
@@ -46,8 +44,7 @@ struct bc_sock {
   struct bc_timer *retry; /* after accept failed for want of descriptors */
   bc_sock_fn *fn;
   void *arg;
-  dev_t device; /* of the socket's file, so that only our own is removed */
-  ino_t inode;
+  struct stat file; /* the socket's, so that only our own is removed */
   TAILQ_HEAD(, sock_client) clients;
   TAILQ_HEAD(, sock_client) waiting; /* for the next piece of their answer */
   struct bc_timer *turn;             /* makes one of them */
@@ -332,80 +329,17 @@ static void sock_on_retry(void *arg) {
   bc_watch_set(sock->watch, BC_WATCH_READ);
 }
 
-/* Removes a socket that nobody answers. */
-static enum bc_err sock_clear_path(const char *path, const struct sockaddr_un *address, struct bc_fault *fault) {
-  struct stat status;
-  if (lstat(path, &status) != 0) {
-    return BC_ERR_OK; /* bind tells what else may be wrong */
-  }
-  if (!S_ISSOCK(status.st_mode)) {
-    bc_fault_set(fault, 0, "%s is there and is not a socket", path);
-    return BC_ERR_REFUSED;
-  }
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  bool is_answered =
-      fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN);
-  int code = errno;
-  if (fd >= 0) {
-    (void)close(fd);
-  }
-  if (is_answered) {
-    bc_fault_set(fault, 0, "another process listens at %s", path);
-    return BC_ERR_EXISTS;
-  }
-  if (code != ECONNREFUSED || (unlink(path) != 0 && errno != ENOENT)) {
-    bc_fault_set(fault, 0, "cannot replace the socket %s: %s", path, strerror(code != ECONNREFUSED ? code : errno));
-    return BC_ERR_IO;
-  }
-  return BC_ERR_OK;
-}
-
-static enum bc_err sock_listen(const char *path, int *out, struct stat *status, struct bc_fault *fault) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof address.sun_path) {
-    bc_fault_set(fault, 0, "the path of the socket is longer than %zu bytes: %s", sizeof address.sun_path - 1, path);
-    return BC_ERR_RANGE;
-  }
-  memcpy(address.sun_path, path, strlen(path));
-  enum bc_err err = sock_clear_path(path, &address, fault);
-  if (err != BC_ERR_OK) {
-    return err;
-  }
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  /* Nobody else may connect before the mode is set. */
-  mode_t mask = umask(0177);
-  bool is_bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-  (void)umask(mask);
-  if (!is_bound || chmod(path, 0660) != 0 || lstat(path, status) != 0 || listen(fd, SOCK_BACKLOG) != 0) {
-    bc_fault_set(fault, 0, "cannot listen at %s: %s", path, strerror(errno));
-    if (is_bound) {
-      (void)unlink(path);
-    }
-    if (fd >= 0) {
-      (void)close(fd);
-    }
-    return BC_ERR_IO;
-  }
-  *out = fd;
-  return BC_ERR_OK;
-}
-
 enum bc_err bc_sock_open(struct bc_loop *loop, const char *path, bc_sock_fn *fn, void *arg, struct bc_sock **out,
                          struct bc_fault *fault) {
   int fd = -1;
   struct stat status;
-  enum bc_err err = sock_listen(path, &fd, &status, fault);
+  enum bc_err err = bc_unix_listen_open(path, &fd, &status, fault);
   if (err != BC_ERR_OK) {
     return err;
   }
   struct bc_sock *sock = bc_mem_new(1, sizeof *sock);
-  *sock = (struct bc_sock){.loop = loop,
-                           .path = bc_mem_copy_string(path),
-                           .fd = fd,
-                           .fn = fn,
-                           .arg = arg,
-                           .device = status.st_dev,
-                           .inode = status.st_ino};
+  *sock =
+      (struct bc_sock){.loop = loop, .path = bc_mem_copy_string(path), .fd = fd, .fn = fn, .arg = arg, .file = status};
   TAILQ_INIT(&sock->clients);
   TAILQ_INIT(&sock->waiting);
   sock->watch = bc_watch_new(loop, fd, sock_on_connect, sock);
@@ -430,10 +364,7 @@ void bc_sock_close(struct bc_sock *sock) {
   bc_watch_free(sock->watch);
   bc_timer_free(sock->retry);
   bc_timer_free(sock->turn);
-  struct stat status;
-  if (lstat(sock->path, &status) == 0 && status.st_dev == sock->device && status.st_ino == sock->inode) {
-    (void)unlink(sock->path);
-  }
+  bc_unix_listen_remove(sock->path, &sock->file);
   (void)close(sock->fd);
   sock->is_closed = true;
   struct sock_client *client, *next;

@@ -1,6 +1,6 @@
 #include "proto/problem.h"
 
-#include <stdint.h>
+#include "base/str.h"
 
 /* RFC 9110 section 15, RFC 6585; what this program answers. */
 #define PROBLEM_TITLES(X)                                                                                              \
@@ -48,43 +48,23 @@ const char *bc_problem_title(unsigned status) {
   }
 }
 
-/* Length of the UTF-8 character at `at` (RFC 3629: no surrogates, no overlong forms), 0 when there is none. */
-static size_t problem_character(const unsigned char *at) {
-  if (at[0] < 0x80) {
-    return 1;
-  }
-  size_t len = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-  uint32_t least = len == 4 ? 0x10000 : len == 3 ? 0x800 : 0x80;
-  uint32_t code = at[0] & (0x7fU >> len);
-  if (at[0] < 0xc2 || at[0] > 0xf4) {
-    return 0;
-  }
-  for (size_t i = 1; i < len; i++) { /* a NUL ends it: no continuation */
-    if ((at[i] & 0xc0) != 0x80) {
-      return 0;
-    }
-    code = code << 6 | (at[i] & 0x3fU);
-  }
-  return code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? 0 : len;
-}
-
 static void problem_add_text(struct bc_buf *buf, const char *text) {
-  const unsigned char *at = (const unsigned char *)text;
   bc_buf_add_char(buf, '"');
-  while (*at != '\0') {
-    size_t len = problem_character(at);
+  for (struct bc_str rest = bc_str_of(text); rest.len > 0;) {
+    size_t len = bc_str_character(rest);
+    unsigned char first = (unsigned char)rest.at[0];
     if (len == 0) {
       bc_buf_add_char(buf, '?');
       len = 1;
-    } else if (*at == '"' || *at == '\\') {
+    } else if (first == '"' || first == '\\') {
       bc_buf_add_char(buf, '\\');
-      bc_buf_add_char(buf, (char)*at);
-    } else if (*at < 0x20 || *at == 0x7f) {
-      bc_buf_add_format(buf, "\\u%04x", *at);
+      bc_buf_add_char(buf, (char)first);
+    } else if (first < 0x20 || first == 0x7f) {
+      bc_buf_add_format(buf, "\\u%04x", first);
     } else {
-      bc_buf_add(buf, at, len);
+      bc_buf_add(buf, rest.at, len);
     }
-    at += len;
+    rest = (struct bc_str){.at = rest.at + len, .len = rest.len - len};
   }
   bc_buf_add_char(buf, '"');
 }
