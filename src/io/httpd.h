@@ -48,6 +48,8 @@ BC_MUST_CHECK enum bc_err bc_httpd_open(struct bc_loop *loop, const char *listen
 typedef void bc_httpd_listen_fn(void *arg, const char *address, bool is_local);
 BC_MUST_CHECK enum bc_err bc_httpd_listen_each(const char *listen, bc_httpd_listen_fn *fn, void *arg,
                                                struct bc_fault *fault);
+/* Other times than 10 s for a whole request and 30 s without one, for connections that come from now on: for tests. */
+void bc_httpd_set_times(struct bc_httpd *httpd, int64_t request_ms, unsigned idle_s);
 /* Ends all: requests without an answer are gone (their bc_httpd_on_gone is called), pieces end. Removes the sockets'
  * files that are still ours. NULL is allowed. */
 void bc_httpd_close(struct bc_httpd *httpd);

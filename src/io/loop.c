@@ -264,7 +264,11 @@ void bc_watch_free(struct bc_watch *watch) {
 }
 
 void bc_watch_set(struct bc_watch *watch, int events) {
+  bool is_paused = watch->events == 0;
   watch->events = events;
+  if (events == 0 && is_paused) {
+    return; /* libuv would call the kernel for nothing */
+  }
   if (events == 0) {
     (void)uv_poll_stop(&watch->uv);
     return;

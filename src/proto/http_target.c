@@ -1,6 +1,7 @@
 #include "proto/http_target.h"
 
 #include "base/mem.h"
+#include "proto/http_form.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,23 +43,13 @@ bool bc_http_is_text(struct bc_str text) {
   return true;
 }
 
-static int http_target_hex(char c) {
-  if (c >= '0' && c <= '9') {
-    return c - '0';
-  }
-  if (c >= 'a' && c <= 'f') {
-    return c - 'a' + 10;
-  }
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Decodes `text` in its place and ends it with a NUL; `base` is the begin of the target, for the column. */
 static enum bc_err http_target_decode(char *text, bool is_path, const char *base, struct bc_fault *fault) {
   char *to = text;
   for (const char *at = text; *at != '\0'; at++) {
     if (*at == '%') {
-      int high = http_target_hex(at[1]);
-      int low = high < 0 ? -1 : http_target_hex(at[2]);
+      int high = bc_http_hex(at[1]);
+      int low = high < 0 ? -1 : bc_http_hex(at[2]);
       if (low < 0) {
         bc_fault_set(fault, (size_t)(at - base) + 1, "%% is not followed by two hexadecimal digits");
         return BC_ERR_SYNTAX;
