@@ -139,9 +139,14 @@ void bc_httpd_answer_pieces(struct bc_httpd_request *request, unsigned status, c
   request->pieces = *pieces;
   request->has_pieces = true;
   request->is_stream = is_stream;
-  httpd_answer_begin(
-      request, status, type,
-      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTPD_BLOCK_BYTES, httpd_pieces_on_read, request, NULL));
+  struct MHD_Response *response =
+      MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTPD_BLOCK_BYTES, httpd_pieces_on_read, request, NULL);
+  if (request->is_head && response != NULL) {
+    /* libmicrohttpd sends the end of a chunked body to who asked for none; so no chunks, and the end of the connection.
+     */
+    (void)MHD_set_response_options(response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+  }
+  httpd_answer_begin(request, status, type, response);
 }
 
 void bc_httpd_wake(struct bc_httpd_request *request) {

@@ -592,5 +592,6 @@ int main(void) {
       TEST(a_form_with_too_many_fields_is_refused),
 #undef TEST
   };
+  cmocka_set_test_filter(getenv("BC_TEST_FILTER")); /* NULL: all */
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
