@@ -171,6 +171,6 @@ void bc_httpd_request_gone(struct bc_httpd_request *request);
 /* The end of its pieces, if there are any and it was not there yet. */
 void bc_httpd_pieces_end(struct bc_httpd_request *request);
 /* One piece of who waits for one. */
-void bc_httpd_on_turn(void *httpd);
+void bc_httpd_on_turn(void *arg);
 
 #endif
