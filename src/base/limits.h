@@ -103,6 +103,7 @@
   X(RECORDS_ANSWER_BYTES, 8388608, "bytes of these")                                                                   \
   X(LEASES, 10000, "routes of the API")                                                                                \
   X(LEASES_BYTES, 67108864, "bytes of the texts of all routes of the API")                                             \
+  X(LEASES_NLRI, 100000, "NLRI of all routes of the API, beyond one each")                                             \
   X(LEASE_TEXT_BYTES, 1024, "bytes of the owner, the reason or the source of a route of the API")                      \
   X(WAITS, 1024, "HTTP requests that wait for what becomes of a command")                                              \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \

@@ -20,6 +20,12 @@ struct bc_mono bc_mono_now(void) {
   return (struct bc_mono){.us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000};
 }
 
+int64_t bc_boot_now_ms(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_BOOTTIME, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 int64_t bc_wall_now_ms(void) {
   if (bc_mono_is_set(mono_pretended)) {
     return mono_pretended_wall_ms;

@@ -37,6 +37,8 @@ static inline struct bc_mono bc_mono_earlier(struct bc_mono a, struct bc_mono b)
   return !bc_mono_is_set(b) || a.us <= b.us ? a : b;
 }
 
+/* CLOCK_BOOTTIME, milliseconds: goes on while the machine sleeps, and nobody sets it. */
+int64_t bc_boot_now_ms(void);
 /* Wall clock, milliseconds since 1970 UTC: for people and records, never for timers. */
 int64_t bc_wall_now_ms(void);
 /* "2026-11-23T05:44:00.123Z" into `text` (at least 25 bytes). */

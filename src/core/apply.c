@@ -91,7 +91,7 @@ static size_t apply_count_held(const struct bc_core *core) {
   struct bc_config_route view;
   const char *cursor = NULL;
   while (bc_config_each(core->config, cursor, &view)) {
-    held += view.has_config ? 1 : 0;
+    held += view.has_config && !view.is_local ? 1 : 0;
     cursor = view.name;
   }
   return held;
@@ -188,6 +188,7 @@ static void apply_on_list_abort(void *arg) {
     bc_config_list_abort(core->config);
   }
   core->apply.in_list = false;
+  core_apply_changes(core);
 }
 
 static void apply_publish(struct bc_core *core) {
@@ -378,7 +379,9 @@ static void apply_on_wait_over(void *arg) {
   }
   if (!core->apply.has_last_good) {
     bc_log(BC_LOG_WARNING, "the store has not answered yet and there is no last known good configuration: "
-                           "nothing is announced or withdrawn until it does");
+                           "nothing but routes of the API is announced or withdrawn until it does");
+    core->apply.is_alone = true;
+    core_apply_changes(core);
     return;
   }
   bc_log(BC_LOG_WARNING, "the store has not answered yet: going on with the last known good configuration");
@@ -398,21 +401,44 @@ static void apply_on_save(void *arg) {
 
 /* ---- out ---- */
 
+bool core_apply_lacks_names(const struct bc_core *core) {
+  return !core->apply.has_list || core->unreadable > 0 || !core_lease_is_known(core);
+}
+
+/* What the store holds is not known: only routes that are not the store's. A list on its way tells soon. */
+static void apply_changes_alone(struct bc_core *core) {
+  const struct core_apply *apply = &core->apply;
+  struct bc_config_route view;
+  bool found;
+  bool may_start = apply->is_alone && !apply->in_list && core->link.phase == LINK_READY && core_lease_has_any(core);
+  if (!core->routes_started && may_start) {
+    core_dispatch_start(core, true);
+  }
+  while (core->routes_started && bc_config_next_changed_local(core->config, &view, &found)) {
+    core_dispatch_config(core, &view, found);
+  }
+  core_publish_dirty(core);
+  core_link_pump(core);
+}
+
 void core_apply_changes(struct bc_core *core) {
   if (!core->apply.is_authoritative) {
+    apply_changes_alone(core);
     return;
   }
   if (!core->routes_started) {
     if (core->link.phase != LINK_READY) {
       return;
     }
-    core_dispatch_start(core);
+    core_dispatch_start(core, false);
   }
   struct bc_config_route view;
   bool found;
   while (bc_config_next_changed(core->config, &view, &found)) {
     core_dispatch_config(core, &view, found);
-    core_lastgood_dirty(core);
+    if (!view.is_local) {
+      core_lastgood_dirty(core);
+    }
   }
   core_named_apply_changes(core);
   core_policy_apply_changes(core);
@@ -423,7 +449,7 @@ void core_apply_changes(struct bc_core *core) {
     core_lastgood_dirty(core);
   }
   /* Until all that we want is known to be named, what is ours and stands without a name stays. */
-  bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, bc_mono_now());
+  bc_rib_keep_unnamed(core->rib, core_apply_lacks_names(core), bc_mono_now());
   bc_timer_start_at(core->apply.tick_timer, bc_config_deadline(core->config));
   core_publish_dirty(core);
   core_link_pump(core);
@@ -507,6 +533,7 @@ void core_apply_open(struct bc_core *core) {
   core_lastgood_load(core);
   if (core->options->is_safe_mode) {
     apply->is_authoritative = apply->has_last_good;
+    apply->is_alone = !apply->has_last_good;
     return;
   }
   bc_timer_start(apply->wait_timer, APPLY_WAIT_MS);

@@ -60,6 +60,8 @@ void core_exit_begin(struct bc_core *core, int exit_code, const char *why) {
     core_lastgood_save(core);
   }
   core_state_save(core);
+  core_lease_end(core);
+  core_wait_end_all(core);
   core->store_left = core->apply.store == NULL || exit_code == BC_CORE_EXIT_UPGRADE;
   if (exit_code != BC_CORE_EXIT_UPGRADE) {
     core_dispatch_exit(core);
@@ -87,6 +89,8 @@ static void core_open_all(struct bc_core *core) {
   core->is_open = true;
   core_journal_open(core);
   core_record_open(core);
+  core_wait_open(core);
+  core_lease_open(core);
   core_guard_open(core);
   core_neighbor_open(core);
   core_check_open(core);
@@ -184,6 +188,8 @@ static void core_free(struct bc_core *core) {
     core_apply_close(core);
     core_publish_close(core);
   }
+  core_lease_close(core);
+  core_wait_close(core);
   core_journal_close(core);
   core_record_close(core);
   bc_disk_close(core->disk);

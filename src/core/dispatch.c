@@ -211,6 +211,7 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
     core_want_nothing(core, route);
   }
   core_policy_on_decided(core, route);
+  core_wait_look(core, route->name);
   if (was_wanted != route->is_wanted && route->decision.layer != BC_LAYER_GUARD) {
     core_guard_judge(core, route, wanted); /* What is told of what stands is another thing now. */
   }
@@ -313,11 +314,17 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
   if (!found) {
     struct core_route *gone = core_route_find(core, view->name);
     if (gone != NULL) {
-      bc_log(BC_LOG_NOTICE, "route %s is gone from the store", gone->name);
       struct bc_decision old = gone->decision;
       gone->decision = bc_decide(&(struct bc_decide_input){.route = NULL});
+      if (view->is_local) {
+        gone->decision.reason = core_lease_gone_reason(core);
+        bc_log(BC_LOG_NOTICE, "route %s is withdrawn: %s", gone->name, gone->decision.reason);
+      } else {
+        bc_log(BC_LOG_NOTICE, "route %s is gone from the store", gone->name);
+      }
       dispatch_record(core, gone, &old, NULL);
       dispatch_forget(core, gone);
+      core_wait_look(core, view->name);
     }
     return;
   }
@@ -364,8 +371,9 @@ void core_dispatch_all(struct bc_core *core) {
 
 static void dispatch_start_rib(struct bc_core *core) {
   struct bc_mono now = bc_mono_now();
-  bc_rib_keep_unnamed(core->rib, !core->apply.has_list || core->unreadable > 0, now);
+  bc_rib_keep_unnamed(core->rib, core_apply_lacks_names(core), now);
   bc_rib_start(core->rib, core->journal.was_lost, now);
+  core_lease_withdraw_leaving(core);
 }
 
 /* One of its NLRI is enough: it was healthy for the core before this one. */
@@ -394,13 +402,19 @@ static void dispatch_log_start(const struct bc_core *core) {
          bc_config_counts(core->config).routes, counts.foreign, counts.queued + counts.journal_waiting);
 }
 
-void core_dispatch_start(struct bc_core *core) {
+static bool dispatch_next_at_start(struct bc_core *core, bool alone, struct bc_config_route *view, bool *found) {
+  return alone ? bc_config_next_changed_local(core->config, view, found)
+               : bc_config_next_changed(core->config, view, found);
+}
+
+void core_dispatch_start(struct bc_core *core, bool alone) {
   core->routes_started = true;
   struct bc_config_route view;
   bool found;
   dispatch_recall_standing(core);
   core_guard_start(core);
-  while (bc_config_next_changed(core->config, &view, &found)) {
+  core_lease_name_leaving(core);
+  while (dispatch_next_at_start(core, alone, &view, &found)) {
     if (!found) {
       continue;
     }
@@ -498,6 +512,7 @@ void core_dispatch_rib(struct bc_core *core) {
   bool is_moved = false;
   while (core->routes_started && (owner = bc_rib_next_changed(core->rib)) != NULL) {
     /* The NLRI of a list mostly change together. */
+    core_wait_look(core, owner);
     if (last != NULL && strcmp(owner, last->name) != 0) {
       is_moved = dispatch_route_moved(core, last) || is_moved;
       last = NULL;

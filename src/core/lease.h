@@ -74,8 +74,28 @@ struct core_lease_counts core_lease_count(struct bc_core *core, const char *owne
 
 /* Adds `owner`, `note`, `expires` (RFC 3339, or null) to what is told of a route, and `origin`. */
 void core_lease_report(struct bc_core *core, const char *route, json_t *to);
+/* Why the file cannot be read or written; NULL = fine. */
+const char *core_lease_problem(const struct bc_core *core);
 /* Adds what is wrong with the file. */
 void core_lease_warn(struct bc_core *core, json_t *list);
+
+/* ---- for core ---- */
+
+/* Behind the journal, before the configuration: reads the file, and puts what is in force into core->config. */
+void core_lease_open(struct bc_core *core);
+/* We are ending. */
+void core_lease_end(struct bc_core *core);
+void core_lease_close(struct bc_core *core);
+/* False: the file could not be read so far, so that what stands may be a lease that nobody names. */
+bool core_lease_is_known(const struct bc_core *core);
+/* There are leases, or some that are leaving. */
+bool core_lease_has_any(const struct bc_core *core);
+/* Before the RIB starts, ahead of all wants: what is leaving is known by its name. */
+void core_lease_name_leaving(struct bc_core *core);
+/* When the RIB has started, behind all wants: it is withdrawn, unless another route has it now. */
+void core_lease_withdraw_leaving(struct bc_core *core);
+/* Why the lease that the configuration has just told as gone went; static. */
+const char *core_lease_gone_reason(const struct bc_core *core);
 
 /* ---- what became of a route's last command ---- */
 

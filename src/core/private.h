@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/core.h"
 #include "core/guard.h"
+#include "core/lease.h"
 #include "core/link.h"
 #include "core/policy.h"
 #include "io/disk.h"
@@ -133,6 +134,7 @@ struct core_apply {
   bool has_list;         /* a list of the store counted since the start */
   bool is_early_judged;  /* whether routes may be announced while the first list is read … */
   bool is_early;         /* … and they are */
+  bool is_alone;         /* neither a store nor a last known good, so far: routes of the API go on without */
   bool is_authoritative; /* the config is the store's, or the last known good's after a wait */
   bool is_publishing;    /* own keys are written */
   bool has_last_good;
@@ -337,6 +339,8 @@ struct bc_core {
   struct core_publish publish;
   struct core_addresses addresses;
   struct core_guard guard;
+  struct core_leases *leases; /* lease_private.h */
+  struct core_waits *waits;   /* wait.c */
   struct core_route_tree routes;
   struct core_route_list notable;
   size_t notable_count;
@@ -423,6 +427,8 @@ void core_apply_remember_loss(struct bc_core *core, struct bc_str text);
 BC_MUST_CHECK enum bc_err core_apply_approve(struct bc_core *core, const char *id);
 /* Config changes → routes; starts the routes once link and config are ready. */
 void core_apply_changes(struct bc_core *core);
+/* Something of ours may stand that nothing names yet. */
+bool core_apply_lacks_names(const struct bc_core *core);
 void core_lastgood_load(struct bc_core *core);
 void core_lastgood_dirty(struct bc_core *core);
 /* Its script was new to the core before this one, and had not passed. */
@@ -431,7 +437,8 @@ bool core_lastgood_was_on_probation(const struct bc_core *core, const struct cor
 bool core_lastgood_trusts_policy(const struct bc_core *core, const char *key, uint64_t script_hash);
 void core_lastgood_save(struct bc_core *core);
 /* ---- dispatch.c ---- */
-void core_dispatch_start(struct bc_core *core);
+/* `alone`: with the local routes of the configuration only. */
+void core_dispatch_start(struct bc_core *core, bool alone);
 /* The same before the configuration is known, when nothing of ours stands that it could say anything of: false when
  * something does. Then core_dispatch_passed for what a list has told so far, core_dispatch_start_end when it is
  * complete. */
@@ -464,6 +471,14 @@ void core_want_nothing(struct bc_core *core, struct core_route *route);
 void core_want_drop_claim(struct bc_core *core, struct core_route *route);
 /* The same NLRI for the same neighbors. */
 bool core_want_is_same(const struct bc_route *a, const struct bc_route *b);
+/* ---- wait.c ---- */
+void core_wait_open(struct bc_core *core);
+/* Nobody is told. */
+void core_wait_close(struct bc_core *core);
+/* We are ending: all that wait are told soon. */
+void core_wait_end_all(struct bc_core *core);
+/* Something of this route changed: what was decided, or what the RIB has of it. */
+void core_wait_look(struct bc_core *core, const char *name);
 /* ---- view.c ---- */
 /* False when the RIB has nothing of what it was last wanted to be. */
 bool core_route_view(const struct bc_core *core, const struct core_route *route, struct core_view *to);

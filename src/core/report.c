@@ -161,6 +161,7 @@ json_t *core_report_route(struct bc_core *core, const struct core_route *route) 
   json_object_set_new(made, "data", core_report_data(check));
   json_object_set_new(made, "checks", core_report_route_checks(route));
   json_object_set_new(made, "policy", core_report_policy(route));
+  core_lease_report(core, route->name, made);
   bc_buf_free(&refusal);
   bc_buf_free(&trouble);
   return made;
@@ -331,6 +332,7 @@ json_t *core_report_warnings(struct bc_core *core) {
     (void)snprintf(line, sizeof line, "states of checks cannot be saved: %s", core->checks.states.problem);
     report_warn(list, line);
   }
+  core_lease_warn(core, list);
   core_record_warn(core, list);
   core_advice_list(core, list);
   core_policy_warn(core, list);

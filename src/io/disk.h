@@ -60,6 +60,8 @@ BC_MUST_CHECK enum bc_err bc_disk_set_aside(struct bc_disk *disk, const char *na
  * left nothing in the file, nor did the others of its batch (each is told). A file that somebody removed is made
  * again, with what it held. `done` may be NULL. BC_ERR_LIMIT as for bc_disk_save. */
 BC_MUST_CHECK enum bc_err bc_disk_log_append(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg);
+/* From now on an append also waits for the disk before its callback, as a rewrite does. */
+void bc_disk_log_set_durable(struct bc_disk_log *log);
 /* Replaces the content by `bytes` as bc_disk_save does; later appends go behind them. When it fails, the
  * old content stands and appends go on there. */
 BC_MUST_CHECK enum bc_err bc_disk_log_rewrite(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done,

@@ -38,6 +38,7 @@ struct bc_disk_log {
   struct log_segments segments;
   bool is_busy; /* the first segment is at the disk */
   bool is_closed;
+  bool is_durable;
   unsigned calls; /* of callbacks, under way */
   size_t size;
   size_t waiting_bytes;
@@ -97,6 +98,9 @@ static int log_append(struct bc_disk_log *log, const struct bc_buf *bytes) {
     return code;
   }
   code = bc_file_write_all(log->fd, bytes->data, bytes->len);
+  if (code == 0 && log->is_durable && fdatasync(log->fd) != 0) {
+    code = errno;
+  }
   if (code != 0) {
     log->is_torn = true;
     (void)log_mend(log); /* else before the next append */
@@ -209,6 +213,10 @@ enum bc_err bc_disk_log_append(struct bc_disk_log *log, struct bc_str bytes, bc_
 
 enum bc_err bc_disk_log_rewrite(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg) {
   return log_request(log, true, bytes, done, arg);
+}
+
+void bc_disk_log_set_durable(struct bc_disk_log *log) {
+  log->is_durable = true;
 }
 
 size_t bc_disk_log_bytes(const struct bc_disk_log *log) {

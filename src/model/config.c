@@ -15,6 +15,7 @@ struct bc_config *bc_config_new(struct bc_intern *intern, const char *node) {
   config->settle_ms = CONFIG_SETTLE_MS;
   bc_config_policy_init(config);
   TAILQ_INIT(&config->changed);
+  TAILQ_INIT(&config->changed_local);
   TAILQ_INIT(&config->modules.changed);
   TAILQ_INIT(&config->data.changed);
   TAILQ_INIT(&config->checks.changed);

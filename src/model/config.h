@@ -53,6 +53,26 @@ void bc_config_set_settle_ms(struct bc_config *config, unsigned settle_ms);
 /* Keys under routes/ that are present now: 0 while we hold routes = an emptied store. */
 size_t bc_config_route_keys(const struct bc_config *config);
 
+/* ---- routes that are not the store's ---- */
+
+/* Their names begin with it; no key of the store can name them. */
+#define BC_CONFIG_LOCAL_PREFIX "api:"
+
+/* Whether bc_config_put_local would be well: BC_ERR_SYNTAX (no such name, words that steer ExaBGP), BC_ERR_EXISTS
+ * (another route, local or subscribed in the store, has one of its NLRI for some neighbor, also when that one is not
+ * announced; the line names it), BC_ERR_LIMIT (too many NLRI). */
+BC_MUST_CHECK enum bc_err bc_config_try_local(const struct bc_config *config, const char *name,
+                                              const struct bc_route *route, struct bc_fault *fault);
+/* A route beside those of the store: always subscribed, settled at once, without check, options and policy; no key of
+ * a list, of bc_config_route_keys or of the last known good. Among others with its NLRI it has the rank of one that
+ * comes first by name. `text` as in a config key; a faulty one is a fault as there. */
+void bc_config_put_local(struct bc_config *config, const char *name, struct bc_str text, struct bc_mono now);
+/* False when there is none. */
+bool bc_config_delete_local(struct bc_config *config, const char *name);
+/* The name of a route, local or subscribed in the store, that has one of these NLRI for some neighbor that `route`
+ * goes to, whether or not it is announced; not `except` (NULL = none). NULL = nobody. */
+const char *bc_config_find_holder(const struct bc_config *config, const struct bc_route *route, const char *except);
+
 /* ---- what to do ---- */
 
 /* A check's script in force. Valid until the next change of the config. */
@@ -98,6 +118,7 @@ struct bc_config_policy {
 /* One route's running version. Valid until the next change of the config. */
 struct bc_config_route {
   const char *name;
+  bool is_local; /* not the store's */
   bool is_subscribed;
   bool has_config;              /* there is a config key; without it the route counts as gone */
   bool has_version;             /* `route`, `options` and the check are good, now or earlier */
@@ -121,6 +142,8 @@ struct bc_config_route {
 /* Takes one route whose view changed (also: removed: `found` false, only `name` is set; text valid
  * until the next call). False when none is left. */
 BC_MUST_CHECK bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *view, bool *found);
+/* The same of local routes only. */
+BC_MUST_CHECK bool bc_config_next_changed_local(struct bc_config *config, struct bc_config_route *view, bool *found);
 /* In a list whose keys come in their order (bytes of the whole key): the next route that it has told
  * completely, settled like those of a first list; so are the named checks that it has told when the first route is
  * given. False when it must go on first. */
@@ -203,10 +226,11 @@ void bc_config_tick(struct bc_config *config, struct bc_mono now);
 struct bc_mono bc_config_deadline(const struct bc_config *config);
 
 struct bc_config_counts {
-  size_t routes, subscribed, faulty; /* faulty: routes */
-  size_t scripts;                    /* different ones; without ready-made checks */
-  size_t checks, modules, data;      /* that are there */
-  size_t data_bytes;                 /* of the values in force */
+  size_t routes, subscribed, faulty; /* faulty: routes; local ones count there only, and in … */
+  size_t local;
+  size_t scripts;               /* different ones; without ready-made checks */
+  size_t checks, modules, data; /* that are there */
+  size_t data_bytes;            /* of the values in force */
 };
 struct bc_config_counts bc_config_counts(const struct bc_config *config);
 

@@ -66,14 +66,20 @@ const struct bc_options *bc_config_entry_options(const struct bc_config *config,
   return entry->options == NULL ? &config->default_options : &entry->options->options;
 }
 
-static struct bc_config_entry *entry_new(struct bc_config *config, const char *name) {
+static void entry_count(struct bc_config *config, const struct bc_config_entry *entry, size_t more) {
+  config->counts.local += entry->is_local ? more : 0;
+  config->counts.routes += entry->is_local ? 0 : more;
+  config->counts.subscribed += !entry->is_local && entry->is_subscribed ? more : 0;
+}
+
+struct bc_config_entry *bc_config_entry_new(struct bc_config *config, const char *name) {
   size_t len = strlen(name);
   struct bc_config_entry *entry = bc_mem_new(1, sizeof *entry + len + 1);
   entry->name = memcpy(entry + 1, name, len + 1);
+  entry->is_local = bc_config_is_local_name(name);
   (void)RB_INSERT(bc_config_entry_tree, &config->entries, entry);
-  config->counts.routes++;
-  entry->is_subscribed = bc_config_subscription_count(config, name, true);
-  config->counts.subscribed += entry->is_subscribed ? 1 : 0;
+  entry->is_subscribed = entry->is_local || bc_config_subscription_count(config, name, true);
+  entry_count(config, entry, 1);
   bc_config_view_back(config, entry);
   return entry;
 }
@@ -89,8 +95,7 @@ void bc_config_entry_free(struct bc_config *config, struct bc_config_entry *entr
   if (config->listing == entry || config->passed == entry) {
     config->listing = NULL;
   }
-  config->counts.routes--;
-  config->counts.subscribed -= entry->is_subscribed ? 1 : 0;
+  entry_count(config, entry, (size_t)-1);
   RB_REMOVE(bc_config_entry_tree, &config->entries, entry);
   config->found = config->found == entry ? NULL : config->found;
   free(entry);
@@ -122,7 +127,7 @@ static struct bc_config_entry *entry_note_key(struct bc_config *config, const st
       bc_config_surplus_put(config, BC_CONFIG_ROUTES, parts->name);
       return NULL;
     }
-    entry = entry_new(config, name);
+    entry = bc_config_entry_new(config, name);
   }
   unsigned bit = 1U << parts->key;
   if (config->in_list) {
@@ -170,7 +175,7 @@ void bc_config_entry_delete(struct bc_config *config, struct bc_config_entry *en
 }
 
 void bc_config_entry_sweep(struct bc_config *config, struct bc_config_entry *entry, struct bc_mono now) {
-  unsigned unseen = entry->present & ~(unsigned)entry->seen;
+  unsigned unseen = entry->is_local ? 0 : entry->present & ~(unsigned)entry->seen;
   /* The last of them may free the entry. */
   for (int i = 0; unseen != 0; i++) {
     if ((unseen & (1U << i)) != 0) {

@@ -68,8 +68,10 @@ void bc_config_fault_set(struct bc_config *config, struct bc_config_entry *entry
   if (fault->column > 0) {
     (void)snprintf(place, sizeof place, "column %zu: ", fault->column);
   }
-  bc_config_fault_take(config, entry, key,
-                       bc_config_text("routes/%s/%s: %s%s", entry->name, bc_config_key_text(key), place, fault->text));
+  bc_config_fault_take(
+      config, entry, key,
+      entry->is_local ? bc_config_text("%s: %s%s", entry->name, place, fault->text)
+                      : bc_config_text("routes/%s/%s: %s%s", entry->name, bc_config_key_text(key), place, fault->text));
 }
 
 void bc_config_fault_clear(struct bc_config *config, struct bc_config_entry *entry, enum bc_config_key key) {

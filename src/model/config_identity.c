@@ -24,6 +24,9 @@ static int rank_compare(const struct bc_config_entry *a, const struct bc_config_
   if (a->stands != b->stands) {
     return a->stands ? -1 : 1;
   }
+  if (a->is_local != b->is_local) {
+    return a->is_local ? -1 : 1;
+  }
   return bc_config_name_compare(a->name, b->name);
 }
 
@@ -61,8 +64,10 @@ static struct bc_config_claim *claim_find(const struct bc_config *config, struct
 /* The best of the winners, or of the losers, with this NLRI that is not before `from` (NULL: of all); NULL = none. */
 static struct bc_config_claim *claim_first(const struct bc_config *config, const struct bc_nlri *nlri, bool has_won,
                                            const struct bc_config_entry *from) {
-  struct bc_config_entry rank = {
-      .name = from == NULL ? "" : from->name, .stands = from == NULL || from->stands, .has_won = has_won};
+  struct bc_config_entry rank = {.name = from == NULL ? "" : from->name,
+                                 .stands = from == NULL || from->stands,
+                                 .is_local = from == NULL || from->is_local,
+                                 .has_won = has_won};
   struct identity_more key = {.claim = {.entry = &rank}, .nlri = nlri};
   struct bc_config_claim *first = RB_NFIND(bc_config_claim_tree, claim_tree(config), &key.claim);
   return claim_is_same(&key.claim, first) && first->entry->has_won == has_won ? first : NULL;
@@ -125,20 +130,28 @@ static bool identity_is_prefix(const struct bc_config_entry *entry) {
   return entry->route.more == NULL && bc_family_has_prefix((enum bc_family)entry->route.nlri.family);
 }
 
+static const char *identity_folder(const struct bc_config_entry *entry) {
+  return entry->is_local ? "" : "routes/";
+}
+
 static char *identity_text(const struct bc_config_entry *entry, const struct bc_config_entry *winner,
                            const struct bc_nlri *nlri) {
   if (winner == NULL) {
-    return bc_config_text("routes/%s: more than %d routes have its prefix", entry->name, BC_LIMIT_SAME_PREFIX);
+    return bc_config_text("%s%s: more than %d routes have its prefix", identity_folder(entry), entry->name,
+                          BC_LIMIT_SAME_PREFIX);
   }
-  const char *why = winner->stands ? "is announced" : "comes first by name";
+  bool is_by_api = winner->is_local && !entry->is_local;
+  const char *why = winner->stands ? "is announced" : is_by_api ? "came by the API" : "comes first by name";
   if (identity_is_prefix(entry) && identity_is_prefix(winner)) {
-    return bc_config_text("routes/%s: has the same prefix as routes/%s, which %s", entry->name, winner->name, why);
+    return bc_config_text("%s%s: has the same prefix as %s%s, which %s", identity_folder(entry), entry->name,
+                          identity_folder(winner), winner->name, why);
   }
   struct bc_buf shown;
   bc_buf_init(&shown, BC_LIMIT_CONFIG_BYTES);
   bc_nlri_print(nlri, &shown);
-  char *text = bc_config_text("routes/%s: %.*s%s is also in routes/%s, which %s", entry->name, IDENTITY_SHOWN_BYTES,
-                              shown.data, shown.len > IDENTITY_SHOWN_BYTES ? "..." : "", winner->name, why);
+  char *text = bc_config_text("%s%s: %.*s%s is also in %s%s, which %s", identity_folder(entry), entry->name,
+                              IDENTITY_SHOWN_BYTES, shown.data, shown.len > IDENTITY_SHOWN_BYTES ? "..." : "",
+                              identity_folder(winner), winner->name, why);
   bc_buf_free(&shown);
   return text;
 }
@@ -322,6 +335,21 @@ static bool identity_is_announced_by_other(const struct bc_config *config, const
     }
   }
   return false;
+}
+
+const char *bc_config_find_holder(const struct bc_config *config, const struct bc_route *route, const char *except) {
+  for (size_t i = 0; i < 2 * bc_route_nlri_count(route); i++) {
+    const struct bc_config_claim *at = NULL;
+    struct bc_config_claim *claim = claim_first(config, bc_route_nlri(route, i / 2), i % 2 == 0, NULL);
+    for (; at == NULL && claim != NULL; claim = claim_next(claim)) {
+      bool is_other = except == NULL || strcmp(claim->entry->name, except) != 0;
+      at = is_other && bc_selectors_overlap(claim->entry->route.selector, route->selector) ? claim : NULL;
+    }
+    if (at != NULL) {
+      return at->entry->name;
+    }
+  }
+  return NULL;
 }
 
 /* It came back to what core last said of it, and nobody else has announced that meanwhile. */

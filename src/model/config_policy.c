@@ -198,7 +198,7 @@ static void policy_set_fault(struct bc_config *config, struct bc_config_policy_s
 /* Routes that are acted on go on with what decides now. */
 static bool policy_nothing_is_acted_on(const struct bc_config *config) {
   for (struct bc_config_entry *at = bc_config_entry_after(config, NULL); at != NULL; at = bc_config_entry_next(at)) {
-    if (at->is_settled) {
+    if (at->is_settled && !at->is_local) {
       return false;
     }
   }
@@ -323,7 +323,7 @@ struct bc_config_policy bc_config_policy_of(const struct bc_config *config, cons
   if (entry->policy != NULL) {
     return policy_show_route(entry);
   }
-  for (size_t i = 0; i < sizeof outwards / sizeof outwards[0]; i++) {
+  for (size_t i = 0; !entry->is_local && i < sizeof outwards / sizeof outwards[0]; i++) {
     const struct bc_config_policy_slot *slot = &config->policies[outwards[i]];
     if (policy_has_good(&slot->value) || slot->is_unknown) {
       return policy_show_slot(slot);

@@ -7,7 +7,8 @@
  * config_script.c: shared scripts; config_module.c: modules, and what requires them; config_data.c: data;
  * config_check.c: named checks; config_policy.c: policies; config_labels.c: the node's labels;
  * config_subscription.c: names and globs; config_identity.c: who wins a prefix;
- * config_view.c: what others see; config_fault.c: faults of routes and of the node. */
+ * config_local.c: routes that are not the store's; config_view.c: what others see; config_fault.c: faults of routes and
+ * of the node. */
 #ifndef BC_MODEL_CONFIG_PRIVATE_H
 #define BC_MODEL_CONFIG_PRIVATE_H
 
@@ -134,6 +135,7 @@ struct bc_config_entry {
   bool has_won : 1;     /* judged, and no other route has any of its NLRI */
   bool is_disputed : 1; /* to be judged */
   bool is_changed : 1;
+  bool is_local : 1; /* not the store's */
 };
 RB_HEAD(bc_config_entry_tree, bc_config_entry);
 TAILQ_HEAD(bc_config_changed_queue, bc_config_entry);
@@ -204,6 +206,7 @@ struct bc_config {
   struct bc_config_entry *found; /* the last that was looked up; NULL = none */
   struct bc_config_claim_tree claims;
   struct bc_config_changed_queue changed;
+  struct bc_config_changed_queue changed_local;
   struct bc_config_gone_tree gone;
   struct bc_config_gone *taken; /* keeps the name that the last view showed */
   struct bc_config_settling_tree settling;
@@ -215,7 +218,8 @@ struct bc_config {
   struct bc_config_policy_slot policies[BC_CONFIG_POLICY_COUNT];
   struct bc_config_counts counts;
   size_t route_keys;
-  size_t list_nlri; /* of all routes, beyond one each */
+  size_t list_nlri;  /* of all routes of the store, beyond one each */
+  size_t local_nlri; /* of all others */
 
   bool in_list, has_listed;
   size_t listed;                   /* routes seen in the list that is being read */
@@ -301,6 +305,8 @@ void bc_config_entry_delete(struct bc_config *config, struct bc_config_entry *en
                             struct bc_mono now);
 /* Deletes what the list that ends did not hold. The entry may be gone afterwards. */
 void bc_config_entry_sweep(struct bc_config *config, struct bc_config_entry *entry, struct bc_mono now);
+/* A route of a name that is not there yet; what makes its name local is its prefix. */
+struct bc_config_entry *bc_config_entry_new(struct bc_config *config, const char *name);
 /* Takes the route out without a trace: for the end of the config. */
 void bc_config_entry_free(struct bc_config *config, struct bc_config_entry *entry);
 bool bc_config_entry_has_version(const struct bc_config_entry *entry);
@@ -355,6 +361,9 @@ void bc_config_options_free(struct bc_config *config, struct bc_config_entry *en
 bool bc_config_options_has_script(const struct bc_config_entry *entry);
 /* Why a script beside `use` is of no effect; returns `to`. */
 const char *bc_config_idle_text(const struct bc_ready_made *use, char to[static BC_FAULT_TEXT_BYTES]);
+
+/* ---- config_local.c ---- */
+bool bc_config_is_local_name(const char *name);
 
 /* ---- config_subscription.c ---- */
 void bc_config_subscription_put(struct bc_config *config, struct bc_config_content content);

@@ -13,7 +13,7 @@ void bc_config_save_key(const char *folder, const char *name, const char *key, s
 
 static void save_route(const struct bc_config_entry *entry, bc_config_key_fn *fn, void *arg) {
   /* What was not acted on yet is no known good: read back it would not wait any more. */
-  if (!entry->is_settled || !bc_config_entry_has_version(entry)) {
+  if (entry->is_local || !entry->is_settled || !bc_config_entry_has_version(entry)) {
     return;
   }
   struct bc_str values[BC_CONFIG_KEY_COUNT] = {

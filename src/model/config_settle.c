@@ -35,7 +35,7 @@ void bc_config_settle_touch(struct bc_config *config, struct bc_config_entry *en
     bc_config_settle_cancel(config, entry);
     return;
   }
-  if (config->settle_ms == 0) {
+  if (config->settle_ms == 0 || entry->is_local) {
     bc_config_settle_end(config, entry);
     return;
   }

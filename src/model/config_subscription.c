@@ -181,8 +181,8 @@ static void subscription_apply(struct bc_config *config) {
   }
   for (struct bc_config_entry *entry = bc_config_entry_after(config, NULL); entry != NULL;
        entry = bc_config_entry_next(entry)) {
-    bool is_subscribed = bc_config_subscription_count(config, entry->name, true);
-    if (is_subscribed != entry->is_subscribed) {
+    bool is_subscribed = !entry->is_local && bc_config_subscription_count(config, entry->name, true);
+    if (!entry->is_local && is_subscribed != entry->is_subscribed) {
       entry->is_subscribed = is_subscribed;
       config->counts.subscribed += is_subscribed ? 1 : (size_t)-1;
       bc_config_view_mark(config, entry);

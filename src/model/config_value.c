@@ -24,6 +24,10 @@ void bc_config_value_unblock(struct bc_config_entry *entry, enum bc_config_key k
   entry->blocked = (uint8_t)(entry->blocked & ~value_bit(key));
 }
 
+static size_t *value_nlri(struct bc_config *config, const struct bc_config_entry *entry) {
+  return entry->is_local ? &config->local_nlri : &config->list_nlri;
+}
+
 static void value_hold(struct bc_config *config, const char **slot, const char *text) {
   const char *held = text == NULL ? NULL : bc_intern_ref(text);
   bc_intern_put(config->intern, *slot);
@@ -39,7 +43,7 @@ static void route_drop(struct bc_config *config, struct bc_config_entry *entry) 
     return;
   }
   bc_config_identity_drop(config, entry);
-  config->list_nlri -= bc_route_nlri_count(&entry->route) - 1;
+  *value_nlri(config, entry) -= bc_route_nlri_count(&entry->route) - 1;
   bc_route_release(config->intern, &entry->route);
   entry->has_route = false;
   entry->is_settled = false;
@@ -67,7 +71,7 @@ static void route_install(struct bc_config *config, struct bc_config_entry *entr
   bool keeps = bc_config_identity_keeps(config, entry, route);
   bc_config_identity_drop(config, entry);
   entry->stands = keeps;
-  config->list_nlri += bc_route_nlri_count(route) - bc_route_nlri_count(&entry->route);
+  *value_nlri(config, entry) += bc_route_nlri_count(route) - bc_route_nlri_count(&entry->route);
   bc_route_release(config->intern, &entry->route);
   entry->route = *route;
   entry->has_route = true;
@@ -147,7 +151,7 @@ static bool route_refuse_crowd(struct bc_config *config, struct bc_config_entry 
                                struct bc_fault *fault) {
   size_t old = entry->has_route ? bc_route_nlri_count(&entry->route) - 1 : 0;
   size_t more = bc_route_nlri_count(route) - 1;
-  if (more <= old || config->list_nlri - old + more <= BC_LIMIT_LIST_NLRI) {
+  if (entry->is_local || more <= old || config->list_nlri - old + more <= BC_LIMIT_LIST_NLRI) {
     return false;
   }
   bc_fault_set(fault, 0, "%zu NLRI: with the %zu that other routes have beyond one each there are more than %d",
@@ -421,7 +425,7 @@ void bc_config_value_free(struct bc_config *config, struct bc_config_entry *entr
     value_hold(config, &entry->now[i], NULL);
     value_hold(config, &entry->good[i], NULL);
   }
-  config->list_nlri -= bc_route_nlri_count(&entry->route) - 1;
+  *value_nlri(config, entry) -= bc_route_nlri_count(&entry->route) - 1;
   bc_route_release(config->intern, &entry->route);
   bc_config_options_free(config, entry);
   bc_config_use_drop(config, &entry->script);

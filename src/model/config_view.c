@@ -11,17 +11,21 @@ static int gone_compare(const struct bc_config_gone *a, const struct bc_config_g
 
 BC_TREE(bc_config_gone_tree, bc_config_gone, link, gone_compare)
 
+static struct bc_config_changed_queue *view_queue(struct bc_config *config, const struct bc_config_entry *entry) {
+  return entry->is_local ? &config->changed_local : &config->changed;
+}
+
 void bc_config_view_mark(struct bc_config *config, struct bc_config_entry *entry) {
   if (!entry->is_changed) {
     entry->is_changed = true;
-    TAILQ_INSERT_TAIL(&config->changed, entry, changed);
+    TAILQ_INSERT_TAIL(view_queue(config, entry), entry, changed);
   }
 }
 
 static void view_unmark(struct bc_config *config, struct bc_config_entry *entry) {
   if (entry->is_changed) {
     entry->is_changed = false;
-    TAILQ_REMOVE(&config->changed, entry, changed);
+    TAILQ_REMOVE(view_queue(config, entry), entry, changed);
   }
 }
 
@@ -68,6 +72,7 @@ static void view_fill(const struct bc_config *config, const struct bc_config_ent
   }
   *view = (struct bc_config_route){
       .name = entry->name,
+      .is_local = entry->is_local,
       .is_subscribed = entry->is_subscribed,
       .has_config = (entry->present & (1U << BC_CONFIG_KEY_CONFIG)) != 0,
       .has_version = has_version,
@@ -89,17 +94,29 @@ static void view_refresh(const struct bc_config *config) {
   bc_config_identity_settle((struct bc_config *)(uintptr_t)config);
 }
 
-bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *view, bool *found) {
+/* The next one that is gone; NULL = none. */
+static struct bc_config_gone *view_first_gone(struct bc_config *config, bool only_local) {
+  struct bc_config_gone first = {.name = BC_CONFIG_LOCAL_PREFIX};
+  struct bc_config_gone *gone =
+      only_local ? RB_NFIND(bc_config_gone_tree, &config->gone, &first) : RB_MIN(bc_config_gone_tree, &config->gone);
+  return gone != NULL && only_local && !bc_config_is_local_name(gone->name) ? NULL : gone;
+}
+
+static bool view_next_changed(struct bc_config *config, bool only_local, struct bc_config_route *view, bool *found) {
   view_refresh(config);
   free(config->taken);
-  config->taken = RB_MIN(bc_config_gone_tree, &config->gone);
+  config->taken = view_first_gone(config, only_local);
   if (config->taken != NULL) {
     RB_REMOVE(bc_config_gone_tree, &config->gone, config->taken);
-    *view = (struct bc_config_route){.name = config->taken->name};
+    *view =
+        (struct bc_config_route){.name = config->taken->name, .is_local = bc_config_is_local_name(config->taken->name)};
     *found = false;
     return true;
   }
-  struct bc_config_entry *entry = TAILQ_FIRST(&config->changed);
+  struct bc_config_entry *entry = TAILQ_FIRST(&config->changed_local);
+  if (entry == NULL && !only_local) {
+    entry = TAILQ_FIRST(&config->changed);
+  }
   if (entry == NULL) {
     return false;
   }
@@ -107,6 +124,14 @@ bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *vi
   view_fill(config, entry, view);
   *found = true;
   return true;
+}
+
+bool bc_config_next_changed(struct bc_config *config, struct bc_config_route *view, bool *found) {
+  return view_next_changed(config, false, view, found);
+}
+
+bool bc_config_next_changed_local(struct bc_config *config, struct bc_config_route *view, bool *found) {
+  return view_next_changed(config, true, view, found);
 }
 
 bool bc_config_next_passed(struct bc_config *config, struct bc_config_route *view) {

@@ -1,5 +1,6 @@
 #include "model/journal.h"
 
+#include "base/crc.h"
 #include "base/limits.h"
 
 #include <stdint.h>
@@ -8,22 +9,9 @@
 
 #define JOURNAL_HEADER "bgpcommander-journal 1\n"
 
-/* CRC-32 as in ISO 3309 (reflected 0x04c11db7), four bits at a time. */
-static uint32_t journal_crc_add(uint32_t crc, struct bc_str bytes) {
-  static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-                                     0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-                                     0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-  for (size_t i = 0; i < bytes.len; i++) {
-    crc ^= (unsigned char)bytes.at[i];
-    crc = table[crc & 15U] ^ (crc >> 4);
-    crc = table[crc & 15U] ^ (crc >> 4);
-  }
-  return crc;
-}
-
 /* The kind and the length are covered too: a damaged length must not make two records one. */
 static uint32_t journal_crc(struct bc_str kind_and_length, struct bc_str text) {
-  return ~journal_crc_add(journal_crc_add(0xffffffffU, kind_and_length), text);
+  return bc_crc_end(bc_crc_add(bc_crc_add(BC_CRC_BEGIN, kind_and_length), text));
 }
 
 void bc_journal_add_header(struct bc_buf *to) {
@@ -61,22 +49,6 @@ void bc_journal_read_start(struct bc_journal_reader *reader, struct bc_str conte
   }
 }
 
-static bool journal_crc_parse(struct bc_str text, uint32_t *crc) {
-  if (text.len != 8) {
-    return false;
-  }
-  *crc = 0;
-  for (size_t i = 0; i < 8; i++) {
-    const char *digits = "0123456789abcdef";
-    const char *digit = memchr(digits, text.at[i], 16);
-    if (digit == NULL) {
-      return false;
-    }
-    *crc = *crc << 4 | (uint32_t)(digit - digits);
-  }
-  return true;
-}
-
 bool bc_journal_read_next(struct bc_journal_reader *reader, enum bc_journal_kind *kind, struct bc_str *text) {
   const char *end = reader->rest.len == 0 ? NULL : memchr(reader->rest.at, '\n', reader->rest.len);
   if (end == NULL) {
@@ -92,7 +64,7 @@ bool bc_journal_read_next(struct bc_journal_reader *reader, enum bc_journal_kind
   if (!bc_str_next_field(&after, ' ', &word) || !(bc_str_is(word, "A") || bc_str_is(word, "W")) ||
       !bc_str_next_field(&after, ' ', &length_word) ||
       bc_str_to_u64(length_word, BC_LIMIT_COMMAND_BYTES, &length) != BC_ERR_OK ||
-      !bc_str_next_field(&after, ' ', &crc_word) || !journal_crc_parse(crc_word, &crc) || after.at == NULL ||
+      !bc_str_next_field(&after, ' ', &crc_word) || !bc_crc_parse(crc_word, &crc) || after.at == NULL ||
       after.len != length) {
     return false;
   }

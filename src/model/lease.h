@@ -34,7 +34,7 @@ struct bc_lease_time {
 };
 
 struct bc_lease {
-  RB_ENTRY(bc_lease) by_name; /* unless it is leaving */
+  RB_ENTRY(bc_lease) by_name; /* those that are leaving have a tree of their own */
   RB_ENTRY(bc_lease) by_id;
   RB_ENTRY(bc_lease) by_due; /* with a TTL, unless it is leaving */
   uint64_t id;               /* never used again in this file */
@@ -47,7 +47,8 @@ struct bc_lease {
   uint64_t ttl_ms;           /* as asked for; 0 = none: until it is removed */
   uint64_t due;              /* by the clock of the table; 0 without TTL */
   bool is_leaving;
-  bool is_doubtful; /* stands in the file before a damaged line */
+  bool keeps_identity; /* as it was put: the one that it replaced had the same neighbors and NLRI */
+  bool is_doubtful;    /* stands in the file before a damaged line */
 };
 
 /* What is put. */
@@ -58,6 +59,7 @@ struct bc_lease_ask {
   const char *reason;
   const char *source;
   uint64_t ttl_ms;
+  bool keeps_identity; /* the one that has its name now has the same neighbors and NLRI: nothing of it is left to go */
 };
 
 struct bc_leases;
@@ -96,10 +98,14 @@ struct bc_lease *bc_leases_first_due(const struct bc_leases *leases);
 
 /* ---- changes; each appends its record to `record`, stamped with the time of the last bc_leases_move ---- */
 
-/* A lease of that name that is there is replaced: of another text it becomes a leaving one, with its own id.
- * BC_ERR_LIMIT: BC_LIMIT_LEASES, BC_LIMIT_LEASES_BYTES, or too many are leaving; nothing happened. */
-BC_MUST_CHECK enum bc_err bc_leases_put(struct bc_leases *leases, const struct bc_lease_ask *ask, struct bc_lease **out,
-                                        struct bc_buf *record);
+/* A new one, in no table yet: when its record is on disk it is taken with bc_leases_commit, else dropped. BC_ERR_LIMIT:
+ * BC_LIMIT_LEASES with those that are made and not taken yet, as many that are leaving, BC_LIMIT_LEASES_BYTES; a
+ * text that is too long. */
+BC_MUST_CHECK enum bc_err bc_leases_make(struct bc_leases *leases, const struct bc_lease_ask *ask,
+                                         struct bc_lease **out, struct bc_buf *record);
+/* In the order in which they were made. One with its name is replaced: it is leaving, or freed if nothing is left. */
+void bc_leases_commit(struct bc_leases *leases, struct bc_lease *lease);
+void bc_leases_drop(struct bc_leases *leases, struct bc_lease *lease);
 /* It is leaving from now on. */
 void bc_leases_leave(struct bc_leases *leases, struct bc_lease *lease, struct bc_buf *record);
 /* Its withdraw was confirmed: it is forgotten, and freed. */
@@ -111,6 +117,8 @@ void bc_leases_tell_clock(struct bc_leases *leases, struct bc_buf *record);
 
 /* Not the leaving ones. */
 struct bc_lease *bc_leases_find(const struct bc_leases *leases, const char *name);
+/* Of the leaving ones of that name the newest. */
+struct bc_lease *bc_leases_find_leaving(const struct bc_leases *leases, const char *name);
 /* Those in the order of names, after the one with this name (NULL = from the first), not the leaving ones. */
 struct bc_lease *bc_leases_after(const struct bc_leases *leases, const char *name);
 /* All, the leaving ones too, in the order of ids; 0 = from the first. */

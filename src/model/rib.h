@@ -209,12 +209,17 @@ struct bc_rib_view {
   unsigned nudges;   /* repairs tried */
   bool is_alarmed;   /* repaired three times without success */
   bool is_unnamed;   /* see bc_rib_keep_unnamed */
+  bool is_acked;     /* ExaBGP took what is wanted now: the announce, or the withdraw */
   const char *error; /* why refused or foreign, or NULL */
 };
 
 /* The entry of an identity; false when there is none. Valid until the next change. */
 bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, struct bc_rib_view *view);
 
+/* Whether somebody wants this NLRI announced with a selector that meets this one, and is not `except`: its name; NULL =
+ * nobody. */
+const char *bc_rib_find_wanting(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri,
+                                const char *except);
 /* Takes one owner whose entry's view changed since it was last taken; NULL when none is left. The text
  * stays valid until the next call. Entries without owner are not told. */
 const char *bc_rib_next_changed(struct bc_rib *rib);

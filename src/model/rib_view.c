@@ -8,6 +8,13 @@
 
 BC_ENUM_TEXT_FUNCTION(bc_rib_state_text, enum bc_rib_state, BC_RIB_STATE_LIST, "unknown")
 
+/* What ExaBGP said last of it leaves nothing open. */
+static bool view_is_acked(const struct rib_entry *entry) {
+  bool is_wanted = entry->wanted.attributes != NULL;
+  bool is_as_wanted = entry->holds == RIB_HOLDS_TOLD && bc_rib_form_equal(&entry->told, &entry->wanted);
+  return is_wanted ? is_as_wanted : entry->holds == RIB_HOLDS_NONE;
+}
+
 bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, struct bc_rib_view *view) {
   const struct rib_entry *entry = bc_rib_entry_find(rib, selector, nlri);
   if (entry == NULL) {
@@ -26,11 +33,23 @@ bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc
                                .missing = rib->is_started ? entry->missing : 0,
                                .nudges = work == NULL ? 0 : work->tries,
                                .is_unnamed = entry->is_unnamed,
+                               .is_acked = rib->is_started && view_is_acked(entry),
                                .is_alarmed = work != NULL && work->is_alarmed,
                                .error = entry->is_foreign ? RIB_FOREIGN_ERROR
                                         : work != NULL    ? work->error
                                                           : NULL};
   return true;
+}
+
+const char *bc_rib_find_wanting(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri,
+                                const char *except) {
+  for (struct rib_entry *entry = bc_rib_entry_first(rib, nlri); entry != NULL; entry = bc_rib_entry_next(entry)) {
+    bool is_other = entry->owner != NULL && (except == NULL || strcmp(entry->owner, except) != 0);
+    if (is_other && entry->wanted.attributes != NULL && bc_selectors_overlap(entry->selector->text, selector)) {
+      return entry->owner;
+    }
+  }
+  return NULL;
 }
 
 const char *bc_rib_next_changed(struct bc_rib *rib) {

@@ -1,0 +1,97 @@
+/* What the files of core/lease share: lease.c (put, remove, look), lease_disk.c (the file), lease_start.c (the start,
+ * the end of a lease, what is leaving), lease_owner.c (counts). */
+#ifndef BC_CORE_LEASE_PRIVATE_H
+#define BC_CORE_LEASE_PRIVATE_H
+
+#include "core/lease.h"
+#include "core/private.h"
+#include "io/boot.h"
+
+/* Something on its way to the disk. */
+struct core_lease_op {
+  TAILQ_ENTRY(core_lease_op) link;
+  struct core_leases *leases;
+  struct bc_lease *made; /* a put: taken when its record is on disk; NULL = the record tells what happened already */
+  struct bc_route route; /* of a put */
+  struct bc_buf record;
+  bool is_sent;
+  core_lease_done_fn *done; /* may be NULL */
+  void *arg;
+};
+TAILQ_HEAD(core_lease_ops, core_lease_op);
+
+struct core_lease_owner;
+RB_HEAD(core_lease_owner_tree, core_lease_owner);
+
+enum { CORE_LEASE_MINUTES = 60 };
+
+/* Puts of the last hour, by minute. */
+struct core_lease_rate {
+  int64_t minute; /* of the newest count */
+  uint32_t counts[CORE_LEASE_MINUTES];
+};
+
+struct core_leases {
+  struct bc_core *core;
+  struct bc_leases *table;
+  struct bc_disk_log *log; /* NULL: it could not be opened */
+  struct bc_timer *timer;  /* for what ends, leaves, and the clock */
+  struct bc_timer *retry_timer;
+  struct core_lease_ops ops;
+  size_t sent;       /* of the ops */
+  char *problem;     /* why the file cannot be read or written; NULL = fine */
+  bool is_loaded;    /* what it holds is known */
+  bool must_rewrite; /* it lacks a removal, or is damaged: nothing is appended before it was written anew */
+  bool is_rewriting; /* … and that is under way */
+  bool is_closing;
+  size_t damaged; /* lines that were left out at the start */
+  char boot_id[BC_BOOT_ID_BYTES];
+  int64_t clock_told_ms;   /* by the boot clock: the last record of the clock */
+  uint64_t leaving_after;  /* id: where the look at the leaving ones goes on */
+  const char *gone_reason; /* why the leases that go now go */
+  struct core_lease_owner_tree owners;
+  size_t owner_count;
+  struct core_lease_rate rate; /* of all */
+};
+
+/* ---- lease.c ---- */
+/* Moves the table's clock to now. */
+void core_lease_tick(struct core_leases *leases);
+/* The text of a lease as a route; false when it is none any more. */
+bool core_lease_parse(struct core_leases *leases, const struct bc_lease *lease, struct bc_route *route);
+/* A put is on disk. */
+void core_lease_take(struct core_leases *leases, struct core_lease_op *op);
+/* It goes: no more in the configuration; the record of it is appended. core_lease_apply follows. */
+void core_lease_drop(struct core_leases *leases, struct bc_lease *lease, const char *reason, struct bc_buf *record);
+
+/* ---- lease_disk.c ---- */
+/* Reads the file. False: it cannot be read now. */
+bool core_lease_disk_open(struct core_leases *leases);
+void core_lease_disk_close(struct core_leases *leases);
+/* Takes the record over (and `made`); `done` may be NULL. BC_ERR_LIMIT, BC_ERR_IO: nothing was taken. */
+BC_MUST_CHECK enum bc_err core_lease_disk_put(struct core_leases *leases, struct bc_lease *made,
+                                              const struct bc_route *route, struct bc_buf *record,
+                                              core_lease_done_fn *done, void *arg);
+/* A record of what happened already: it is written sooner or later. */
+void core_lease_disk_note(struct core_leases *leases, struct bc_buf *record, core_lease_done_fn *done, void *arg);
+/* Writes it anew when it has grown, or must be. */
+void core_lease_disk_mind(struct core_leases *leases);
+/* What waited while the disk could not take it. */
+void core_lease_disk_resume(struct core_leases *leases);
+void core_lease_set_problem(struct core_leases *leases, const char *problem);
+
+/* ---- lease_start.c ---- */
+/* After the file was read: what has ended leaves, the others are put into the configuration. */
+void core_lease_begin(struct core_leases *leases);
+/* Sets the timer for what is next. */
+void core_lease_arm(struct core_leases *leases);
+void core_lease_on_timer(void *arg);
+
+/* ---- lease_owner.c ---- */
+/* One more put by this owner. */
+void core_lease_owner_put(struct core_leases *leases, const char *owner, int64_t age_ms);
+/* It has one lease more, or less. */
+void core_lease_owner_live(struct core_leases *leases, const char *owner, int more);
+void core_lease_owner_free(struct core_leases *leases);
+
+#endif

@@ -1,0 +1,299 @@
+/* The start of the leases, their end, and what is leaving. */
+#include "core/lease_private.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  START_SLICE = 200,    /* leases that end in one turn of the loop */
+  START_LOOK_MS = 5000, /* the clock of the timers stands still while the machine sleeps, that of the leases does not */
+  START_LEAVING_MS = 1000, /* between two looks at what is leaving */
+  START_LEAVING_SLICE = 500,
+  START_CLOCK_MS = 60000, /* between two records of the clock */
+  START_RECORDS_MAX = 1024 * 1024 * 64
+};
+
+/* ---- the start ---- */
+
+/* Of what stands before a damaged line only that is believed which the journal has as announced: a route whose removal
+ * was in the line is in the journal as withdrawn, or is about to be. */
+static size_t start_settle_doubts(struct core_leases *leases, struct bc_buf *record) {
+  size_t left_out = 0;
+  struct bc_lease *next;
+  for (struct bc_lease *lease = bc_leases_after_id(leases->table, 0); lease != NULL; lease = next) {
+    next = bc_leases_after_id(leases->table, lease->id);
+    struct bc_route route;
+    bool is_said = lease->is_doubtful && !lease->is_leaving && core_lease_parse(leases, lease, &route);
+    if (is_said) {
+      is_said = bc_rib_said(leases->core->rib, &route);
+      bc_route_release(leases->core->intern, &route);
+    }
+    if (lease->is_doubtful && !lease->is_leaving && !is_said) {
+      bc_log(BC_LOG_ERROR, "route %s: its file is damaged behind it, and the journal does not have it: it is withdrawn",
+             lease->name);
+      bc_leases_leave(leases->table, lease, record);
+      left_out++;
+    }
+    lease->is_doubtful = false;
+  }
+  return left_out;
+}
+
+static size_t start_end_expired(struct core_leases *leases, struct bc_buf *record) {
+  size_t ended = 0;
+  struct bc_lease *lease;
+  while ((lease = bc_leases_first_due(leases->table)) != NULL && bc_lease_left_ms(leases->table, lease) == 0) {
+    bc_log(BC_LOG_NOTICE, "route %s: its time was over before this start", lease->name);
+    bc_leases_leave(leases->table, lease, record);
+    ended++;
+  }
+  return ended;
+}
+
+void core_lease_begin(struct core_leases *leases) {
+  struct bc_core *core = leases->core;
+  struct bc_buf record;
+  bc_buf_init(&record, START_RECORDS_MAX);
+  size_t doubted = start_settle_doubts(leases, &record);
+  size_t ended = start_end_expired(leases, &record);
+  leases->damaged += doubted;
+  if (doubted + ended > 0) {
+    core_lease_disk_note(leases, &record, NULL, NULL);
+  }
+  bc_buf_free(&record);
+  int64_t now_ms = bc_wall_now_ms();
+  for (struct bc_lease *lease = bc_leases_after(leases->table, NULL); lease != NULL;
+       lease = bc_leases_after(leases->table, lease->name)) {
+    bc_config_put_local(core->config, lease->name, bc_str_of(lease->text), bc_mono_now());
+    core_lease_owner_live(leases, lease->owner, 1);
+    core_lease_owner_put(leases, lease->owner, now_ms - lease->since_ms);
+  }
+  core_lease_disk_mind(leases);
+  core_lease_arm(leases);
+}
+
+static void start_on_retry(void *arg) {
+  struct core_leases *leases = arg;
+  if (leases->log != NULL) {
+    core_lease_disk_mind(leases);
+    core_lease_disk_resume(leases);
+    return;
+  }
+  bool was_loaded = leases->is_loaded;
+  if (core_lease_disk_open(leases) && !was_loaded) {
+    core_lease_begin(leases);
+    core_lease_name_leaving(leases->core);
+    core_lease_withdraw_leaving(leases->core);
+    core_apply_changes(leases->core);
+  }
+}
+
+void core_lease_open(struct bc_core *core) {
+  struct core_leases *leases = bc_mem_new(1, sizeof *leases);
+  core->leases = leases;
+  leases->core = core;
+  leases->table = bc_leases_new();
+  TAILQ_INIT(&leases->ops);
+  RB_INIT(&leases->owners);
+  leases->timer = bc_timer_new(core->loop, core_lease_on_timer, leases);
+  leases->retry_timer = bc_timer_new(core->loop, start_on_retry, leases);
+  bc_boot_id_read(leases->boot_id);
+  if (core_lease_disk_open(leases)) {
+    core_lease_begin(leases);
+  }
+}
+
+/* How late it is when we end: so that less is unknown after a reboot. */
+void core_lease_end(struct bc_core *core) {
+  struct core_leases *leases = core->leases;
+  struct bc_buf record;
+  if (leases == NULL || bc_leases_counts(leases->table).timed == 0) {
+    return;
+  }
+  bc_buf_init(&record, START_RECORDS_MAX);
+  core_lease_tick(leases);
+  bc_leases_tell_clock(leases->table, &record);
+  core_lease_disk_note(leases, &record, NULL, NULL);
+  bc_buf_free(&record);
+}
+
+void core_lease_close(struct bc_core *core) {
+  struct core_leases *leases = core->leases;
+  if (leases == NULL) {
+    return;
+  }
+  bc_timer_free(leases->timer);
+  bc_timer_free(leases->retry_timer);
+  core_lease_disk_close(leases);
+  core_lease_owner_free(leases);
+  bc_leases_free(leases->table);
+  free(leases->problem);
+  free(leases);
+  core->leases = NULL;
+}
+
+/* ---- what is leaving ---- */
+
+/* A route that is in force speaks for it now: its own name again, or another one. Also when nothing is left of it. */
+static bool start_is_taken_over(struct bc_core *core, const char *name, const struct bc_route *single) {
+  struct bc_rib_view view;
+  if (!bc_rib_find(core->rib, single->selector, &single->nlri, &view)) {
+    return true;
+  }
+  const struct core_route *route = core_route_find(core, name);
+  bool is_again = false;
+  for (size_t i = 0; route != NULL && route->has_claim && i < bc_route_nlri_count(&route->claimed); i++) {
+    is_again = is_again || (route->claimed.selector == single->selector &&
+                            bc_nlri_compare(bc_route_nlri(&route->claimed, i), &single->nlri) == 0);
+  }
+  return is_again || (view.owner != NULL && strcmp(view.owner, name) != 0);
+}
+
+/* What nobody names stays as it is: so it gets its name, as if it were wanted. */
+static void start_name(struct bc_core *core, const char *name, const struct bc_route *single) {
+  struct bc_rib_view view;
+  bool is_started = bc_rib_is_started(core->rib);
+  bool stands = is_started ? bc_rib_find(core->rib, single->selector, &single->nlri, &view) && view.is_unnamed
+                           : bc_rib_stood(core->rib, single->selector, &single->nlri, core->journal.was_lost);
+  if (stands) {
+    bc_rib_want(core->rib, name, single, bc_mono_now());
+  }
+}
+
+static void start_unwant(struct bc_core *core, const char *name, const struct bc_route *single) {
+  if (!start_is_taken_over(core, name, single)) {
+    bc_rib_unwant(core->rib, single->selector, &single->nlri, bc_mono_now());
+  }
+}
+
+typedef void start_fn(struct bc_core *core, const char *name, const struct bc_route *single);
+
+static void start_each_leaving(struct bc_core *core, start_fn *fn) {
+  struct core_leases *leases = core->leases;
+  bc_rib_set_mark(core->rib, 0);
+  for (struct bc_lease *lease = bc_leases_after_id(leases->table, 0); lease != NULL;
+       lease = bc_leases_after_id(leases->table, lease->id)) {
+    struct bc_route route;
+    if (!lease->is_leaving || !core_lease_parse(leases, lease, &route)) {
+      continue;
+    }
+    for (size_t i = 0; i < bc_route_nlri_count(&route); i++) {
+      struct bc_route single = bc_route_single(&route, i);
+      fn(core, lease->name, &single);
+      bc_route_release(core->intern, &single);
+    }
+    bc_route_release(core->intern, &route);
+  }
+}
+
+void core_lease_name_leaving(struct bc_core *core) {
+  start_each_leaving(core, start_name);
+}
+
+void core_lease_withdraw_leaving(struct bc_core *core) {
+  start_each_leaving(core, start_unwant);
+}
+
+bool core_lease_has_any(const struct bc_core *core) {
+  struct bc_leases_counts counts = bc_leases_counts(core->leases->table);
+  return counts.live + counts.leaving > 0;
+}
+
+/* Nothing of it stands any more, or it is another route's. */
+static bool start_has_left(struct core_leases *leases, const struct bc_lease *lease) {
+  struct bc_core *core = leases->core;
+  struct bc_route route;
+  bool has_left = true;
+  if (!core_lease_parse(leases, lease, &route)) {
+    return true;
+  }
+  for (size_t i = 0; has_left && i < bc_route_nlri_count(&route); i++) {
+    struct bc_route single = bc_route_single(&route, i);
+    struct bc_rib_view view;
+    bool is_there = bc_rib_find(core->rib, single.selector, &single.nlri, &view) && view.state != BC_RIB_NONE;
+    has_left = !is_there || start_is_taken_over(core, lease->name, &single);
+    bc_route_release(core->intern, &single);
+  }
+  bc_route_release(core->intern, &route);
+  return has_left;
+}
+
+static void start_look_at_leaving(struct core_leases *leases, struct bc_buf *record) {
+  unsigned looks = 0;
+  struct bc_lease *lease = bc_leases_after_id(leases->table, leases->leaving_after);
+  while (bc_rib_is_started(leases->core->rib) && lease != NULL && looks++ < START_LEAVING_SLICE) {
+    struct bc_lease *next = bc_leases_after_id(leases->table, lease->id);
+    leases->leaving_after = lease->id;
+    if (lease->is_leaving && start_has_left(leases, lease)) {
+      bc_leases_forget(leases->table, lease, record);
+    }
+    lease = next;
+  }
+  leases->leaving_after = lease == NULL ? 0 : leases->leaving_after;
+}
+
+/* ---- the end of a lease ---- */
+
+/* True when more are due. */
+static bool start_end_due(struct core_leases *leases, struct bc_buf *record) {
+  unsigned ended = 0;
+  struct bc_lease *lease;
+  while ((lease = bc_leases_first_due(leases->table)) != NULL && bc_lease_left_ms(leases->table, lease) == 0) {
+    if (ended++ == START_SLICE) {
+      break;
+    }
+    bc_log(BC_LOG_NOTICE, "route %s: its time is over", lease->name);
+    core_lease_drop(leases, lease, "its time is over", record);
+  }
+  if (ended > 0) {
+    core_apply_changes(leases->core);
+  }
+  return ended > START_SLICE;
+}
+
+static void start_tell_clock(struct core_leases *leases, struct bc_buf *record) {
+  int64_t now_ms = bc_boot_now_ms();
+  bool is_due = now_ms - leases->clock_told_ms >= START_CLOCK_MS || now_ms < leases->clock_told_ms;
+  if (is_due && bc_leases_counts(leases->table).timed > 0) {
+    leases->clock_told_ms = now_ms;
+    bc_leases_tell_clock(leases->table, record);
+  }
+}
+
+void core_lease_arm(struct core_leases *leases) {
+  struct bc_leases_counts counts = bc_leases_counts(leases->table);
+  const struct bc_lease *first = bc_leases_first_due(leases->table);
+  int64_t delay_ms = START_LOOK_MS;
+  if (first != NULL && bc_lease_left_ms(leases->table, first) < (uint64_t)delay_ms) {
+    delay_ms = (int64_t)bc_lease_left_ms(leases->table, first);
+  }
+  delay_ms = counts.leaving > 0 && delay_ms > START_LEAVING_MS ? START_LEAVING_MS : delay_ms;
+  if (counts.timed + counts.leaving > 0 && !leases->core->is_exiting) {
+    bc_timer_start(leases->timer, delay_ms);
+  } else {
+    bc_timer_stop(leases->timer);
+  }
+}
+
+void core_lease_on_timer(void *arg) {
+  struct core_leases *leases = arg;
+  struct bc_buf record;
+  if (leases->core->is_exiting) {
+    return;
+  }
+  bc_buf_init(&record, START_RECORDS_MAX);
+  core_lease_tick(leases);
+  bool is_more = start_end_due(leases, &record);
+  if (!is_more) {
+    start_look_at_leaving(leases, &record);
+    start_tell_clock(leases, &record);
+  }
+  if (record.len > 0) {
+    core_lease_disk_note(leases, &record, NULL, NULL);
+  }
+  bc_buf_free(&record);
+  core_lease_disk_mind(leases);
+  core_lease_arm(leases);
+}
