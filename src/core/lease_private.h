@@ -46,7 +46,7 @@ struct core_leases {
   bool is_closing;
   size_t damaged; /* lines that were left out at the start */
   char boot_id[BC_BOOT_ID_BYTES];
-  int64_t clock_told_ms;   /* by the boot clock: the last record of the clock */
+  int64_t clock_told_ms;   /* by the boot clock: the last record of the clock; 0 = none since the start */
   uint64_t leaving_after;  /* id: where the look at the leaving ones goes on */
   const char *gone_reason; /* why the leases that go now go */
   struct core_lease_owner_tree owners;

@@ -41,15 +41,21 @@ static size_t start_settle_doubts(struct core_leases *leases, struct bc_buf *rec
   return left_out;
 }
 
-static size_t start_end_expired(struct core_leases *leases, struct bc_buf *record) {
-  size_t ended = 0;
+static void start_end_expired(struct core_leases *leases, struct bc_buf *record) {
   struct bc_lease *lease;
   while ((lease = bc_leases_first_due(leases->table)) != NULL && bc_lease_left_ms(leases->table, lease) == 0) {
     bc_log(BC_LOG_NOTICE, "route %s: its time was over before this start", lease->name);
     bc_leases_leave(leases->table, lease, record);
-    ended++;
   }
-  return ended;
+}
+
+static void start_tell_clock(struct core_leases *leases, struct bc_buf *record) {
+  int64_t now_ms = bc_boot_now_ms();
+  bool is_due = leases->clock_told_ms == 0 || now_ms - leases->clock_told_ms >= START_CLOCK_MS;
+  if (is_due && bc_leases_counts(leases->table).timed > 0) {
+    leases->clock_told_ms = now_ms;
+    bc_leases_tell_clock(leases->table, record);
+  }
 }
 
 void core_lease_begin(struct core_leases *leases) {
@@ -57,9 +63,10 @@ void core_lease_begin(struct core_leases *leases) {
   struct bc_buf record;
   bc_buf_init(&record, START_RECORDS_MAX);
   size_t doubted = start_settle_doubts(leases, &record);
-  size_t ended = start_end_expired(leases, &record);
+  start_end_expired(leases, &record);
   leases->damaged += doubted;
-  if (doubted + ended > 0) {
+  start_tell_clock(leases, &record);
+  if (record.len > 0) {
     core_lease_disk_note(leases, &record, NULL, NULL);
   }
   bc_buf_free(&record);
@@ -251,15 +258,6 @@ static bool start_end_due(struct core_leases *leases, struct bc_buf *record) {
     core_apply_changes(leases->core);
   }
   return ended > START_SLICE;
-}
-
-static void start_tell_clock(struct core_leases *leases, struct bc_buf *record) {
-  int64_t now_ms = bc_boot_now_ms();
-  bool is_due = now_ms - leases->clock_told_ms >= START_CLOCK_MS || now_ms < leases->clock_told_ms;
-  if (is_due && bc_leases_counts(leases->table).timed > 0) {
-    leases->clock_told_ms = now_ms;
-    bc_leases_tell_clock(leases->table, record);
-  }
 }
 
 void core_lease_arm(struct core_leases *leases) {

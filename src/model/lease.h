@@ -77,7 +77,9 @@ struct bc_lease_load {
   bool is_other;     /* not a file of this kind, or of a version that is not known: nothing was read */
 };
 
-/* Reads the whole content into an empty table, as of `now`: those whose time is over are due then. */
+/* Reads the whole content into an empty table, as of `now`: those whose time is over are due then. A record of the
+ * clock (bc_leases_tell_clock) belongs behind what was read: what passed of this boot until now would not count later,
+ * should the wall clock have gone back. */
 void bc_leases_load(struct bc_leases *leases, struct bc_str content, const struct bc_lease_time *now,
                     struct bc_lease_load *to);
 /* The whole table as a new file, as of its clock. */

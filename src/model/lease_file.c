@@ -210,6 +210,10 @@ void bc_leases_load(struct bc_leases *leases, struct bc_str content, const struc
   }
   bool is_whole = is_ours && to->damaged == 0;
   to->good_bytes = is_whole ? content.len - rest.len : 0;
+  /* A whole record whose line break alone is missing. */
+  if (is_ours && rest.len > 0) {
+    to->records += lease_read_line(leases, rest, to) ? 1 : 0;
+  }
   lease_doubt(leases, doubtful);
   bc_leases_move(leases, now);
 }

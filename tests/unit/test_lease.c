@@ -1,0 +1,593 @@
+/* model/lease: nothing has more time left than it had, whatever the clocks do and whatever became of the file; what was
+ * removed does not come back. */
+#include "base/crc.h"
+#include "base/mem.h"
+#include "model/lease.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+enum { MINUTE = 60000, HOUR = 60 * MINUTE };
+
+struct fixture {
+  struct bc_leases *leases;
+  struct bc_buf file;
+  struct bc_lease_time now;
+};
+
+static struct fixture *world;
+
+static void world_new_table(void) {
+  bc_leases_free(world->leases);
+  world->leases = bc_leases_new();
+}
+
+static int setup(void **state) {
+  world = calloc(1, sizeof *world);
+  bc_buf_init(&world->file, 1U << 26);
+  world->now = (struct bc_lease_time){.wall_ms = 1700000000000, .boot_ms = 1000000, .boot_id = "one"};
+  world_new_table();
+  bc_leases_move(world->leases, &world->now);
+  bc_leases_print(world->leases, &world->file);
+  *state = world;
+  return 0;
+}
+
+static int teardown(void **state) {
+  (void)state;
+  bc_leases_free(world->leases);
+  bc_buf_free(&world->file);
+  free(world);
+  return 0;
+}
+
+static void tick(int64_t ms) {
+  world->now.wall_ms += ms;
+  world->now.boot_ms += ms;
+  bc_leases_move(world->leases, &world->now);
+}
+
+static void boot(const char *id, int64_t wall_ms) {
+  world->now.wall_ms += wall_ms;
+  world->now.boot_ms = 5000;
+  (void)snprintf(world->now.boot_id, sizeof world->now.boot_id, "%s", id);
+}
+
+static struct bc_lease_load load_text(struct bc_str text) {
+  struct bc_lease_load load;
+  world_new_table();
+  char *copy = bc_mem_copy_text(text.at, text.len);
+  bc_leases_load(world->leases, (struct bc_str){copy, text.len}, &world->now, &load);
+  free(copy);
+  return load;
+}
+
+/* As core does: the file tells at once how late it was. */
+static struct bc_lease_load reload(void) {
+  struct bc_lease_load load = load_text(bc_buf_str(&world->file));
+  if (load.damaged == 0 && !load.is_other) {
+    bc_leases_tell_clock(world->leases, &world->file);
+  }
+  return load;
+}
+
+static struct bc_lease *put_as(const char *name, const char *text, uint64_t ttl_ms, bool keeps_identity) {
+  struct bc_lease_ask ask = {.name = name,
+                             .text = text,
+                             .owner = "token t",
+                             .reason = "why \"not\"",
+                             .source = "a test",
+                             .ttl_ms = ttl_ms,
+                             .keeps_identity = keeps_identity};
+  struct bc_lease *made;
+  assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_OK);
+  bc_leases_commit(world->leases, made);
+  return made;
+}
+
+static struct bc_lease *put(const char *name, uint64_t ttl_ms) {
+  return put_as(name, "route 192.0.2.0/24 next-hop self", ttl_ms, true);
+}
+
+static uint64_t left(const char *name) {
+  struct bc_lease *lease = bc_leases_find(world->leases, name);
+  assert_non_null(lease);
+  return bc_lease_left_ms(world->leases, lease);
+}
+
+static void removed(const char *name) {
+  bc_leases_leave(world->leases, bc_leases_find(world->leases, name), &world->file);
+}
+
+/* ---- the clock ---- */
+
+static void time_goes_by_the_boot_clock_whatever_the_wall_clock_does(void **state) {
+  (void)state;
+  put("api:a", HOUR);
+  world->now.wall_ms += 400LL * 24 * HOUR;
+  tick(MINUTE);
+  assert_int_equal(left("api:a"), HOUR - MINUTE);
+  world->now.wall_ms -= 900LL * 24 * HOUR;
+  tick(MINUTE);
+  assert_int_equal(left("api:a"), HOUR - 2 * MINUTE);
+  assert_int_equal(reload().damaged, 0);
+  assert_int_equal(left("api:a"), HOUR - 2 * MINUTE);
+}
+
+static void a_boot_clock_that_goes_back_gives_nothing_back(void **state) {
+  (void)state;
+  put("api:a", HOUR);
+  tick(10 * MINUTE);
+  tick(-5 * MINUTE);
+  assert_int_equal(left("api:a"), HOUR - 10 * MINUTE);
+  tick(5 * MINUTE);
+  assert_int_equal(left("api:a"), HOUR - 10 * MINUTE);
+  tick(MINUTE);
+  assert_int_equal(left("api:a"), HOUR - 11 * MINUTE);
+}
+
+static void after_a_reboot_the_wall_clock_counts(void **state) {
+  (void)state;
+  put("api:a", HOUR);
+  put("api:b", 2 * HOUR);
+  boot("two", 90 * MINUTE);
+  reload();
+  assert_int_equal(left("api:a"), 0);
+  assert_ptr_equal(bc_leases_first_due(world->leases), bc_leases_find(world->leases, "api:a"));
+  assert_int_equal(left("api:b"), 30 * MINUTE);
+  tick(MINUTE);
+  assert_int_equal(left("api:b"), 29 * MINUTE);
+}
+
+static void after_a_reboot_with_a_wall_clock_gone_back_what_was_left_is_left(void **state) {
+  (void)state;
+  put("api:a", HOUR);
+  tick(20 * MINUTE);
+  bc_leases_tell_clock(world->leases, &world->file);
+  tick(MINUTE); /* which no record tells */
+  boot("two", -1000LL * 24 * HOUR);
+  reload();
+  assert_int_equal(left("api:a"), 40 * MINUTE);
+  tick(10 * MINUTE);
+  /* The wall clock was set right meanwhile; this boot goes on by its own. */
+  world->now.wall_ms += 1000LL * 24 * HOUR;
+  reload();
+  assert_int_equal(left("api:a"), 30 * MINUTE);
+}
+
+static void each_boot_counts_though_none_wrote_the_file_anew(void **state) {
+  (void)state;
+  put("api:a", 10 * HOUR);
+  for (unsigned i = 0; i < 5; i++) {
+    char id[16];
+    (void)snprintf(id, sizeof id, "boot %u", i);
+    boot(id, HOUR);
+    reload();
+    tick(10 * MINUTE);
+    bc_leases_tell_clock(world->leases, &world->file);
+  }
+  assert_int_equal(left("api:a"), 10 * HOUR - 5 * HOUR - 50 * MINUTE);
+}
+
+static void an_unknown_boot_is_never_the_same_one(void **state) {
+  (void)state;
+  world_new_table();
+  world->now.boot_id[0] = '\0';
+  bc_leases_move(world->leases, &world->now);
+  put("api:a", HOUR);
+  world->now.boot_ms = 10;
+  world->now.wall_ms += MINUTE;
+  reload();
+  assert_int_equal(left("api:a"), HOUR - MINUTE);
+}
+
+static void without_a_time_it_stays(void **state) {
+  (void)state;
+  put("api:a", 0);
+  boot("two", 10000LL * 24 * HOUR);
+  reload();
+  assert_true(left("api:a") == UINT64_MAX);
+  assert_null(bc_leases_first_due(world->leases));
+  assert_int_equal(bc_leases_counts(world->leases).timed, 0);
+}
+
+static void a_time_without_end_does_not_wrap(void **state) {
+  (void)state;
+  struct bc_lease *lease = put("api:a", UINT64_MAX);
+  tick(HOUR);
+  assert_true(bc_lease_left_ms(world->leases, lease) > UINT64_MAX / 2);
+  reload();
+  assert_true(left("api:a") > INT64_MAX / 2);
+}
+
+/* ---- the file ---- */
+
+static void what_was_put_is_read_as_it_was(void **state) {
+  (void)state;
+  put("api:b", HOUR);
+  tick(1234);
+  put("api:a", 0);
+  tick(1);
+  uint64_t next = bc_leases_find(world->leases, "api:a")->id + 1;
+  for (unsigned round = 0; round < 2; round++) {
+    struct bc_lease_load load = reload();
+    assert_true(load.good_bytes > 0 && load.good_bytes <= world->file.len);
+    struct bc_lease *lease = bc_leases_find(world->leases, "api:b");
+    assert_string_equal(lease->text, "route 192.0.2.0/24 next-hop self");
+    assert_string_equal(lease->owner, "token t");
+    assert_string_equal(lease->reason, "why \"not\"");
+    assert_string_equal(lease->source, "a test");
+    assert_int_equal(lease->ttl_ms, HOUR);
+    assert_int_equal(lease->since_ms, 1700000000000);
+    assert_int_equal(left("api:b"), HOUR - 1235);
+    assert_int_equal(bc_leases_counts(world->leases).live, 2);
+    /* The same of the file that it writes anew. */
+    bc_buf_clear(&world->file);
+    bc_leases_print(world->leases, &world->file);
+  }
+  assert_int_equal(put("api:c", 0)->id, next);
+}
+
+/* The format is on disks: it may not change without a new version in the header. */
+static void the_format_is_fixed(void **state) {
+  (void)state;
+  put_as("api:a", "route 192.0.2.0/24 next-hop self", 1000, false);
+  removed("api:a");
+  assert_string_equal(
+      world->file.data,
+      "bgpcommander leases 1\n"
+      "e143b8c9 {\"clock\":0,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\"}\n"
+      "8f6eb2ec {\"put\":1,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\",\"name\":\"api:a\",\"text\":"
+      "\"route 192.0.2.0/24 next-hop self\",\"owner\":\"token t\",\"reason\":\"why \\\"not\\\"\",\"source\":"
+      "\"a test\",\"since\":1700000000000,\"ttl\":1000,\"left\":1000}\n"
+      "2796faef {\"leave\":1,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\"}\n");
+}
+
+static void what_was_removed_is_remembered_as_leaving_until_it_is_gone(void **state) {
+  (void)state;
+  put("api:a", HOUR);
+  removed("api:a");
+  reload();
+  assert_null(bc_leases_find(world->leases, "api:a"));
+  assert_null(bc_leases_first_due(world->leases));
+  struct bc_lease *leaving = bc_leases_find_leaving(world->leases, "api:a");
+  assert_string_equal(leaving->text, "route 192.0.2.0/24 next-hop self");
+  bc_leases_forget(world->leases, leaving, &world->file);
+  reload();
+  assert_null(bc_leases_after_id(world->leases, 0));
+}
+
+static void what_is_replaced_leaves_unless_it_is_the_same_prefix(void **state) {
+  (void)state;
+  put("api:a", 0);
+  put_as("api:a", "route 192.0.2.0/24 next-hop self med 5", HOUR, true);
+  for (unsigned round = 0; round < 2; round++) {
+    assert_int_equal(bc_leases_counts(world->leases).leaving, 0);
+    assert_int_equal(bc_leases_counts(world->leases).live, 1);
+    reload();
+  }
+  put_as("api:a", "route 198.51.100.0/24 next-hop self", HOUR, false);
+  for (unsigned round = 0; round < 2; round++) {
+    assert_string_equal(bc_leases_find_leaving(world->leases, "api:a")->text, "route 192.0.2.0/24 next-hop self med 5");
+    assert_string_equal(bc_leases_find(world->leases, "api:a")->text, "route 198.51.100.0/24 next-hop self");
+    assert_int_equal(bc_leases_counts(world->leases).live, 1);
+    reload();
+  }
+}
+
+static void one_that_is_not_on_disk_yet_is_not_there(void **state) {
+  (void)state;
+  struct bc_lease_ask ask = {.name = "api:a", .text = "x", .owner = "", .reason = "", .source = ""};
+  struct bc_lease *made;
+  assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_OK);
+  assert_null(bc_leases_find(world->leases, "api:a"));
+  bc_leases_drop(world->leases, made);
+  assert_null(bc_leases_find(world->leases, "api:a"));
+}
+
+static void there_are_no_more_than_the_limit(void **state) {
+  (void)state;
+  struct bc_lease_ask ask = {.text = "x", .owner = "", .reason = "", .source = ""};
+  struct bc_lease *made = NULL;
+  char name[32];
+  ask.name = name;
+  for (unsigned i = 0; i < BC_LIMIT_LEASES; i++) {
+    (void)snprintf(name, sizeof name, "api:%u", i);
+    assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_OK);
+    if (i > 0) {
+      bc_leases_commit(world->leases, made);
+    }
+    made = i == 0 ? made : NULL;
+    if (i == 0) {
+      bc_leases_drop(world->leases, made);
+      assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_OK);
+      bc_leases_commit(world->leases, made);
+    }
+  }
+  (void)snprintf(name, sizeof name, "api:more");
+  assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_LIMIT);
+  (void)snprintf(name, sizeof name, "api:7");
+  assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_OK);
+  bc_leases_commit(world->leases, made);
+}
+
+static void a_file_that_grew_is_told_to_be_written_anew(void **state) {
+  (void)state;
+  put("api:a", HOUR);
+  assert_false(bc_leases_is_grown(world->leases, world->file.len));
+  while (!bc_leases_is_grown(world->leases, world->file.len)) {
+    bc_leases_tell_clock(world->leases, &world->file);
+    assert_true(world->file.len < 1U << 20);
+  }
+  bc_buf_clear(&world->file);
+  bc_leases_print(world->leases, &world->file);
+  assert_false(bc_leases_is_grown(world->leases, world->file.len));
+}
+
+/* ---- damage ---- */
+
+static void some_records(void) {
+  put("api:a", HOUR);
+  put_as("api:b", "route 198.51.100.0/24 next-hop self", 0, true);
+  tick(MINUTE);
+  removed("api:a");
+  bc_leases_tell_clock(world->leases, &world->file);
+  put_as("api:c", "route 203.0.113.0/24 next-hop self", HOUR, true);
+}
+
+static void a_file_cut_at_any_byte_tells_no_more_than_it_had(void **state) {
+  (void)state;
+  some_records();
+  for (size_t cut = 0; cut < world->file.len; cut++) {
+    struct bc_lease_load load = load_text((struct bc_str){world->file.data, cut});
+    assert_int_equal(load.damaged, 0);
+    assert_true(load.good_bytes <= cut);
+    assert_true(load.good_bytes == 0 || world->file.data[load.good_bytes - 1] == '\n');
+    struct bc_lease *a = bc_leases_find(world->leases, "api:a");
+    bool is_told_to_leave = memmem(world->file.data, cut, "\"leave\"", 7) != NULL &&
+                            memchr(strstr(world->file.data, "\"leave\""), '\n',
+                                   cut - (size_t)(strstr(world->file.data, "\"leave\"") - world->file.data)) != NULL;
+    assert_true(!is_told_to_leave || a == NULL);
+    assert_true(a == NULL || bc_lease_left_ms(world->leases, a) <= HOUR);
+  }
+}
+
+static void what_stands_before_a_damaged_line_is_doubtful(void **state) {
+  (void)state;
+  some_records();
+  for (size_t at = 0; at < world->file.len; at++) {
+    world->file.data[at] = (char)(world->file.data[at] ^ 4);
+    struct bc_lease_load load = load_text(bc_buf_str(&world->file));
+    world->file.data[at] = (char)(world->file.data[at] ^ 4);
+    if (at == world->file.len - 1) {
+      assert_true(load.good_bytes < world->file.len); /* as if it had been cut there */
+      continue;
+    }
+    if (at < strlen("bgpcommander leases 1\n")) {
+      assert_true(load.is_other);
+      continue;
+    }
+    assert_true(load.damaged > 0);
+    assert_int_equal(load.good_bytes, 0);
+    size_t removal = (size_t)(strstr(world->file.data, "\"leave\"") - world->file.data);
+    struct bc_lease *a = bc_leases_find(world->leases, "api:a");
+    /* If the line was the removal, nobody may take it for one that is in force. */
+    assert_true(a == NULL || a->is_doubtful);
+    struct bc_lease *c = bc_leases_find(world->leases, "api:c");
+    assert_true(c == NULL || !c->is_doubtful);
+    struct bc_lease *b = bc_leases_find(world->leases, "api:b");
+    assert_true(b == NULL || b->is_doubtful || at < removal);
+  }
+}
+
+static void a_later_version_is_not_read(void **state) {
+  (void)state;
+  struct bc_lease_load load = load_text(bc_str_of("bgpcommander leases 2\nwhatever\n"));
+  assert_true(load.is_other);
+  assert_int_equal(load.good_bytes, 0);
+  load = load_text(bc_str_of(""));
+  assert_false(load.is_other);
+}
+
+static void a_record_of_an_unknown_kind_is_left_out_without_harm(void **state) {
+  (void)state;
+  put("api:a", HOUR);
+  const char *json = "{\"fancy\":7,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\"}";
+  uint32_t crc = bc_crc_end(bc_crc_add(BC_CRC_BEGIN, bc_str_of(json)));
+  bc_buf_add_format(&world->file, "%08x %s\n", crc, json);
+  assert_int_equal(reload().damaged, 0);
+  assert_int_equal(left("api:a"), HOUR);
+  assert_false(bc_leases_find(world->leases, "api:a")->is_doubtful);
+}
+
+static void lines_with_nonsense_are_damage(void **state) {
+  (void)state;
+  static const char *const texts[] = {
+      "[]",
+      "{}",
+      "7",
+      "{\"put\":1}",
+      "{\"put\":1,\"wall\":\"x\",\"uptime\":1,\"boot\":\"one\",\"name\":\"api:a\",\"text\":\"t\"}",
+      "{\"put\":0,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"api:a\",\"text\":\"t\"}",
+      "{\"put\":-4,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"api:a\",\"text\":\"t\"}",
+      "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"web\",\"text\":\"t\"}",
+      "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"api:\",\"text\":\"t\"}",
+      "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"api:a\"}",
+      "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"0123456789012345678901234567890123456789\",\"name\":\"api:a\","
+      "\"text\":\"t\"}",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    struct bc_buf file;
+    bc_buf_init(&file, 4096);
+    bc_buf_add_format(&file, "bgpcommander leases 1\n%08x %s\n",
+                      bc_crc_end(bc_crc_add(BC_CRC_BEGIN, bc_str_of(texts[i]))), texts[i]);
+    struct bc_lease_load load = load_text(bc_buf_str(&file));
+    assert_int_equal(load.damaged, 1);
+    assert_null(bc_leases_after_id(world->leases, 0));
+    bc_buf_free(&file);
+  }
+}
+
+/* ---- against a simpler model ---- */
+
+enum { RANDOM_NAMES = 8, RANDOM_STEPS = 400, RANDOM_ROUNDS = 60 };
+
+/* True time goes on; each clock says what it likes of it. */
+struct reference {
+  int64_t true_ms;
+  struct {
+    bool is_live;
+    uint64_t id;
+    int64_t put_ms; /* true time */
+    int64_t ttl_ms;
+    int64_t left_ms; /* never grows */
+  } of[RANDOM_NAMES];
+  bool has_honest_wall; /* no wall clock was set since the start */
+};
+
+static unsigned random_next(unsigned *seed, unsigned below) {
+  *seed = *seed * 1103515245U + 12345U;
+  return (*seed >> 16) % below;
+}
+
+static void random_compare(struct reference *reference) {
+  for (unsigned i = 0; i < RANDOM_NAMES; i++) {
+    char name[16];
+    (void)snprintf(name, sizeof name, "api:%u", i);
+    struct bc_lease *lease = bc_leases_find(world->leases, name);
+    assert_true(reference->of[i].is_live == (lease != NULL));
+    if (lease == NULL || reference->of[i].ttl_ms == 0) {
+      continue;
+    }
+    assert_int_equal(lease->id, reference->of[i].id);
+    int64_t now_left = (int64_t)bc_lease_left_ms(world->leases, lease);
+    assert_true(now_left <= reference->of[i].left_ms);
+    reference->of[i].left_ms = now_left;
+    int64_t really = reference->of[i].ttl_ms - (reference->true_ms - reference->of[i].put_ms);
+    if (reference->has_honest_wall) {
+      assert_int_equal(now_left, really < 0 ? 0 : really);
+    }
+  }
+}
+
+static void random_put(struct reference *reference, unsigned *seed) {
+  unsigned i = random_next(seed, RANDOM_NAMES);
+  char name[16];
+  (void)snprintf(name, sizeof name, "api:%u", i);
+  int64_t ttl_ms = (int64_t)random_next(seed, 4) * HOUR;
+  struct bc_lease *lease =
+      put_as(name, "route 192.0.2.0/24 next-hop self", (uint64_t)ttl_ms, random_next(seed, 2) == 0);
+  reference->of[i].is_live = true;
+  reference->of[i].id = lease->id;
+  reference->of[i].put_ms = reference->true_ms;
+  reference->of[i].ttl_ms = reference->of[i].left_ms = ttl_ms;
+}
+
+static void random_remove(struct reference *reference, unsigned *seed) {
+  unsigned i = random_next(seed, RANDOM_NAMES);
+  char name[16];
+  (void)snprintf(name, sizeof name, "api:%u", i);
+  if (reference->of[i].is_live) {
+    removed(name);
+    reference->of[i].is_live = false;
+  }
+  struct bc_lease *leaving = bc_leases_find_leaving(world->leases, name);
+  if (leaving != NULL && random_next(seed, 2) == 0) {
+    bc_leases_forget(world->leases, leaving, &world->file);
+  }
+}
+
+static void random_step(struct reference *reference, unsigned *seed, unsigned *boots) {
+  int64_t passed = (int64_t)random_next(seed, 10 * MINUTE);
+  reference->true_ms += passed;
+  switch (random_next(seed, 12)) {
+  case 0:
+  case 1:
+  case 2:
+    tick(passed);
+    random_put(reference, seed);
+    break;
+  case 3:
+    tick(passed);
+    random_remove(reference, seed);
+    break;
+  case 4: /* the process ends and starts again */
+    world->now.wall_ms += passed;
+    world->now.boot_ms += passed;
+    reload();
+    break;
+  case 5: { /* the machine boots */
+    char id[24];
+    (void)snprintf(id, sizeof id, "boot %u", ++*boots);
+    bc_leases_tell_clock(world->leases, &world->file);
+    boot(id, passed);
+    reload();
+    break;
+  }
+  case 6: /* the file is written anew */
+    tick(passed);
+    bc_buf_clear(&world->file);
+    bc_leases_print(world->leases, &world->file);
+    break;
+  case 7: /* somebody sets the wall clock */
+    if (!reference->has_honest_wall) {
+      world->now.wall_ms += ((int64_t)random_next(seed, 2000) - 1000) * HOUR;
+    }
+    tick(passed);
+    break;
+  default:
+    tick(passed);
+    bc_leases_tell_clock(world->leases, &world->file);
+    break;
+  }
+}
+
+static void whatever_happens_nothing_has_more_left_than_it_had(void **state) {
+  (void)state;
+  for (unsigned round = 0; round < RANDOM_ROUNDS; round++) {
+    unsigned seed = round + 1;
+    unsigned boots = 0;
+    struct reference reference = {.has_honest_wall = round % 2 == 0};
+    teardown(NULL);
+    setup(state);
+    for (unsigned step = 0; step < RANDOM_STEPS; step++) {
+      random_step(&reference, &seed, &boots);
+      random_compare(&reference);
+    }
+  }
+}
+
+int main(void) {
+#define LEASE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      LEASE_TEST(time_goes_by_the_boot_clock_whatever_the_wall_clock_does),
+      LEASE_TEST(a_boot_clock_that_goes_back_gives_nothing_back),
+      LEASE_TEST(after_a_reboot_the_wall_clock_counts),
+      LEASE_TEST(after_a_reboot_with_a_wall_clock_gone_back_what_was_left_is_left),
+      LEASE_TEST(each_boot_counts_though_none_wrote_the_file_anew),
+      LEASE_TEST(an_unknown_boot_is_never_the_same_one),
+      LEASE_TEST(without_a_time_it_stays),
+      LEASE_TEST(a_time_without_end_does_not_wrap),
+      LEASE_TEST(what_was_put_is_read_as_it_was),
+      LEASE_TEST(the_format_is_fixed),
+      LEASE_TEST(what_was_removed_is_remembered_as_leaving_until_it_is_gone),
+      LEASE_TEST(what_is_replaced_leaves_unless_it_is_the_same_prefix),
+      LEASE_TEST(one_that_is_not_on_disk_yet_is_not_there),
+      LEASE_TEST(there_are_no_more_than_the_limit),
+      LEASE_TEST(a_file_that_grew_is_told_to_be_written_anew),
+      LEASE_TEST(a_file_cut_at_any_byte_tells_no_more_than_it_had),
+      LEASE_TEST(what_stands_before_a_damaged_line_is_doubtful),
+      LEASE_TEST(a_later_version_is_not_read),
+      LEASE_TEST(a_record_of_an_unknown_kind_is_left_out_without_harm),
+      LEASE_TEST(lines_with_nonsense_are_damage),
+      LEASE_TEST(whatever_happens_nothing_has_more_left_than_it_had),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
