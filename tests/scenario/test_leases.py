@@ -1,0 +1,487 @@
+"""Routes of the API are kept over whatever ends the daemon, end when their time is over, and never touch a route of the
+store."""
+import os
+import shutil
+import signal
+
+import pytest
+
+from lease_lab import PEER, World
+from wait import nothing_happens_for, wait_for
+
+A, B, C, D = "10.70.0.1/32", "10.70.0.2/32", "10.70.0.3/32", "10.70.0.4/32"
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def store_route(world, name, net, words="next-hop self med 7"):
+    world.tree.put(f"routes/{name}/config", f"route {net} {words}")
+
+
+# ---- put and removed ----
+
+@pytest.mark.parametrize("store", [True, False], ids=["store", "no store"])
+def test_what_is_put_is_announced_and_what_is_removed_withdrawn(world, store):
+    daemon = world.start(store=store)
+    world.put("first", B)
+    answer = world.put("web", A, ttl=3600, reason="a test", owner="token t", wait="wire")
+    assert answer["name"] == "api:web" and answer["new"] and answer["disk"] == "ok" and answer["outcome"] == "done"
+    route = daemon.route("api:web")
+    assert (route["origin"], route["owner"], route["note"]) == ("api", "token t", "a test")
+    assert route["expires"] > route["since"] and route["onWire"] == [PEER] and route["prefix"] == A
+    assert world.put("web", A, words="next-hop self med 9", wait="wire")["new"] is False
+    assert "med 9" in world.held(A) and daemon.route("api:web")["expires"] is None
+    assert world.withdrawn() == []
+    assert world.api.remove("web", wait="wire")["outcome"] == "done"
+    assert world.prefixes() == {B} and daemon.route("api:web") is None
+    assert world.api.remove("web")["error"] == "not found"
+    assert daemon.status()["summary"]["routes"] == 0
+
+
+def test_the_same_command_twice_is_the_same_route(world):
+    world.up()
+    first = world.put(None, A)
+    again = world.put(None, A, words="next-hop self med 3", wait="wire")
+    assert again["name"] == first["name"] and not again["new"] and "med 3" in world.held(A)
+    assert len(first["name"]) == len("api:") + 12
+    assert world.put(None, B)["name"] != first["name"]
+    # A named one has the identity already.
+    world.put("c", C)
+    assert world.put(None, C, words="next-hop self med 4")["name"] == "api:c"
+
+
+def test_a_route_that_moves_to_another_prefix_leaves_the_old_one(world):
+    world.up()
+    world.put("web", A)
+    world.put("web", B, wait="wire")
+    world.wait_prefixes(B)
+    assert world.withdrawn() == [A]
+    record = next(r for r in world.records() if r.get("text", "").startswith(f"route {A}"))
+    world.wait_record(forget=record["put"])
+    world.again()
+    world.daemon.wait_state("api:web", "announced")
+    assert world.prefixes() == {B} and world.withdrawn() == []
+
+
+# ---- kept ----
+
+@pytest.mark.parametrize("store", [True, False], ids=["store", "no store"])
+@pytest.mark.parametrize("end", ["kill core", "kill all", "TERM", "upgrade", "reboot"])
+def test_it_is_kept_over(world, end, store):
+    if store:
+        store_route(world, "s", D)
+    daemon = world.start(store=store)
+    world.put("a", A, ttl=3600)
+    world.put("b", B, words="next-hop self med 5")
+    expires = daemon.route("api:a")["expires"]
+    wanted = {A, B, D} if store else {A, B}
+    if store:
+        daemon.wait_state("s", "announced")
+    if end == "kill core":
+        daemon.kill_core()
+    elif end == "upgrade":
+        old = daemon.core()
+        daemon.ask("upgrade")
+        wait_for(lambda: (new := daemon.core()) and new != old, "another core answers")
+    elif end == "kill all":
+        daemon.exabgp.restart()
+    elif end == "TERM":
+        daemon = world.again(store=store)
+    else:
+        world.boot = "11111111-2222-3333-4444-555555555555"
+        daemon = world.again(keeps_rib=False, store=store)
+    for name in ("api:a", "api:b", *(["s"] if store else [])):
+        daemon.wait_state(name, "announced", 30)
+    assert world.prefixes() == wanted and world.withdrawn() == []
+    assert "med 5" in world.held(B)
+    moved = daemon.route("api:a")["expires"]
+    assert abs(seconds(moved) - seconds(expires)) < 3
+    if end in ("TERM", "reboot"):
+        # What stood is taken over as it is; an empty ExaBGP gets each once.
+        assert len([line for line in world.announced() if A in line]) == (1 if end == "reboot" else 0)
+    assert daemon.status()["warnings"] == [] or not store
+
+
+def seconds(text):
+    import datetime
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def test_a_core_in_safe_mode_keeps_them(world):
+    daemon = world.up()
+    world.put("a", A, ttl=3600)
+    daemon.wait_settled()
+    for _ in range(10):
+        if (daemon.status() or {}).get("mode") == "safe":
+            break
+        daemon.kill_core()
+    wait_for(lambda: (s := daemon.status()) and s["mode"] == "safe", "safe mode")
+    daemon.wait_state("api:a", "announced")
+    assert world.withdrawn() == []
+    world.put("b", B)
+    world.api.remove("a")
+    world.wait_prefixes(B)
+
+
+def test_a_store_loss_does_not_touch_them(world, tmp_path):
+    store_route(world, "s", D)
+    world.up()
+    world.put("a", A)
+    world.daemon.wait_state("s", "announced")
+    world.tree.remove("routes/s")
+    wait_for(lambda: world.daemon.status()["store"]["loss"], "the store is lost")
+    world.put("b", B)
+    assert world.prefixes() == {A, B, D}
+    world.api.remove("a")
+    world.wait_prefixes(B, D)
+    assert world.withdrawn() == [A]
+
+
+# ---- the end ----
+
+def test_one_that_ends_is_withdrawn_and_forgotten(world):
+    world.up()
+    put = world.put("a", A, ttl=2)
+    world.put("b", B, ttl=3600)
+    world.wait_prefixes(B)
+    assert world.daemon.route("api:a") is None and "its time is over" in world.daemon.log()
+    number = next(r["put"] for r in world.records() if r.get("name") == put["name"])
+    world.wait_record(forget=number)
+    world.again()
+    world.daemon.wait_state("api:b", "announced")
+    assert world.prefixes() == {B}
+
+
+def test_a_put_in_its_last_moment_gives_it_a_new_time(world):
+    world.up()
+    world.put("a", A, ttl=2)
+    world.put("a", A, ttl=3600)
+    world.put("b", B, ttl=3)
+    world.wait_prefixes(A)
+    assert world.withdrawn() == [B]
+
+
+@pytest.mark.parametrize("store", [True, False], ids=["store", "no store"])
+@pytest.mark.parametrize("reboot", [False, True], ids=["same boot", "reboot"])
+def test_one_that_ended_while_nobody_ran_is_withdrawn_first_thing_and_never_announced(world, store, reboot):
+    if store:
+        store_route(world, "s", D)
+    world.start(store=store)
+    world.put("a", A, ttl=3600)
+    world.put("b", B, ttl=9000)
+    world.put("c", C)
+    rib = world.stop()
+    two_hours_ago(world)
+    if reboot:
+        world.boot = "11111111-2222-3333-4444-555555555555"
+    world.start(store=store, rib=None if reboot else rib)
+    for name in ("api:b", "api:c"):
+        world.daemon.wait_state(name, "announced", 30)
+    world.wait_prefixes(*({B, C, D} if store else {B, C}))
+    assert not any(A in line for line in world.announced())
+    assert world.withdrawn() == ([] if reboot else [A])
+    assert world.daemon.route("api:a") is None
+    assert "api:a: its time was over before this start" in world.daemon.log()
+
+
+def two_hours_ago(world, **more):
+    """All that the file tells happened two hours before."""
+    def change(record):
+        record["wall"] -= 7200000
+        record["uptime"] -= 7200000
+        return {**record, **more}
+    world.rewrite(change)
+
+
+def test_many_that_end_at_once_are_withdrawn_in_slices(world):
+    world.up()
+    count = 700
+    for i in range(count):
+        world.put(f"r{i}", f"10.71.{i // 250}.{i % 250}/32", ttl=3600, state=None)
+    world.put("b", B)
+    wait_for(lambda: len(world.prefixes()) == count + 1, "all are announced", 60)
+    rib = world.stop()
+    world.rewrite(lambda record: {**record, "left": 6000, "ttl": 6000} if record.get("ttl") else record)
+    world.start(rib=rib)
+    world.daemon.wait_state("api:r1", "announced", 30)
+    world.wait_prefixes(B, seconds=60)
+    assert len(world.withdrawn()) == count
+    wait_for(lambda: not any(r.get("name", "").startswith("api:r") for r in world.records()), "all are forgotten", 60)
+
+
+# ---- a removal never comes undone ----
+
+def test_a_removal_is_remembered_until_its_withdraw_is_confirmed(world):
+    """Without a store nobody else would know that it is to go."""
+    world.start(store=False)
+    world.put("a", A)
+    world.put("b", B)
+    world.daemon.exabgp.answering.clear()
+    world.api.remove("a")
+    world.wait_record(leave=1)
+    rib = world.stop()
+    world.start(store=False, rib=rib)
+    world.wait_prefixes(B, seconds=30)
+    assert not any(A in line for line in world.announced())
+    world.wait_record(forget=1)
+
+
+def test_a_full_disk_refuses_what_is_put_and_withdraws_what_is_removed(world):
+    world.up()
+    world.put("a", A)
+    world.put("b", B)
+    block(world)
+    answer = world.api.put("c", f"route {C} next-hop self")
+    assert answer.get("disk") == "input/output error" or answer.get("error") == "input/output error", answer
+    assert world.api.remove("a")["disk"] == "input/output error"
+    world.wait_prefixes(B)
+    wait_for(lambda: any("routes of the API" in line for line in world.daemon.status()["warnings"]), "it is told")
+    assert world.daemon.route("api:c") is None
+    unblock(world)
+    wait_for(lambda: not any("routes of the API" in line for line in world.daemon.status()["warnings"]), "it is mended")
+    world.put("c", C)
+    rib = world.stop()
+    world.start(rib=rib)
+    world.daemon.wait_state("api:c", "announced")
+    world.wait_prefixes(B, C)
+
+
+def block(world):
+    """Nothing can be written to it, nor put in its place."""
+    os.mkdir(world.folder / "state" / "leases.new")
+    (world.folder / "state" / "leases").unlink()
+
+
+def unblock(world):
+    os.rmdir(world.folder / "state" / "leases.new")
+
+
+# ---- a damaged file ----
+
+def test_a_torn_tail_is_cut(world):
+    world.up()
+    world.put("a", A)
+    rib = world.stop()
+    with world.file.open("ab") as file:
+        file.write(b'12345678 {"leave":1,"wall":17')
+    world.start(rib=rib)
+    world.daemon.wait_state("api:a", "announced")
+    world.put("b", B)
+    world.again()
+    world.daemon.wait_state("api:b", "announced")
+    assert world.prefixes() == {A, B} and world.withdrawn() == []
+    assert world.daemon.status()["warnings"] == []
+
+
+def damage(world, text):
+    lines = world.file.read_bytes().split(b"\n")
+    at = next(i for i, line in enumerate(lines) if text in line)
+    lines[at] = lines[at].replace(b'"wall"', b'"wa11"')
+    world.file.write_bytes(b"\n".join(lines))
+
+
+def test_a_damaged_line_is_told_and_takes_only_its_own_route_away(world):
+    world.up()
+    for name, net in (("a", A), ("b", B), ("c", C)):
+        world.put(name, net)
+    world.daemon.wait_settled()
+    rib = world.stop()
+    damage(world, b'"api:b"')
+    world.start(rib=rib)
+    world.wait_prefixes(A, C)
+    assert world.withdrawn() == [B]
+    assert any("damaged" in line for line in world.daemon.status()["warnings"])
+    world.again()
+    world.daemon.wait_state("api:c", "announced")
+    assert world.prefixes() == {A, C} and world.daemon.status()["warnings"] == []
+
+
+def test_a_damaged_removal_does_not_bring_the_route_back(world):
+    world.up()
+    world.put("a", A)
+    world.put("b", B)
+    world.daemon.wait_settled()
+    world.api.remove("a", wait="wire")
+    wait_for(lambda: f"W {len(f'route {A} next-hop self')} " in (world.folder / "state" / "journal").read_text(), "the journal")
+    rib = world.stop()
+    damage(world, b'"leave"')
+    damage(world, b'"forget"')
+    world.start(rib=rib)
+    world.daemon.wait_state("api:b", "announced")
+    assert world.prefixes() == {B} and not any(A in line for line in world.announced())
+    assert world.daemon.route("api:a") is None
+
+
+def test_a_file_of_a_later_version_is_set_aside(world):
+    world.up()
+    world.put("a", A)
+    rib = world.stop()
+    world.file.write_text("bgpcommander leases 2\n")
+    world.start(rib=rib)
+    world.wait_prefixes()
+    assert (world.folder / "state" / "leases.bad").exists()
+    world.put("b", B)
+
+
+def test_until_the_file_can_be_read_what_nobody_names_stays(world):
+    world.up()
+    world.put("a", A)
+    rib = world.stop()
+    world.file.rename(world.folder / "kept")
+    world.file.mkdir()
+    world.start(rib=rib)
+    wait_for(lambda: (s := world.daemon.status()) and any("until it can be read" in line for line in s["warnings"]), "it is told")
+    assert world.api.put("b", f"route {B} next-hop self")["error"] == "input/output error"
+    assert world.withdrawn() == [] and world.prefixes() == {A}
+    world.file.rmdir()
+    (world.folder / "kept").rename(world.file)
+    world.daemon.wait_state("api:a", "announced")
+    assert world.withdrawn() == [] and world.announced() == []
+
+
+# ---- identities ----
+
+def test_what_a_route_of_the_store_has_is_refused(world):
+    store_route(world, "s", A)
+    store_route(world, "unsubscribed", B)
+    world.tree.put("node/n1/subscribedRoutes", "s")
+    world.up()
+    world.daemon.wait_state("s", "announced")
+    answer = world.api.put("web", f"route {A} next-hop self med 1")
+    assert answer["error"] == "already exists" and "routes/s" in answer["text"]
+    answer = world.api.put("web", f"neighbor {PEER} route {A} next-hop self")
+    assert answer["error"] == "already exists"
+    world.put("other", B)
+    assert "med 7" in world.held(A) and world.withdrawn() == []
+
+
+def test_a_later_route_of_the_store_gives_way_until_the_lease_ends(world):
+    world.up()
+    world.put("web", A, words="next-hop self med 1")
+    store_route(world, "s", A)
+    route = wait_for(lambda: (r := world.daemon.route("s")) and r["error"] and r, "it has a fault")
+    assert "api:web" in route["error"] and route["verdict"] == "withdraw"
+    assert "med 1" in world.held(A) and world.withdrawn() == []
+    for _ in range(2):
+        world.again()
+        world.daemon.wait_state("api:web", "announced")
+        assert "med 1" in world.held(A) and world.withdrawn() == []
+    world.again(keeps_rib=False)
+    world.daemon.wait_state("api:web", "announced")
+    assert "med 1" in world.held(A)
+    world.api.remove("web")
+    world.daemon.wait_state("s", "announced")
+    wait_for(lambda: "med 7" in (world.held(A) or ""), "the store's text")
+    assert world.daemon.route("s")["error"] is None
+
+
+def test_an_end_while_nobody_ran_gives_the_prefix_to_the_store(world):
+    world.up()
+    world.put("web", A, words="next-hop self med 1", ttl=3600)
+    store_route(world, "s", A)
+    wait_for(lambda: (r := world.daemon.route("s")) and r["error"], "it has a fault")
+    rib = world.stop()
+    two_hours_ago(world)
+    world.start(rib=rib)
+    world.daemon.wait_state("s", "announced")
+    wait_for(lambda: "med 7" in (world.held(A) or ""), "the store's text")
+    assert world.withdrawn() == [], "nobody lost it in between"
+
+
+def test_of_two_leases_the_first_keeps_the_prefix(world):
+    world.up()
+    world.put("a", A, owner="one")
+    answer = world.api.put("b", f"route {A} next-hop self med 3", owner="one")
+    assert answer["error"] == "already exists" and "api:a" in answer["text"]
+    answer = world.api.put(None, f"route {A} next-hop self med 3", owner="two")
+    assert answer["error"] == "conflict" and "one" in answer["text"]
+    assert "error" not in world.api.put(None, f"route {A} next-hop self med 3", owner="two", over=True)
+    assert world.daemon.route("api:a")["owner"] == "two"
+    assert world.api.remove("a", owner="one")["error"] == "conflict"
+
+
+def test_what_stands_of_the_store_is_not_taken_before_the_store_has_told(world):
+    store_route(world, "s", A)
+    world.up()
+    world.daemon.wait_state("s", "announced")
+    rib = world.stop()
+    (world.folder / "state" / "lastgood").unlink()
+    world.start(store=False, rib=rib)
+    world.put("other", B, state="announced")
+    answer = world.api.put("web", f"route {A} next-hop self med 1")
+    assert answer["error"] == "not complete yet"
+    assert "med 7" in world.held(A) and world.withdrawn() == []
+
+
+# ---- other layers ----
+
+def test_admin_state_withdraws_and_brings_back(world):
+    world.tree.put("node/n1/adminState", "down")
+    world.up()
+    wait_for(lambda: world.daemon.status()["store"]["state"] == "connected", "the store is known")
+    answer = world.put("a", A, state=None, wait="wire")
+    assert answer["outcome"] == "held" and "adminState is down" in answer["why"]
+    assert world.prefixes() == set()
+    world.tree.put("node/n1/adminState", "up")
+    world.wait_prefixes(A)
+    world.tree.put("node/n1/adminState", "drain")
+    world.wait_prefixes()
+
+
+def test_the_guard_judges_it_as_any_other(world):
+    conf = world.folder / "guard.conf"
+    conf.write_text("announce_allow 10.70.0.1/32\n")
+    world.start(more=[f"--config={conf}"])
+    world.put("a", A)
+    answer = world.put("b", B, state=None, wait="ack")
+    assert answer["outcome"] == "held" and "announce_allow" in answer["why"]
+    assert world.prefixes() == {A}
+
+
+def test_it_has_no_policy(world):
+    world.tree.put("policy", "return function(ctx) return withdraw('no') end\n")
+    world.up()
+    world.put("a", A)
+    assert world.daemon.route("api:a")["policy"] is None
+
+
+# ---- waiting ----
+
+def test_a_wait_ends_as_exabgp_says(world):
+    daemon = world.up()
+    daemon.exabgp.refuse = lambda line: B in line
+    assert world.put("b", B, state=None, wait="ack")["outcome"] == "refused"
+    daemon.exabgp.ignore = lambda line: C in line
+    assert world.put("c", C, state=None, wait="ack", timeout=300)["outcome"] == "late"
+    daemon.exabgp.ignore = lambda line: False
+    daemon.exabgp.unseen = lambda prefix: prefix == D
+    assert world.put("d", D, state=None, wait="ack", timeout=4000)["outcome"] == "done"
+    assert world.put("d", D, state=None, wait="wire", timeout=300)["outcome"] == "late"
+    assert world.put("d", D, words="next-hop self med 2", state=None, wait="wire", timeout=300)["outcome"] == "late"
+    daemon.exabgp.unseen = lambda prefix: False
+    assert world.put("d", D, words="next-hop self med 2", wait="wire", timeout=4500)["outcome"] == "done"
+
+
+def test_ten_thousand_start_quickly(world):
+    world.up()
+    world.put("seed", A)
+    rib = world.stop()
+    seed = next(r for r in world.records() if r.get("put"))
+    count = 9999
+    import json, zlib
+    with world.file.open("a") as file:
+        for i in range(count):
+            record = {**seed, "put": i + 10, "name": f"api:r{i}", "ttl": 3600000, "left": 3600000,
+                      "text": f"route 10.{80 + i // 62500}.{i // 250 % 250}.{i % 250}/32 next-hop self"}
+            text = json.dumps(record, separators=(",", ":"))
+            file.write(f"{zlib.crc32(text.encode()):08x} {text}\n")
+    world.start(rib=rib)
+    wait_for(lambda: len(world.prefixes()) == count + 1, "all are announced", 90, pause_s=0.5)
+    assert world.api.put("more", f"route {B} next-hop self")["error"] == "limit exceeded"
+    assert "error" not in world.api.remove("r7")
+    world.put("more", B, wait="ack", timeout=4500)
