@@ -121,6 +121,13 @@
   X(HTTP_FORM_FIELDS, 32, "fields of a form that an HTTP request brings")                                              \
   X(HTTP_BODY_BYTES, 131072, "bytes of an HTTP request's body")                                                        \
   X(HTTP_BODIES_BYTES, 16777216, "bytes of the bodies of all HTTP requests under way")                                 \
+  X(HTTP_CHANGES, 1024, "changes asked for by HTTP that are under way")                                                \
+  X(HTTP_KEYS, 1024, "Idempotency-Keys that are remembered")                                                           \
+  X(HTTP_KEY_BYTES, 128, "bytes of an Idempotency-Key")                                                                \
+  X(HTTP_KEYS_BYTES, 8388608, "bytes of the answers that are remembered for Idempotency-Keys")                         \
+  X(HTTP_REASON_BYTES, 512, "bytes of the reason that comes with a change by HTTP")                                    \
+  X(HTTP_CALLERS, 1024, "tokens and addresses whose rate of HTTP requests is followed")                                \
+  X(HTTP_DELAYED, 64, "wrong HTTP tokens whose answers are held back at once")                                         \
   X(HTTP_PIECE_BYTES, 1048576, "bytes of an HTTP answer that wait for its reader")
 
 enum {

@@ -3,6 +3,7 @@
 #include "cli/run_request.h"
 #include "model/address.h"
 #include "model/egress.h"
+#include "model/listen.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -11,16 +12,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static bool egress_add_address(struct bc_egress *egress, const uint8_t *address, bool is_ipv6, unsigned port) {
+static bool egress_add_address(struct bc_egress *egress, enum bc_egress_kind kind, const uint8_t *address, bool is_ipv6,
+                               unsigned port) {
   struct bc_fault fault;
   struct bc_buf rule;
   bc_buf_init(&rule, BC_FAULT_TEXT_BYTES);
   bc_buf_add_text(&rule, is_ipv6 ? "[" : "");
   bc_address_print(address, is_ipv6, &rule);
   bc_buf_add_format(&rule, "%s:%u", is_ipv6 ? "]" : "", port);
-  enum bc_err err = bc_egress_add(egress, BC_EGRESS_ETCD, bc_buf_str(&rule), &fault);
+  enum bc_err err = bc_egress_add(egress, kind, bc_buf_str(&rule), &fault);
   if (err != BC_ERR_OK) {
-    (void)fprintf(stderr, "etcd endpoint %s: %s\n", rule.data, fault.text);
+    (void)fprintf(stderr, "%s %s: %s\n", bc_egress_kind_text(kind), rule.data, fault.text);
   }
   bc_buf_free(&rule);
   return err == BC_ERR_OK;
@@ -39,8 +41,9 @@ static bool egress_add_found(struct bc_egress *egress, const struct addrinfo *fo
     } else {
       memcpy(address, &((const struct sockaddr_in *)(const void *)found->ai_addr)->sin_addr, 4);
     }
-    is_fine = egress_add_address(egress, address, is_ipv6, port) &&
-              (memcmp(address, zeros, sizeof zeros) != 0 || egress_add_address(egress, loopback, false, port));
+    is_fine = egress_add_address(egress, BC_EGRESS_ETCD, address, is_ipv6, port) &&
+              (memcmp(address, zeros, sizeof zeros) != 0 ||
+               egress_add_address(egress, BC_EGRESS_ETCD, loopback, false, port));
   }
   return is_fine;
 }
@@ -65,6 +68,18 @@ static bool egress_add_endpoint(struct bc_egress *egress, struct bc_str url) {
   return is_fine;
 }
 
+/* Of one at every address only loopback is known here. */
+static bool egress_add_listener(struct bc_egress *egress, struct bc_str text) {
+  static const uint8_t loopback[16] = {127, 0, 0, 1};
+  struct bc_listen listen;
+  if (bc_listen_parse(text, &listen) != BC_ERR_OK || listen.is_unix) {
+    return true;
+  }
+  bool is_every = bc_listen_is_every(&listen);
+  return egress_add_address(egress, BC_EGRESS_LISTENER, is_every ? loopback : listen.address,
+                            listen.is_ipv6 && !is_every, listen.port);
+}
+
 static bool egress_make(struct bc_egress *egress, const struct bc_settings *settings) {
   struct bc_fault fault;
   struct bc_str rest = bc_str_of(settings->endpoints);
@@ -77,6 +92,10 @@ static bool egress_make(struct bc_egress *egress, const struct bc_settings *sett
   bool is_fine = true;
   while (is_fine && rest.len > 0 && bc_str_next_field(&rest, ',', &url)) {
     is_fine = egress_add_endpoint(egress, url);
+  }
+  rest = bc_str_of(settings->http);
+  while (is_fine && rest.len > 0 && bc_str_next_field(&rest, ',', &url)) {
+    is_fine = egress_add_listener(egress, url);
   }
   return is_fine;
 }

@@ -291,6 +291,7 @@ static void address_on_host(void *arg) {
   struct bc_core *core = arg;
   core_address_review(core);
   core_address_step(core);
+  core_egress_on_host(core);
   core_publish_dirty(core);
 }
 

@@ -5,11 +5,18 @@
 #include "core/private.h"
 #include "io/resolver.h"
 #include "model/address.h"
+#include "model/listen.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { EGRESS_LOOK_UP_MS = 2000, EGRESS_AGAIN_MS = 60000, EGRESS_AGAIN_SOON_MS = 5000, EGRESS_TEXT_BYTES = 131072 };
+enum {
+  EGRESS_LOOK_UP_MS = 2000,
+  EGRESS_AGAIN_MS = 60000,
+  EGRESS_AGAIN_SOON_MS = 5000,
+  EGRESS_TEXT_BYTES = 131072,
+  EGRESS_OWN_ADDRESSES = 64
+};
 
 /* One of --endpoints. */
 struct core_endpoint {
@@ -23,15 +30,17 @@ struct core_endpoint {
 
 /* ---- rules ---- */
 
-static void egress_add_etcd(struct bc_egress *egress, const struct bc_resolver_address *address, uint16_t port) {
+static void egress_add(struct bc_egress *egress, enum bc_egress_kind kind, const struct bc_resolver_address *address,
+                       uint16_t port) {
   struct bc_fault fault;
   struct bc_buf rule;
   bc_buf_init(&rule, BC_FAULT_TEXT_BYTES);
   bc_buf_add_text(&rule, address->is_ipv6 ? "[" : "");
   bc_address_print(address->bytes, address->is_ipv6, &rule);
   bc_buf_add_format(&rule, "%s:%u", address->is_ipv6 ? "]" : "", port);
-  if (bc_egress_add(egress, BC_EGRESS_ETCD, bc_buf_str(&rule), &fault) != BC_ERR_OK) {
-    bc_log(BC_LOG_ERROR, "Lua checks may connect to etcd at %s: %s", rule.data, fault.text);
+  if (bc_egress_add(egress, kind, bc_buf_str(&rule), &fault) != BC_ERR_OK) {
+    bc_log(BC_LOG_ERROR, "Lua checks may connect to %s at %s: %s", kind == BC_EGRESS_ETCD ? "etcd" : "the HTTP API",
+           rule.data, fault.text);
   }
   bc_buf_free(&rule);
 }
@@ -45,9 +54,44 @@ static bool egress_is_unspecified(const struct bc_resolver_address *address) {
 static void egress_add_endpoint(struct bc_egress *egress, const struct core_endpoint *endpoint) {
   const struct bc_resolver_address loopback = {.bytes = {127, 0, 0, 1}};
   for (size_t i = 0; i < endpoint->count; i++) {
-    egress_add_etcd(egress, &endpoint->addresses[i], endpoint->port);
+    egress_add(egress, BC_EGRESS_ETCD, &endpoint->addresses[i], endpoint->port);
     if (egress_is_unspecified(&endpoint->addresses[i])) {
-      egress_add_etcd(egress, &loopback, endpoint->port);
+      egress_add(egress, BC_EGRESS_ETCD, &loopback, endpoint->port);
+    }
+  }
+}
+
+/* A listener at every address is reached at each that the host has. */
+static void egress_add_listener(struct bc_core *core, struct bc_egress *egress, const struct bc_listen *listen) {
+  struct bc_resolver_address address = {.is_ipv6 = listen->is_ipv6};
+  const struct bc_rtnetlink_address *own = NULL;
+  unsigned count = 0;
+  if (!bc_listen_is_every(listen)) {
+    memcpy(address.bytes, listen->address, sizeof address.bytes);
+    egress_add(egress, BC_EGRESS_LISTENER, &address, listen->port);
+    return;
+  }
+  address.bytes[0] = 127;
+  address.bytes[3] = 1;
+  address.is_ipv6 = false; /* stands for ::1 too */
+  egress_add(egress, BC_EGRESS_LISTENER, &address, listen->port);
+  while ((own = bc_addresses_next(core->addresses.host, own)) != NULL && count < EGRESS_OWN_ADDRESSES) {
+    if (own->is_ipv6 == listen->is_ipv6) {
+      address.is_ipv6 = own->is_ipv6;
+      memcpy(address.bytes, own->local, sizeof address.bytes);
+      egress_add(egress, BC_EGRESS_LISTENER, &address, listen->port);
+      count++;
+    }
+  }
+}
+
+static void egress_add_listeners(struct bc_core *core, struct bc_egress *egress) {
+  struct bc_str list = bc_str_of(core->settings->http);
+  struct bc_str one;
+  struct bc_listen listen;
+  while (list.len > 0 && bc_str_next_field(&list, ',', &one)) {
+    if (bc_listen_parse(one, &listen) == BC_ERR_OK && !listen.is_unix) {
+      egress_add_listener(core, egress, &listen);
     }
   }
 }
@@ -65,6 +109,7 @@ static bool egress_make(struct bc_core *core) {
   for (size_t i = 0; i < state->endpoint_count; i++) {
     egress_add_endpoint(egress, &state->endpoints[i]);
   }
+  egress_add_listeners(core, egress);
   struct bc_buf rules;
   bc_buf_init(&rules, EGRESS_TEXT_BYTES);
   bc_egress_print(egress, &rules);
@@ -79,6 +124,12 @@ static bool egress_make(struct bc_core *core) {
 void core_egress_send(struct bc_core *core, unsigned worker) {
   struct bc_msg message = {.type = BC_MSG_LUA_EGRESS, .lua_egress = {.rules = bc_str_of(core->egress.rules)}};
   (void)core_pool_send(core, worker, &message);
+}
+
+void core_egress_on_host(struct bc_core *core) {
+  if (core->egress.rules != NULL && egress_make(core)) {
+    core_pool_on_egress(core);
+  }
 }
 
 bool core_egress_is_ready(const struct bc_core *core) {

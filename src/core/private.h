@@ -524,6 +524,8 @@ void core_egress_close(struct bc_core *core);
  * before: what it may not connect to would look dead to it. */
 bool core_egress_is_ready(const struct bc_core *core);
 void core_egress_send(struct bc_core *core, unsigned worker);
+/* The host's addresses are others than before. */
+void core_egress_on_host(struct bc_core *core);
 /* ---- renew.c ---- */
 void core_renew_open(struct bc_core *core);
 void core_renew_close(struct bc_core *core);

@@ -336,8 +336,8 @@ struct bc_addresses_found bc_addresses_find(const struct bc_addresses *addresses
   return found;
 }
 
-const struct bc_rtnetlink_address *bc_addresses_next_ours(const struct bc_addresses *addresses,
-                                                          const struct bc_rtnetlink_address *after) {
+const struct bc_rtnetlink_address *bc_addresses_next(const struct bc_addresses *addresses,
+                                                     const struct bc_rtnetlink_address *after) {
   struct addresses_entry *at;
   if (after == NULL) {
     at = RB_MIN(addresses_tree, addresses_tree(addresses));
@@ -346,8 +346,14 @@ const struct bc_rtnetlink_address *bc_addresses_next_ours(const struct bc_addres
     at = RB_FIND(addresses_tree, addresses_tree(addresses), &wanted);
     at = at == NULL ? NULL : RB_NEXT(addresses_tree, NULL, at);
   }
-  while (at != NULL && !at->is.is_ours) {
-    at = RB_NEXT(addresses_tree, NULL, at);
-  }
   return at == NULL ? NULL : &at->is;
+}
+
+const struct bc_rtnetlink_address *bc_addresses_next_ours(const struct bc_addresses *addresses,
+                                                          const struct bc_rtnetlink_address *after) {
+  const struct bc_rtnetlink_address *at = bc_addresses_next(addresses, after);
+  while (at != NULL && !at->is_ours) {
+    at = bc_addresses_next(addresses, at);
+  }
+  return at;
 }

@@ -30,6 +30,10 @@ struct bc_addresses_found {
 struct bc_addresses_found bc_addresses_find(const struct bc_addresses *addresses, bool is_ipv6, const uint8_t *address,
                                             unsigned length);
 
+/* All addresses that are held, in their order; as bc_addresses_next_ours. */
+const struct bc_rtnetlink_address *bc_addresses_next(const struct bc_addresses *addresses,
+                                                     const struct bc_rtnetlink_address *after);
+
 /* The addresses with our mark, in their order; `after` NULL at first. NULL after the last. Valid until the loop runs.
  */
 const struct bc_rtnetlink_address *bc_addresses_next_ours(const struct bc_addresses *addresses,

@@ -37,8 +37,7 @@ const struct bc_settings_entry bc_settings_entries[BC_SETTINGS_ENTRIES] = {
 };
 
 static bool settings_is_list(const struct bc_settings_entry *entry) {
-  return entry->kind == BC_SETTINGS_LIST ||
-         (entry->kind >= BC_SETTINGS_RULES && entry->kind <= BC_SETTINGS_COMMUNITIES);
+  return entry->kind == BC_SETTINGS_LIST || (entry->kind >= BC_SETTINGS_RULES && entry->kind <= BC_SETTINGS_LISTEN);
 }
 
 static bool settings_is_text(const struct bc_settings_entry *entry) {
@@ -352,14 +351,14 @@ static enum bc_err settings_take_hostname(struct settings_parse *parse, const ch
 }
 
 /* A list that the node file repeats may have grown over the limit of one. */
-static enum bc_err settings_check_list(struct settings_parse *parse) {
-  struct bc_str list = bc_str_of(parse->out->endpoints);
+static enum bc_err settings_check_list(struct settings_parse *parse, unsigned index, const char *list) {
+  const struct bc_settings_entry *entry = &bc_settings_entries[index];
   unsigned number = 0;
-  if (bc_settings_value_read(BC_SETTINGS_LIST, list, &number)) {
+  if (list == NULL || bc_settings_value_read(entry->kind, bc_str_of(list), &number)) {
     return BC_ERR_OK;
   }
-  bc_fault_set(parse->fault, 0, "%.80s: endpoints: %s", parse->out->config,
-               bc_settings_value_expected(BC_SETTINGS_LIST));
+  bc_fault_set(parse->fault, 0, "%.80s: %s: %s", parse->out->config, entry->name,
+               bc_settings_value_expected(entry->kind));
   return BC_ERR_LIMIT;
 }
 
@@ -411,7 +410,10 @@ enum bc_err bc_settings_parse(int argc, char *const *argv, char *const *environm
     err = settings_take_file(&parse, node_file);
   }
   if (err == BC_ERR_OK) {
-    err = settings_check_list(&parse);
+    err = settings_check_list(&parse, BC_SETTINGS_ENTRY_endpoints, out->endpoints);
+  }
+  if (err == BC_ERR_OK) {
+    err = settings_check_list(&parse, BC_SETTINGS_ENTRY_http, out->http);
   }
   if (err == BC_ERR_OK) {
     err = settings_check_egress(&parse);

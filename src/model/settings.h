@@ -39,6 +39,7 @@ struct bc_settings {
   char *cacert, *cert, *key;
   char *state_dir;  /* --state-dir; default: /var/lib/bgpcommander, else a private one under -p */
   char *socket;     /* --socket; default: /run/bgpcommander/NODE.sock, else in the state directory */
+  char *http;       /* --http; a list for bc_listen_parse; NULL = no HTTP API */
   char *config;     /* --config; default /etc/bgpcommander/bgpcommander.conf (may be missing) */
   unsigned workers; /* --workers; Lua workers, 1 … 64 */
   unsigned records; /* --records; MiB, 0 = off; default 64 */

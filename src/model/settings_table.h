@@ -16,7 +16,8 @@ enum bc_settings_kind {
   BC_SETTINGS_PREFIXES, /* of the guard, as the two that follow; the node file may repeat the name */
   BC_SETTINGS_FAMILIES,
   BC_SETTINGS_COMMUNITIES,
-  BC_SETTINGS_COUNT, /* here and below: not a text */
+  BC_SETTINGS_LISTEN, /* of the HTTP API; the node file may repeat the name */
+  BC_SETTINGS_COUNT,  /* here and below: not a text */
   BC_SETTINGS_MEBIBYTES,
   BC_SETTINGS_NUMBER,
   BC_SETTINGS_LEVEL,

@@ -2,6 +2,7 @@
 #include "model/egress.h"
 #include "model/exec_rule.h"
 #include "model/guard.h"
+#include "model/listen.h"
 #include "model/settings_table.h"
 
 #include <string.h>
@@ -149,6 +150,8 @@ bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, uns
     return settings_is_guard_list(BC_GUARD_FAMILY, value);
   case BC_SETTINGS_COMMUNITIES:
     return settings_is_guard_list(BC_GUARD_COMMUNITY, value);
+  case BC_SETTINGS_LISTEN:
+    return bc_listen_check_list(value);
   case BC_SETTINGS_COUNT:
     return settings_read_count(value, number);
   case BC_SETTINGS_MEBIBYTES:
@@ -193,6 +196,8 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
     return "expected a family as ExaBGP writes it, such as ipv4 unicast or ipv6 flow";
   case BC_SETTINGS_COMMUNITIES:
     return "expected a community such as 65000:100, 65000:*, 65000:*:*, target:65000:*, no-export or *";
+  case BC_SETTINGS_LISTEN:
+    return "expected ADDRESS:PORT, [IPV6]:PORT or unix:/PATH, several with commas, at most 16, none twice";
   case BC_SETTINGS_COUNT:
     return "expected a number from 1 to 64";
   case BC_SETTINGS_MEBIBYTES:
