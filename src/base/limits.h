@@ -91,6 +91,12 @@
   X(EXEC_AT_ONCE, 64, "such commands at once on a node")                                                               \
   X(EGRESS_RULES, 256, "egress rules of the node file, and as many of the daemon's own")                               \
   X(GUARD_RULES, 1000, "values of announce_allow in the node file, and as many of each of its like")                   \
+  X(TOKENS, 256, "tokens of the HTTP API in the node file")                                                            \
+  X(TOKEN_PREFIXES, 64, "prefixes of one token")                                                                       \
+  X(HTTP_HOSTS, 64, "names of http_host in the node file")                                                             \
+  X(ADMISSIONS, 256, "requests of HTTP that wait for the policy admission")                                            \
+  X(AUDIT_TEXT_BYTES, 4096, "bytes of a text in a line of the audit log: a command, a reason")                         \
+  X(AUDIT_WAITS, 4096, "lines of the audit log that wait for the disk")                                                \
   X(RESOLVER_NAMES, 256, "names that a worker looks up at once")                                                       \
   X(DNS_QUERIES, 512, "DNS queries of checks that a worker has under way")                                             \
   X(PINGS, 512, "pings of checks that a worker has under way")                                                         \

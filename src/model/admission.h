@@ -34,12 +34,46 @@ enum bc_admission_answer { BC_ADMISSION_LIST(BC_ADMISSION_ENUM) BC_ADMISSION_ANS
 unsigned bc_admission_status(enum bc_admission_answer answer);
 const char *bc_admission_code(enum bc_admission_answer answer);
 
+/* setting of which there may be several, its name in the node file */
+#define BC_ADMISSION_SETTING_LIST(X)                                                                                   \
+  X(BC_ADMIT_ALLOW, "admit_allow")                                                                                     \
+  X(BC_ADMIT_NEVER, "admit_never")                                                                                     \
+  X(BC_ADMIT_FAMILY, "admit_family")                                                                                   \
+  X(BC_ADMIT_LENGTH, "admit_length")                                                                                   \
+  X(BC_ADMIT_FLOW, "admit_flow")                                                                                       \
+  X(BC_BLACKHOLE_LENGTH, "blackhole_length")                                                                           \
+  X(BC_BLACKHOLE_COMMUNITY, "blackhole_community")                                                                     \
+  X(BC_BLACKHOLE_NEXT_HOP, "blackhole_next_hop")
+enum bc_admission_setting { BC_ADMISSION_SETTING_LIST(BC_ENUM_MEMBER) BC_ADMISSION_SETTINGS };
+const char *bc_admission_setting_text(enum bc_admission_setting value);
+
 struct bc_admission;
 
+/* What holds without settings: lengths 8 to 32 (16 to 128), of blackholes 32 (128); flows with a destination of 24 (48)
+ * or more, and of 32 (128) where they drop all of a protocol; no flow that redirects. */
+struct bc_admission *bc_admission_new(void);
 /* As the settings have it, which were checked when they were read. */
 struct bc_admission *bc_admission_of(const struct bc_settings *settings);
 /* NULL is allowed. */
 void bc_admission_free(struct bc_admission *rules);
+
+/* One value of a setting:
+ *   admit_allow, admit_never  as announce_allow and announce_deny (model/guard.h)
+ *   admit_family              "ipv4 unicast" …
+ *   admit_length, blackhole_length  "ipv4 24-32", "ipv6 48"
+ *   admit_flow                "off", "destination ipv4 24", "destination ipv6 any", "whole ipv4 32", "source ipv4 32",
+ *                             "source ipv6 off", "action redirect"
+ *   blackhole_community       a community of any kind
+ *   blackhole_next_hop        an address; one of IPv4, one of IPv6
+ * BC_ERR_SYNTAX, BC_ERR_RANGE, BC_ERR_CONFLICT (host bits), BC_ERR_EXISTS (given twice), BC_ERR_LIMIT above
+ * BC_LIMIT_GUARD_RULES, with one line that begins with the setting. */
+BC_MUST_CHECK enum bc_err bc_admission_add(struct bc_admission *rules, enum bc_admission_setting setting,
+                                           struct bc_str text, struct bc_fault *fault);
+/* The same for values with commas between them, as the settings hold them; an empty text holds none. */
+BC_MUST_CHECK enum bc_err bc_admission_add_list(struct bc_admission *rules, enum bc_admission_setting setting,
+                                                struct bc_str list, struct bc_fault *fault);
+/* All lists of the settings, and what must fit together. */
+BC_MUST_CHECK enum bc_err bc_admission_check(const struct bc_settings *settings, struct bc_fault *fault);
 
 struct bc_admission_ask {
   const struct bc_route *route;
@@ -60,7 +94,7 @@ enum bc_admission_answer bc_admission_judge(const struct bc_admission *rules, co
 
 /* The command that `POST /v1/blackhole` means: "announce route PREFIX next-hop ADDRESS community [ … ]" from
  * blackhole_next_hop and blackhole_community. `prefix`: an address, or a prefix. BC_ERR_SYNTAX, BC_ERR_RANGE,
- * BC_ERR_CONFLICT (host bits) with a line. */
+ * BC_ERR_CONFLICT (host bits), BC_ERR_UNSUPPORTED (no next hop of IPv6 is set) with a line. */
 BC_MUST_CHECK enum bc_err bc_admission_print_blackhole(const struct bc_admission *rules, struct bc_str prefix,
                                                        struct bc_buf *to, struct bc_fault *fault);
 

@@ -3,7 +3,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "model/policy_items.h"
-#include "model/prefix.h"
+#include "model/prefix_rule.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +12,10 @@ BC_ENUM_TEXT_FUNCTION(bc_guard_setting_text, enum bc_guard_setting, BC_GUARD_LIS
 
 enum { GUARD_TEXT_BYTES = 128 };
 
-struct guard_prefix {
-  struct bc_prefix prefix;
-  unsigned least; /* lengths */
-  unsigned most;
-};
-
 struct guard_rule {
-  struct guard_prefix prefix; /* of ALLOW and DENY */
-  enum bc_family family;      /* of FAMILY */
-  char *text;                 /* as it was given; of COMMUNITY in canonical form */
+  struct bc_prefix_rule prefix; /* of ALLOW and DENY */
+  enum bc_family family;        /* of FAMILY */
+  char *text;                   /* as it was given; of COMMUNITY in canonical form */
 };
 
 struct guard_rules {
@@ -63,65 +57,6 @@ static enum bc_err guard_expected(struct bc_fault *fault, enum bc_guard_setting 
   bc_fault_set(fault, 0, "%s: expected %s, found \"%.*s\"", bc_guard_setting_text(setting), expected, guard_shown(text),
                text.at);
   return BC_ERR_SYNTAX;
-}
-
-static enum bc_err guard_read_network(enum bc_guard_setting setting, struct bc_str word, struct bc_prefix *prefix,
-                                      struct bc_fault *fault) {
-  const char *expected = "";
-  enum bc_err err = bc_prefix_parse(word, prefix, &expected);
-  if (err == BC_ERR_CONFLICT) {
-    char network[BC_PREFIX_TEXT_BYTES];
-    bc_prefix_print(prefix, network);
-    bc_fault_set(fault, 0, "%s: \"%.*s\" has bits set behind its length, expected %s", bc_guard_setting_text(setting),
-                 guard_shown(word), word.at, network);
-    return err;
-  }
-  if (err != BC_ERR_OK) {
-    (void)!guard_expected(fault, setting, expected, word);
-  }
-  return err;
-}
-
-/* "ge 24", "le 32": `*limit` is set once. */
-static enum bc_err guard_read_limit(enum bc_guard_setting setting, struct bc_str word, struct bc_str *rest,
-                                    const struct bc_prefix *prefix, int limits[static 2], struct bc_fault *fault) {
-  static const char expected[] = "PREFIX, and ge LENGTH and le LENGTH once each";
-  unsigned which = bc_str_is(word, "le") ? 1 : 0;
-  struct bc_str digits = bc_str_next_word(rest);
-  uint64_t length;
-  if ((which == 0 && !bc_str_is(word, "ge")) || limits[which] >= 0) {
-    return guard_expected(fault, setting, expected, word);
-  }
-  if (bc_str_to_u64(digits, bc_prefix_bits(prefix), &length) != BC_ERR_OK || length < prefix->length) {
-    bc_fault_set(fault, 0, "%s: %s: expected a length from %u to %u, found \"%.*s\"", bc_guard_setting_text(setting),
-                 which == 1 ? "le" : "ge", prefix->length, bc_prefix_bits(prefix), guard_shown(digits), digits.at);
-    return BC_ERR_RANGE;
-  }
-  limits[which] = (int)length;
-  return BC_ERR_OK;
-}
-
-static enum bc_err guard_read_prefix(enum bc_guard_setting setting, struct bc_str text, struct guard_prefix *out,
-                                     struct bc_fault *fault) {
-  struct bc_str rest = text;
-  int limits[2] = {-1, -1}; /* ge, le */
-  enum bc_err err = guard_read_network(setting, bc_str_next_word(&rest), &out->prefix, fault);
-  for (struct bc_str word; err == BC_ERR_OK && (word = bc_str_next_word(&rest)).len > 0;) {
-    err = guard_read_limit(setting, word, &rest, &out->prefix, limits, fault);
-  }
-  if (err != BC_ERR_OK) {
-    return err;
-  }
-  /* A never-list means all that lies in its prefixes; but who names the default route means that alone. */
-  bool is_wide = limits[0] >= 0 || (limits[1] < 0 && setting == BC_GUARD_DENY && out->prefix.length > 0);
-  out->least = limits[0] >= 0 ? (unsigned)limits[0] : out->prefix.length;
-  out->most = limits[1] >= 0 ? (unsigned)limits[1] : is_wide ? bc_prefix_bits(&out->prefix) : out->prefix.length;
-  if (out->least > out->most) {
-    bc_fault_set(fault, 0, "%s: ge %u is more than le %u: nothing lies between", bc_guard_setting_text(setting),
-                 out->least, out->most);
-    return BC_ERR_RANGE;
-  }
-  return BC_ERR_OK;
 }
 
 /* The canonical text of a single community of any kind; NULL = it is none. Owned by the caller. */
@@ -190,7 +125,8 @@ static enum bc_err guard_read(enum bc_guard_setting setting, struct bc_str text,
       return guard_expected(fault, setting, "a family such as ipv4 unicast or ipv6 flow", text);
     }
   } else {
-    err = guard_read_prefix(setting, text, &out->prefix, fault);
+    enum bc_prefix_meaning meaning = setting == BC_GUARD_DENY ? BC_PREFIX_NEVER : BC_PREFIX_EXACT;
+    err = bc_prefix_rule_parse(bc_guard_setting_text(setting), meaning, text, &out->prefix, fault);
   }
   if (err == BC_ERR_OK) {
     out->text = bc_mem_copy_text(text.at, text.len);
@@ -243,51 +179,14 @@ struct bc_guard *bc_guard_of(const struct bc_settings *settings) {
 
 /* ---- judging ---- */
 
-static bool guard_holds(const struct guard_prefix *rule, const struct bc_prefix *prefix, bool any_longer) {
-  return bc_prefix_contains(&rule->prefix, prefix) && prefix->length >= rule->least &&
-         (any_longer || prefix->length <= rule->most);
-}
-
 static const struct guard_rule *guard_find(const struct guard_rules *rules, const struct bc_prefix *prefix,
                                            bool any_longer) {
   for (size_t i = 0; i < rules->count; i++) {
-    if (guard_holds(&rules->rule[i].prefix, prefix, any_longer)) {
+    if (bc_prefix_rule_holds(&rules->rule[i].prefix, prefix, any_longer)) {
       return &rules->rule[i];
     }
   }
   return NULL;
-}
-
-/* The destination of a flow, "destination-ipv4 10.0.0.0/24 …", "destination-ipv6 2001:db8::/32/0 …"; false = none. */
-static bool guard_read_destination(const char *rule, struct bc_prefix *to) {
-  struct bc_str rest = bc_str_of(rule);
-  const char *expected;
-  while (rest.len > 0) {
-    struct bc_str word = bc_str_next_word(&rest);
-    if (!bc_str_is(word, "destination-ipv4") && !bc_str_is(word, "destination-ipv6")) {
-      continue;
-    }
-    struct bc_str text = bc_str_next_word(&rest);
-    const char *length = memchr(text.at, '/', text.len);
-    const char *offset = length == NULL ? NULL : memchr(length + 1, '/', text.len - (size_t)(length + 1 - text.at));
-    text.len = offset == NULL ? text.len : (size_t)(offset - text.at);
-    return bc_prefix_parse(text, to, &expected) == BC_ERR_OK;
-  }
-  return false;
-}
-
-/* What of an NLRI is judged; false: nothing. */
-static bool guard_prefix_of(const struct bc_nlri *nlri, struct bc_prefix *to) {
-  enum bc_family family = (enum bc_family)nlri->family;
-  if (bc_family_kind(family) == BC_NLRI_FLOW) {
-    return guard_read_destination(nlri->rule, to);
-  }
-  *to = (struct bc_prefix){.length = nlri->length, .is_ipv6 = bc_family_is_ipv6(family)};
-  if (!bc_family_has_prefix(family)) {
-    return false;
-  }
-  memcpy(to->address, nlri->address, sizeof to->address);
-  return true;
 }
 
 static enum bc_guard_answer guard_judge_nlri(const struct bc_guard *guard, const struct bc_nlri *nlri,
@@ -296,7 +195,7 @@ static enum bc_guard_answer guard_judge_nlri(const struct bc_guard *guard, const
   const struct guard_rules *allowed = &guard->rules[BC_GUARD_ALLOW];
   struct bc_prefix prefix;
   char text[BC_PREFIX_TEXT_BYTES];
-  if (!guard_prefix_of(nlri, &prefix)) {
+  if (!bc_prefix_of_nlri(nlri, &prefix)) {
     if (is_flow && allowed->count > 0) {
       bc_fault_set(fault, 0,
                    "announce_allow: a flow without destination is for all prefixes, also those that may not "

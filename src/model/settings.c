@@ -2,9 +2,12 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "model/admission.h"
 #include "model/egress.h"
 #include "model/guard.h"
+#include "model/http_access.h"
 #include "model/settings_table.h"
+#include "model/token.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +40,7 @@ const struct bc_settings_entry bc_settings_entries[BC_SETTINGS_ENTRIES] = {
 };
 
 static bool settings_is_list(const struct bc_settings_entry *entry) {
-  return entry->kind == BC_SETTINGS_LIST || (entry->kind >= BC_SETTINGS_RULES && entry->kind <= BC_SETTINGS_LISTEN);
+  return entry->kind == BC_SETTINGS_LIST || (entry->kind >= BC_SETTINGS_RULES && entry->kind <= BC_SETTINGS_NEXT_HOPS);
 }
 
 static bool settings_is_text(const struct bc_settings_entry *entry) {
@@ -69,7 +72,8 @@ static void settings_store_text(struct bc_settings *settings, const struct bc_se
   }
   size_t old = strlen(*field);
   *field = bc_mem_resize(*field, old + value.len + 2, 1);
-  (*field)[old] = entry->kind == BC_SETTINGS_COMMANDS ? '\n' : ',';
+  bool is_line = entry->kind == BC_SETTINGS_COMMANDS || entry->kind == BC_SETTINGS_TOKENS;
+  (*field)[old] = is_line ? '\n' : ',';
   memcpy(*field + old + 1, value.at, value.len);
   (*field)[old + 1 + value.len] = '\0';
 }
@@ -81,6 +85,8 @@ static void settings_store_number(struct bc_settings *settings, const struct bc_
   case BC_SETTINGS_COUNT:
   case BC_SETTINGS_MEBIBYTES:
   case BC_SETTINGS_NUMBER:
+  case BC_SETTINGS_DURATION:
+  case BC_SETTINGS_AUDIT_SIZE:
     *(unsigned *)field = number;
     break;
   case BC_SETTINGS_LEVEL:
@@ -102,7 +108,12 @@ static void settings_store_number(struct bc_settings *settings, const struct bc_
 static enum bc_err settings_set(struct settings_parse *parse, const struct bc_settings_entry *entry,
                                 enum settings_rank rank, struct bc_str value, const char *where) {
   unsigned number = 0;
+  struct bc_fault why;
   if (!bc_settings_value_read(entry->kind, value, &number)) {
+    if (bc_settings_value_explain(entry->kind, value, &why)) {
+      bc_fault_set(parse->fault, 0, "%s: column %zu: %.160s", where, why.column, why.text);
+      return BC_ERR_SYNTAX;
+    }
     bc_fault_set(parse->fault, 0, "%s: %s, found \"%.60s\"", where, bc_settings_value_expected(entry->kind),
                  value.len == 0 ? "" : value.at);
     return BC_ERR_SYNTAX;
@@ -393,6 +404,29 @@ static enum bc_err settings_check_guard(struct settings_parse *parse) {
   return err;
 }
 
+static enum bc_err settings_check_http(struct settings_parse *parse) {
+  const struct bc_settings *out = parse->out;
+  struct bc_fault fault = {0};
+  struct bc_tokens *tokens = bc_tokens_new();
+  struct bc_http_access *access = bc_http_access_new();
+  const char *name = "http_token: ";
+  enum bc_err err = bc_tokens_add_lines(tokens, bc_str_of(out->http_token), &fault);
+  if (err == BC_ERR_OK) {
+    name = "http_host: ";
+    err = bc_http_access_add_list(access, bc_str_of(out->http_host), &fault);
+  }
+  if (err == BC_ERR_OK) {
+    name = "";
+    err = bc_admission_check(out, &fault);
+  }
+  if (err != BC_ERR_OK) {
+    bc_fault_set(parse->fault, 0, "%.80s: %s%.160s", parse->out->config, name, fault.text);
+  }
+  bc_http_access_free(access);
+  bc_tokens_free(tokens);
+  return err;
+}
+
 enum bc_err bc_settings_parse(int argc, char *const *argv, char *const *environment, struct bc_str node_file,
                               const char *hostname, struct bc_settings *out, struct bc_fault *fault) {
   *out = (struct bc_settings){0};
@@ -420,6 +454,9 @@ enum bc_err bc_settings_parse(int argc, char *const *argv, char *const *environm
   }
   if (err == BC_ERR_OK) {
     err = settings_check_guard(&parse);
+  }
+  if (err == BC_ERR_OK) {
+    err = settings_check_http(&parse);
   }
   if (err == BC_ERR_OK) {
     err = settings_take_hostname(&parse, hostname);

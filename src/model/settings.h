@@ -16,6 +16,8 @@
 enum { BC_SETTINGS_WORKERS = 64 };
 /* The most that --records takes. */
 enum { BC_SETTINGS_RECORDS = 4096 };
+/* The most that audit_size takes, MiB. */
+enum { BC_SETTINGS_AUDIT = 1024 };
 
 #define BC_SETTINGS_CONFIG "/etc/bgpcommander/bgpcommander.conf"
 
@@ -54,9 +56,18 @@ struct bc_settings {
   bool is_json;                                                                /* --json, for commands */
   bool is_watched;                                                             /* --watch, for commands */
   char *data;                                                                  /* --data, for run; as are these: */
+  char *http_token;   /* node file only, as all here; for bc_tokens_add_lines, a line each */
+  char *http_host;    /* for bc_http_access_add_list */
+  unsigned http_rate; /* requests in a second */
+  char *admit_allow, *admit_never, *admit_family, *admit_length, *admit_flow; /* for bc_admission_of */
+  unsigned admit_max_routes, admit_max_routes_per_token, admit_max_per_hour;  /* 0 = any number */
+  unsigned admit_max_ttl, admit_default_ttl;                                  /* milliseconds; 0 = none */
+  char *blackhole_length, *blackhole_community, *blackhole_next_hop;          /* for bc_admission_of */
+  unsigned audit_size, audit_files;                                           /* MiB; number */
   char *modules, *route, *check, *timeout;
   char *context, *record;    /* --ctx, --record, for eval */
-  char *since, *until;       /* for replay */
+  char *since, *until;       /* for replay; until for token too */
+  char *scope;               /* --scope, for token */
   bool is_traced;            /* --trace */
   char *at, *id;             /* --at, --id; for why */
   char *run;                 /* --run, for test; NULL: all */

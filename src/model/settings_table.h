@@ -17,9 +17,17 @@ enum bc_settings_kind {
   BC_SETTINGS_FAMILIES,
   BC_SETTINGS_COMMUNITIES,
   BC_SETTINGS_LISTEN, /* of the HTTP API; the node file may repeat the name */
-  BC_SETTINGS_COUNT,  /* here and below: not a text */
+  BC_SETTINGS_TOKENS, /* a line each; the node file may repeat the name, as those that follow */
+  BC_SETTINGS_HOSTS,
+  BC_SETTINGS_LENGTHS,
+  BC_SETTINGS_FLOWS,
+  BC_SETTINGS_BLACKHOLES,
+  BC_SETTINGS_NEXT_HOPS,
+  BC_SETTINGS_COUNT, /* here and below: not a text */
   BC_SETTINGS_MEBIBYTES,
   BC_SETTINGS_NUMBER,
+  BC_SETTINGS_DURATION, /* milliseconds */
+  BC_SETTINGS_AUDIT_SIZE,
   BC_SETTINGS_LEVEL,
   BC_SETTINGS_FORMAT,
   BC_SETTINGS_API,
@@ -56,6 +64,9 @@ char *bc_settings_environment_name(const struct bc_settings_entry *entry);
 
 /* A value by its kind: texts are only checked, others give *number (SWITCH and FLAG: 0 or 1). */
 bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, unsigned *number);
+/* Why a value was refused, with the column and what was expected there; false: bc_settings_value_expected is all that
+ * can be said. */
+bool bc_settings_value_explain(enum bc_settings_kind kind, struct bc_str value, struct bc_fault *fault);
 /* What bc_settings_value_read accepts, for people. */
 const char *bc_settings_value_expected(enum bc_settings_kind kind);
 

@@ -1,13 +1,17 @@
+#include "base/duration.h"
 #include "base/limits.h"
+#include "model/admission.h"
 #include "model/egress.h"
 #include "model/exec_rule.h"
 #include "model/guard.h"
 #include "model/listen.h"
+#include "model/http_access.h"
 #include "model/settings_table.h"
+#include "model/token.h"
 
 #include <string.h>
 
-enum { SETTINGS_NUMBER_MOST = 2000000 };
+enum { SETTINGS_NUMBER_MOST = 2000000, SETTINGS_SECOND_MS = 1000 };
 
 static bool settings_is_word(struct bc_str text) {
   return text.len > 0 && bc_str_is_printable(text) && memchr(text.at, ' ', text.len) == NULL;
@@ -99,6 +103,38 @@ static bool settings_is_guard_list(enum bc_guard_setting setting, struct bc_str 
   return is_fine;
 }
 
+static bool settings_read_size(struct bc_str value, unsigned *number) {
+  uint64_t size = 0;
+  bool is_fine = bc_str_to_u64(value, BC_SETTINGS_AUDIT, &size) == BC_ERR_OK && size > 0;
+  *number = (unsigned)size;
+  return is_fine;
+}
+
+static bool settings_read_duration(struct bc_str value, unsigned *number) {
+  return bc_duration_parse(value, number) == BC_ERR_OK && *number >= SETTINGS_SECOND_MS;
+}
+
+static enum bc_err settings_read_token(struct bc_str value, struct bc_fault *fault) {
+  struct bc_tokens *tokens = bc_tokens_new();
+  enum bc_err err = bc_tokens_add(tokens, value, fault);
+  bc_tokens_free(tokens);
+  return err;
+}
+
+static enum bc_err settings_read_host(struct bc_str value, struct bc_fault *fault) {
+  struct bc_http_access *access = bc_http_access_new();
+  enum bc_err err = bc_http_access_add_list(access, value, fault);
+  bc_http_access_free(access);
+  return value.len > 0 ? err : BC_ERR_SYNTAX;
+}
+
+static bool settings_is_admission(enum bc_admission_setting setting, struct bc_str value) {
+  struct bc_admission *rules = bc_admission_new();
+  bool is_fine = value.len > 0 && bc_admission_add_list(rules, setting, value, NULL) == BC_ERR_OK;
+  bc_admission_free(rules);
+  return is_fine;
+}
+
 static bool settings_read_level(struct bc_str value, unsigned *number) {
   char text[16] = "";
   enum bc_log_level level;
@@ -152,6 +188,22 @@ bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, uns
     return settings_is_guard_list(BC_GUARD_COMMUNITY, value);
   case BC_SETTINGS_LISTEN:
     return bc_listen_check_list(value);
+  case BC_SETTINGS_TOKENS:
+    return settings_read_token(value, NULL) == BC_ERR_OK;
+  case BC_SETTINGS_HOSTS:
+    return settings_read_host(value, NULL) == BC_ERR_OK;
+  case BC_SETTINGS_LENGTHS:
+    return settings_is_admission(BC_ADMIT_LENGTH, value);
+  case BC_SETTINGS_FLOWS:
+    return settings_is_admission(BC_ADMIT_FLOW, value);
+  case BC_SETTINGS_BLACKHOLES:
+    return settings_is_admission(BC_BLACKHOLE_COMMUNITY, value);
+  case BC_SETTINGS_NEXT_HOPS:
+    return settings_is_admission(BC_BLACKHOLE_NEXT_HOP, value);
+  case BC_SETTINGS_DURATION:
+    return settings_read_duration(value, number);
+  case BC_SETTINGS_AUDIT_SIZE:
+    return settings_read_size(value, number);
   case BC_SETTINGS_COUNT:
     return settings_read_count(value, number);
   case BC_SETTINGS_MEBIBYTES:
@@ -198,6 +250,22 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
     return "expected a community such as 65000:100, 65000:*, 65000:*:*, target:65000:*, no-export or *";
   case BC_SETTINGS_LISTEN:
     return "expected ADDRESS:PORT, [IPV6]:PORT or unix:/PATH, several with commas, at most 16, none twice";
+  case BC_SETTINGS_TOKENS:
+    return "expected NAME SHA256 SCOPE[,SCOPE] [PREFIX...] [until YYYY-MM-DD], as `bgpcommander token` prints it";
+  case BC_SETTINGS_HOSTS:
+    return "expected a host's name without a port, such as bgp.example.net";
+  case BC_SETTINGS_LENGTHS:
+    return "expected ipv4 or ipv6 and lengths such as 24-32 or 32";
+  case BC_SETTINGS_FLOWS:
+    return "expected off, destination ipv4|ipv6 N, whole ipv4|ipv6 N, source ipv4|ipv6 N or action WORD";
+  case BC_SETTINGS_BLACKHOLES:
+    return "expected a community such as 65535:666, 65000:666, 65000:1:666 or no-export";
+  case BC_SETTINGS_NEXT_HOPS:
+    return "expected an address such as 192.0.2.1 or 100::1";
+  case BC_SETTINGS_DURATION:
+    return "expected a time of at least a second, such as 90s, 30m or 24h";
+  case BC_SETTINGS_AUDIT_SIZE:
+    return "expected a number of MiB from 1 to 1024";
   case BC_SETTINGS_COUNT:
     return "expected a number from 1 to 64";
   case BC_SETTINGS_MEBIBYTES:
@@ -216,6 +284,10 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
     return "expected true or false";
   }
   return "";
+}
+
+bool bc_settings_value_explain(enum bc_settings_kind kind, struct bc_str value, struct bc_fault *fault) {
+  return kind == BC_SETTINGS_TOKENS && settings_read_token(value, fault) != BC_ERR_OK;
 }
 
 BC_ENUM_TEXT_FUNCTION(bc_settings_api_text, enum bc_settings_api, BC_SETTINGS_API_LIST, "auto")
