@@ -8,6 +8,7 @@
 #ifndef BC_CORE_AUDIT_H
 #define BC_CORE_AUDIT_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <jansson.h>
@@ -20,7 +21,7 @@ struct bc_disk_log;
 struct bc_timer;
 
 struct core_audit_line {
-  const char *who;     /* "token desk", "unix uid 0 pid 77", "127.0.0.1", "bgpcommander" (expiry) */
+  const char *who;     /* "token desk", "unix uid 0", "127.0.0.1", "bgpcommander" (expiry) */
   const char *source;  /* address of the client, or NULL */
   const char *action;  /* "announce", "withdraw", "expire", "approve" … */
   const char *name;    /* of the route, or NULL */
@@ -32,10 +33,12 @@ struct core_audit_line {
   const char *detail;  /* of it, for people, or NULL */
   uint64_t decision;   /* id, 0 = none */
   const char *request; /* id of the request, or NULL */
+  bool is_done;        /* it has happened, or does whatever becomes of the line (a withdraw, an expiry, a refusal): a
+                          line that the disk does not take is kept and written when it does */
 };
 
-/* On the loop, once: BC_ERR_OK: it is written; else it is not, and `text` says why (valid during the call). After
- * CORE_AUDIT_LATE_MS without an answer of the disk: BC_ERR_TIMEOUT; the line may come to be written later. */
+/* On the loop, once: BC_ERR_OK: it is written; else it is not, and `text` says why (valid during the call).
+ * BC_ERR_TIMEOUT: CORE_AUDIT_LATE_MS have gone without an answer of the disk; the line may come to be written later. */
 typedef void core_audit_fn(void *arg, enum bc_err err, const char *text);
 enum { CORE_AUDIT_LATE_MS = 5000 };
 
@@ -43,13 +46,21 @@ struct core_audit_wait;
 TAILQ_HEAD(core_audit_list, core_audit_wait);
 
 struct core_audit {
-  struct bc_disk_log *log; /* NULL: it cannot be opened; that is tried again */
-  struct bc_timer *timer;  /* for that, and for who waits too long */
-  struct core_audit_list waits;
-  uint64_t seq;    /* of the last line; goes on over restarts */
-  uint64_t lost;   /* lines since the start that could not be written */
-  char *problem;   /* why, or NULL: the last one was */
-  bool is_turning; /* the full file is being renamed */
+  struct bc_disk_log *log;      /* NULL: it cannot be opened; that is tried again */
+  struct bc_timer *timer;       /* for that, for lines that are kept, and for who waits too long */
+  struct core_audit_list waits; /* in the order in which they came */
+  size_t wait_count;
+  size_t failed;        /* of these, to be told at the next turn of the loop */
+  uint64_t seq;         /* of the last line; goes on over restarts */
+  uint64_t written;     /* lines since the start, … */
+  uint64_t lost;        /* … and those that could not be written and are not kept */
+  size_t bytes;         /* of the file, with what waits */
+  struct bc_buf kept;   /* lines that the disk did not take */
+  uint64_t kept_lines;  /* how many */
+  char *problem;        /* why the last one could not be written; NULL = it was */
+  bool is_kept_at_disk; /* the kept lines are being written */
+  bool must_break;      /* the file ends within a line */
+  bool is_turn_told;    /* the log knows that the file cannot be renamed */
 };
 
 void core_audit_open(struct bc_core *core);

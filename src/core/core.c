@@ -89,9 +89,11 @@ static void core_open_all(struct bc_core *core) {
   core->is_open = true;
   core_journal_open(core);
   core_record_open(core);
+  core_audit_open(core);
   core_wait_open(core);
   core_lease_open(core);
   core_guard_open(core);
+  core_admission_open(core);
   core_neighbor_open(core);
   core_check_open(core);
   core_policy_open(core);
@@ -190,6 +192,8 @@ static void core_free(struct bc_core *core) {
   }
   core_lease_close(core);
   core_wait_close(core);
+  core_admission_close(core);
+  core_audit_close(core);
   core_journal_close(core);
   core_record_close(core);
   bc_disk_close(core->disk);

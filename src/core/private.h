@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "base/tree.h"
 #include "core/address.h"
+#include "core/admission.h"
+#include "core/audit.h"
 #include "core/check.h"
 #include "core/core.h"
 #include "core/guard.h"
@@ -341,6 +343,8 @@ struct bc_core {
   struct core_guard guard;
   struct core_leases *leases; /* lease_private.h */
   struct core_waits *waits;   /* wait.c */
+  struct core_admission admission;
+  struct core_audit audit;
   struct core_route_tree routes;
   struct core_route_list notable;
   size_t notable_count;

@@ -334,6 +334,7 @@ json_t *core_report_warnings(struct bc_core *core) {
   }
   core_lease_warn(core, list);
   core_record_warn(core, list);
+  core_audit_warn(core, list);
   core_advice_list(core, list);
   core_policy_warn(core, list);
   report_warn_of_checks(core, list);

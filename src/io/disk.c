@@ -157,16 +157,30 @@ enum bc_err bc_disk_read_all(const struct bc_disk *disk, const char *name, int f
   }
 }
 
-enum bc_err bc_disk_load(struct bc_disk *disk, const char *name, struct bc_buf *content, struct bc_fault *fault) {
+static enum bc_err disk_load(struct bc_disk *disk, const char *name, bool is_end, struct bc_buf *content,
+                             struct bc_fault *fault) {
   int fd = openat(disk->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     enum bc_err err = errno == ENOENT ? BC_ERR_NOT_FOUND : BC_ERR_IO;
     bc_fault_set(fault, 0, "cannot open %s/%s: %s", disk->directory, name, strerror(errno));
     return err;
   }
+  struct stat status;
+  size_t room = content->max - content->len;
+  if (is_end && fstat(fd, &status) == 0 && status.st_size > (off_t)room) {
+    (void)lseek(fd, status.st_size - (off_t)room, SEEK_SET);
+  }
   enum bc_err err = bc_disk_read_all(disk, name, fd, content, fault);
   (void)close(fd);
   return err;
+}
+
+enum bc_err bc_disk_load(struct bc_disk *disk, const char *name, struct bc_buf *content, struct bc_fault *fault) {
+  return disk_load(disk, name, false, content, fault);
+}
+
+enum bc_err bc_disk_load_end(struct bc_disk *disk, const char *name, struct bc_buf *content, struct bc_fault *fault) {
+  return disk_load(disk, name, true, content, fault);
 }
 
 enum bc_err bc_disk_set_aside(struct bc_disk *disk, const char *name, struct bc_fault *fault) {

@@ -41,6 +41,9 @@ BC_MUST_CHECK enum bc_err bc_disk_lock(struct bc_disk *disk, pid_t *holder, stru
  * nothing was added), BC_ERR_IO. `name` is a plain file name here and below. */
 BC_MUST_CHECK enum bc_err bc_disk_load(struct bc_disk *disk, const char *name, struct bc_buf *content,
                                        struct bc_fault *fault);
+/* The same of the last bytes only, as many as `content` takes. */
+BC_MUST_CHECK enum bc_err bc_disk_load_end(struct bc_disk *disk, const char *name, struct bc_buf *content,
+                                           struct bc_fault *fault);
 /* Replaces the file: temporary file, fsync, rename. The bytes are copied. `done` may be NULL.
  * BC_ERR_LIMIT: with what waits for the disk already it would be more than BC_LIMIT_DISK_QUEUE_BYTES; nothing was
  * taken, no callback follows. Alone it may be of any length. */
@@ -53,6 +56,10 @@ BC_MUST_CHECK enum bc_err bc_disk_save(struct bc_disk *disk, const char *name, s
  * was: rename it away with bc_disk_set_aside and open again. */
 BC_MUST_CHECK enum bc_err bc_disk_log_open(struct bc_disk *disk, const char *name, struct bc_buf *content,
                                            struct bc_disk_log **out, struct bc_fault *fault);
+/* The same for a log that nobody reads as a whole: adds only the last bytes, as many as `content` takes; they may begin
+ * within a line. What was torn stays as it is: begin with a line break when the last byte is none. */
+BC_MUST_CHECK enum bc_err bc_disk_log_open_end(struct bc_disk *disk, const char *name, struct bc_buf *content,
+                                               struct bc_disk_log **out, struct bc_fault *fault);
 /* Renames a file that cannot be used to NAME.bad, at once: only before the loop runs. */
 BC_MUST_CHECK enum bc_err bc_disk_set_aside(struct bc_disk *disk, const char *name, struct bc_fault *fault);
 
@@ -66,6 +73,9 @@ void bc_disk_log_set_durable(struct bc_disk_log *log);
  * old content stands and appends go on there. */
 BC_MUST_CHECK enum bc_err bc_disk_log_rewrite(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done,
                                               void *arg);
+/* The file becomes NAME.1, that one NAME.2 … up to NAME.KEEP (at least 1; what was that is gone), and later appends go
+ * to a new, empty one. When it fails, appends go on where they went. */
+BC_MUST_CHECK enum bc_err bc_disk_log_turn(struct bc_disk_log *log, unsigned keep, bc_disk_fn *done, void *arg);
 /* Size of the file after the last finished request. */
 size_t bc_disk_log_bytes(const struct bc_disk_log *log);
 /* Bytes of requests that are not finished. */

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -19,11 +21,14 @@ struct log_request {
   void *arg;
 };
 
-/* One job: appends that go together, or one rewrite. */
+enum log_kind { LOG_APPEND, LOG_REWRITE, LOG_TURN };
+
+/* One job: appends that go together, or something else alone. */
 struct log_segment {
   TAILQ_ENTRY(log_segment) link;
   struct bc_disk_log *log;
-  bool is_rewrite;
+  enum log_kind kind;
+  unsigned keep; /* of a TURN */
   struct bc_buf bytes;
   struct log_request *requests;
   size_t count, room;
@@ -42,6 +47,7 @@ struct bc_disk_log {
   unsigned calls; /* of callbacks, under way */
   size_t size;
   size_t waiting_bytes;
+  unsigned keep; /* of the last turn */
 
   /* The disk thread's while a job is under way, untouched by the loop. */
   int fd;
@@ -119,10 +125,58 @@ static int log_rewrite(struct bc_disk_log *log, const struct bc_buf *bytes) {
   return code;
 }
 
+/* "NAME.3"; number 0: NAME itself. */
+static int log_rename(const struct bc_disk_log *log, unsigned from, unsigned to) {
+  char names[2][NAME_MAX + 1];
+  const unsigned numbers[2] = {from, to};
+  for (unsigned i = 0; i < 2; i++) {
+    int len = numbers[i] == 0 ? snprintf(names[i], sizeof names[i], "%s", log->name)
+                              : snprintf(names[i], sizeof names[i], "%s.%u", log->name, numbers[i]);
+    if (len < 0 || (size_t)len >= sizeof names[i]) {
+      return ENAMETOOLONG;
+    }
+  }
+  return renameat(log->disk->fd, names[0], log->disk->fd, names[1]) == 0 ? 0 : errno;
+}
+
+/* The new file is there before the old one loses its name: a disk that takes none leaves all as it was. */
+static int log_turn(struct bc_disk_log *log, unsigned keep) {
+  char fresh[NAME_MAX + 1];
+  struct stat status;
+  int code = fstat(log->fd, &status) != 0 ? errno : status.st_nlink == 0 ? log_bring_back(log) : log_mend(log);
+  int len = snprintf(fresh, sizeof fresh, "%s.new", log->name);
+  code = code != 0 ? code : len < 0 || (size_t)len >= sizeof fresh ? ENAMETOOLONG : 0;
+  if (code != 0) {
+    return code;
+  }
+  int fd = openat(log->disk->fd, fresh, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    return errno;
+  }
+  for (unsigned i = keep - 1; i > 0 && code == 0; i--) {
+    code = log_rename(log, i, i + 1);
+    code = code == ENOENT ? 0 : code;
+  }
+  code = code != 0 ? code : log_rename(log, 0, 1);
+  if (code == 0 && renameat(log->disk->fd, fresh, log->disk->fd, log->name) != 0) {
+    code = errno;
+    (void)log_rename(log, 1, 0);
+  }
+  if (code != 0) {
+    (void)unlinkat(log->disk->fd, fresh, 0);
+    (void)close(fd);
+    return code;
+  }
+  log_take_file(log, fd, 0);
+  return 0;
+}
+
 static void log_work(void *arg) {
   struct log_segment *segment = arg;
   struct bc_disk_log *log = segment->log;
-  segment->code = segment->is_rewrite ? log_rewrite(log, &segment->bytes) : log_append(log, &segment->bytes);
+  segment->code = segment->kind == LOG_REWRITE ? log_rewrite(log, &segment->bytes)
+                  : segment->kind == LOG_TURN  ? log_turn(log, segment->keep)
+                                               : log_append(log, &segment->bytes);
   segment->size_then = log->good_size;
 }
 
@@ -172,24 +226,25 @@ static void log_done(void *arg) {
   log_release_if_unused(log);
 }
 
-static struct log_segment *log_add_segment(struct bc_disk_log *log, bool is_rewrite, size_t least) {
+static struct log_segment *log_add_segment(struct bc_disk_log *log, enum log_kind kind, size_t least) {
   struct log_segment *segment = bc_mem_new(1, sizeof *segment);
   segment->log = log;
-  segment->is_rewrite = is_rewrite;
+  segment->kind = kind;
+  segment->keep = log->keep;
   bc_buf_init(&segment->bytes, least > BC_LIMIT_DISK_QUEUE_BYTES ? least : BC_LIMIT_DISK_QUEUE_BYTES);
   TAILQ_INSERT_TAIL(&log->segments, segment, link);
   return segment;
 }
 
-static enum bc_err log_request(struct bc_disk_log *log, bool is_rewrite, struct bc_str bytes, bc_disk_fn *done,
+static enum bc_err log_request(struct bc_disk_log *log, enum log_kind kind, struct bc_str bytes, bc_disk_fn *done,
                                void *arg) {
   if (log->waiting_bytes > 0 && log->waiting_bytes + log_cost(bytes.len) > BC_LIMIT_DISK_QUEUE_BYTES) {
     return BC_ERR_LIMIT;
   }
   struct log_segment *last = TAILQ_LAST(&log->segments, log_segments);
   bool is_at_disk = log->is_busy && last == TAILQ_FIRST(&log->segments);
-  if (last == NULL || is_at_disk || is_rewrite || last->is_rewrite) {
-    last = log_add_segment(log, is_rewrite, bytes.len);
+  if (last == NULL || is_at_disk || kind != LOG_APPEND || last->kind != LOG_APPEND) {
+    last = log_add_segment(log, kind, bytes.len);
   }
   bc_buf_add_str(&last->bytes, bytes);
   if (last->count == last->room) {
@@ -208,11 +263,16 @@ static enum bc_err log_request(struct bc_disk_log *log, bool is_rewrite, struct 
 }
 
 enum bc_err bc_disk_log_append(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg) {
-  return log_request(log, false, bytes, done, arg);
+  return log_request(log, LOG_APPEND, bytes, done, arg);
 }
 
 enum bc_err bc_disk_log_rewrite(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg) {
-  return log_request(log, true, bytes, done, arg);
+  return log_request(log, LOG_REWRITE, bytes, done, arg);
+}
+
+enum bc_err bc_disk_log_turn(struct bc_disk_log *log, unsigned keep, bc_disk_fn *done, void *arg) {
+  log->keep = keep > 0 ? keep : 1;
+  return log_request(log, LOG_TURN, (struct bc_str){.at = "", .len = 0}, done, arg);
 }
 
 void bc_disk_log_set_durable(struct bc_disk_log *log) {
@@ -227,29 +287,64 @@ size_t bc_disk_log_waiting_bytes(const struct bc_disk_log *log) {
   return log->waiting_bytes;
 }
 
+static enum bc_err log_open_file(const struct bc_disk *disk, const char *name, int *fd, size_t *size,
+                                 struct bc_fault *fault) {
+  struct stat status;
+  *fd = openat(disk->fd, name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (*fd >= 0 && fstat(*fd, &status) == 0 && S_ISREG(status.st_mode)) {
+    *size = (size_t)status.st_size;
+    return BC_ERR_OK;
+  }
+  bc_fault_set(fault, 0, "cannot open %s/%s: %s", disk->directory, name, *fd < 0 ? strerror(errno) : "not a file");
+  if (*fd >= 0) {
+    (void)close(*fd);
+  }
+  return BC_ERR_IO;
+}
+
+static struct bc_disk_log *log_new(struct bc_disk *disk, const char *name, int fd, size_t size) {
+  struct bc_disk_log *log = bc_mem_new(1, sizeof *log);
+  *log = (struct bc_disk_log){.disk = disk, .name = bc_mem_copy_string(name), .fd = fd};
+  log->size = log->good_size = size;
+  TAILQ_INIT(&log->segments);
+  bc_disk_ref(disk);
+  return log;
+}
+
 enum bc_err bc_disk_log_open(struct bc_disk *disk, const char *name, struct bc_buf *content, struct bc_disk_log **out,
                              struct bc_fault *fault) {
-  int fd = openat(disk->fd, name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-  struct stat status;
-  if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    bc_fault_set(fault, 0, "cannot open %s/%s: %s", disk->directory, name, fd < 0 ? strerror(errno) : "not a file");
-    if (fd >= 0) {
-      (void)close(fd);
-    }
-    return BC_ERR_IO;
-  }
+  int fd = -1;
+  size_t size = 0;
   size_t before = content->len;
-  enum bc_err err = bc_disk_read_all(disk, name, fd, content, fault);
+  enum bc_err err = log_open_file(disk, name, &fd, &size, fault);
+  if (err != BC_ERR_OK) {
+    return err;
+  }
+  err = bc_disk_read_all(disk, name, fd, content, fault);
   if (err != BC_ERR_OK) {
     (void)close(fd);
     return err;
   }
-  struct bc_disk_log *log = bc_mem_new(1, sizeof *log);
-  *log = (struct bc_disk_log){.disk = disk, .name = bc_mem_copy_string(name), .fd = fd};
-  log->size = log->good_size = content->len - before;
-  TAILQ_INIT(&log->segments);
-  bc_disk_ref(disk);
-  *out = log;
+  *out = log_new(disk, name, fd, content->len - before);
+  return BC_ERR_OK;
+}
+
+enum bc_err bc_disk_log_open_end(struct bc_disk *disk, const char *name, struct bc_buf *content,
+                                 struct bc_disk_log **out, struct bc_fault *fault) {
+  int fd = -1;
+  size_t size = 0;
+  enum bc_err err = log_open_file(disk, name, &fd, &size, fault);
+  if (err != BC_ERR_OK) {
+    return err;
+  }
+  size_t room = content->max - content->len;
+  size_t wanted = size < room ? size : room;
+  err = lseek(fd, (off_t)(size - wanted), SEEK_SET) < 0 ? BC_ERR_IO : bc_disk_read_all(disk, name, fd, content, fault);
+  if (err != BC_ERR_OK) {
+    (void)close(fd);
+    return err;
+  }
+  *out = log_new(disk, name, fd, size);
   return BC_ERR_OK;
 }
 

@@ -443,6 +443,72 @@ static void a_callback_may_close_the_log(void **state) {
   open_log(f, "a\nb\nc\n");
 }
 
+static void turn(struct fixture *f, unsigned keep) {
+  assert_int_equal(bc_disk_log_turn(f->log, keep, on_done, f), BC_ERR_OK);
+}
+
+static void a_full_log_is_renamed_and_the_oldest_goes(void **state) {
+  struct fixture *f = *state;
+  open_log(f, "");
+  append(f, "a");
+  turn(f, 2);
+  append(f, "b");
+  turn(f, 2);
+  append(f, "c");
+  turn(f, 2);
+  append(f, "d");
+  append(f, "e");
+  wait_for(f, 8);
+  assert_int_equal(f->failed, 0);
+  assert_file(f, "journal", "de");
+  assert_file(f, "journal.1", "c");
+  assert_file(f, "journal.2", "b");
+  assert_absent(f, "journal.3");
+  assert_absent(f, "journal.new");
+  assert_int_equal(bc_disk_log_bytes(f->log), 2);
+}
+
+static void a_log_that_cannot_be_renamed_is_gone_on_with(void **state) {
+  struct fixture *f = *state;
+  char path[128];
+  open_log(f, "");
+  append(f, "a");
+  wait_for(f, 1);
+  (void)snprintf(path, sizeof path, "%s/journal.1", f->directory);
+  assert_int_equal(mkdir(path, 0700), 0); /* nothing takes the place of a directory */
+  turn(f, 1);
+  append(f, "b");
+  wait_for(f, 2);
+  assert_int_equal(f->failed, 1);
+  assert_non_null(strstr(f->text, "cannot write "));
+  assert_file(f, "journal", "ab");
+  assert_absent(f, "journal.new");
+  assert_int_equal(rmdir(path), 0);
+}
+
+static void of_a_long_log_only_the_end_is_read(void **state) {
+  struct fixture *f = *state;
+  struct bc_buf end;
+  open_log(f, "");
+  append(f, "0123456789");
+  wait_for(f, 1);
+  bc_disk_log_close(f->log);
+  f->log = NULL;
+  bc_buf_init(&end, 4);
+  assert_int_equal(bc_disk_log_open_end(f->disk, "journal", &end, &f->log, NULL), BC_ERR_OK);
+  assert_string_equal(end.data, "6789");
+  assert_int_equal(bc_disk_log_bytes(f->log), 10);
+  bc_buf_clear(&end);
+  assert_int_equal(bc_disk_load_end(f->disk, "journal", &end, NULL), BC_ERR_OK);
+  assert_string_equal(end.data, "6789");
+  assert_int_equal(bc_disk_load_end(f->disk, "other", &end, NULL), BC_ERR_NOT_FOUND);
+  assert_absent(f, "other");
+  bc_buf_free(&end);
+  append(f, "a");
+  wait_for(f, 1);
+  assert_file(f, "journal", "0123456789a");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -463,6 +529,9 @@ int main(void) {
                                      TEST(what_waits_for_a_hung_disk_is_bounded),
                                      TEST(alone_a_request_may_be_longer_than_what_may_wait),
                                      TEST(what_waits_at_the_end_is_still_written),
-                                     TEST(a_callback_may_close_the_log)};
+                                     TEST(a_callback_may_close_the_log),
+                                     TEST(a_full_log_is_renamed_and_the_oldest_goes),
+                                     TEST(a_log_that_cannot_be_renamed_is_gone_on_with),
+                                     TEST(of_a_long_log_only_the_end_is_read)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
