@@ -3,6 +3,7 @@
 
 #include "base/harden.h"
 #include "base/mem.h"
+#include "core/http.h"
 #include "core/private.h"
 
 #include <errno.h>
@@ -103,6 +104,7 @@ static void core_open_all(struct bc_core *core) {
     /* Routing goes on without it. */
     bc_log(BC_LOG_ERROR, "local socket %s: %s", core->paths.socket, fault.text);
   }
+  core_http_open(core);
   core_address_open(core);
   core_lua_open(core);
   core_command_open(core);
@@ -187,6 +189,7 @@ static void core_free(struct bc_core *core) {
   }
   if (core->publish.timer != NULL) {
     core_api_close(core);
+    core_http_close(core);
     core_apply_close(core);
     core_publish_close(core);
   }

@@ -10,6 +10,7 @@
 #include "base/enum_text.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "io/httpd.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -17,7 +18,6 @@
 #include <stdint.h>
 
 struct bc_core;
-struct bc_httpd_request;
 struct bc_sock_answer;
 struct bc_token;
 
@@ -30,8 +30,8 @@ struct bc_token;
 enum core_http_scope { CORE_HTTP_SCOPE_LIST(BC_ENUM_MEMBER) };
 const char *core_http_scope_text(enum core_http_scope value);
 
-/* Room for a name in a path, "api:NAME", with its end; and for who asks. */
-enum { CORE_HTTP_NAME_BYTES = 160, CORE_HTTP_WHO_BYTES = 160 };
+/* Room for a name in a path, "api:NAME", with its end; for who asks; classes of status codes. */
+enum { CORE_HTTP_NAME_BYTES = 160, CORE_HTTP_WHO_BYTES = 160, CORE_HTTP_CLASSES = 6 };
 
 struct core_http_path;
 
@@ -78,6 +78,8 @@ void core_http_json(struct bc_httpd_request *request, unsigned status, json_t *m
 /* An answer of the local socket, as JSON in one line; consumes `answer`, which may be in pieces. {"error": …} that it
  * begins with becomes a problem with status 400. */
 void core_http_pieces(struct bc_httpd_request *request, const char *type, struct bc_sock_answer *answer);
+/* An answer of the local socket to be filled in. */
+struct bc_sock_answer core_http_new_answer(void);
 /* Whether the client would rather have JSON than text: always, but for POST / without `Accept: application/json`. */
 bool core_http_wants_json(const struct bc_httpd_request *request);
 
@@ -89,19 +91,14 @@ void core_http_close(struct bc_core *core);
 /* Appends why there is no HTTP although it is set. */
 void core_http_warn(const struct bc_core *core, json_t *list);
 
-/* Answers and the time to them, of the path with this number in core_http_paths; core_http_path_count is for all else
- * that the router refused (404, 405). */
-#define CORE_HTTP_BUCKET_LIST(X) X(1000) X(5000) X(10000) X(50000) X(100000) X(500000) X(1000000) X(5000000)
-#define CORE_HTTP_BUCKET_ONE(us) +1
-enum { CORE_HTTP_CLASSES = 6, CORE_HTTP_BUCKETS = 1 CORE_HTTP_BUCKET_LIST(CORE_HTTP_BUCKET_ONE) };
+/* What became of the requests of the path with this number in core_http_paths; core_http_path_count is for all that the
+ * router refused for its path or method. */
 struct core_http_counts {
   uint64_t by_class[CORE_HTTP_CLASSES]; /* by the first digit of the status; 0: the client left before the answer */
-  uint64_t by_time[CORE_HTTP_BUCKETS];  /* not summed up: answers within so many microseconds and no bucket before; the
-                                           last is for all that took longer */
-  uint64_t total_us;
+  uint64_t total_us;                    /* from the complete request to the begin of its answer */
 };
 const struct core_http_counts *core_http_counts(const struct bc_core *core, size_t path);
-/* The upper edge of a bucket in microseconds; 0 = the last, which has none. */
-uint64_t core_http_bucket_us(size_t bucket);
+/* The sum over all listeners. */
+struct bc_httpd_counts core_http_listener_counts(const struct bc_core *core);
 
 #endif

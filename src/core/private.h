@@ -318,6 +318,7 @@ struct bc_core {
   struct bc_rib *rib;
   struct bc_disk *disk;
   struct bc_sock *sock;
+  struct core_http *http; /* NULL: the setting names no listener */
   struct bc_signal *signals[4];
   struct bc_timer *lock_timer; /* another daemon has the state directory: tried again */
   struct bc_watch *drain;      /* … and meanwhile stdin is read */

@@ -1,4 +1,5 @@
 /* What is told of the state: one set of structures for the status key, the local socket and tables. */
+#include "core/http.h"
 #include "core/private.h"
 
 #include <inttypes.h>
@@ -333,6 +334,7 @@ json_t *core_report_warnings(struct bc_core *core) {
     report_warn(list, line);
   }
   core_lease_warn(core, list);
+  core_http_warn(core, list);
   core_record_warn(core, list);
   core_audit_warn(core, list);
   core_advice_list(core, list);
