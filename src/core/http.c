@@ -19,20 +19,10 @@ static void http_set_problem(struct http_listener *listener, const char *problem
   listener->problem = bc_mem_copy_string(problem);
 }
 
-/* Nobody is asked who it is, so that only this host may come. */
-static bool http_is_allowed(const char *text, struct bc_fault *fault) {
-  struct bc_listen where = {0};
-  if (bc_listen_parse(bc_str_of(text), &where) == BC_ERR_OK && bc_listen_is_local(&where)) {
-    return true;
-  }
-  bc_fault_set(fault, 0, "%s can be reached from elsewhere", text);
-  return false;
-}
-
 static bool http_listen(struct http_listener *listener) {
   struct bc_core *core = listener->core;
   struct bc_fault fault;
-  if (!http_is_allowed(listener->text, &fault) ||
+  if (!core_http_gate_allows(core, listener->text, &fault) ||
       bc_httpd_open(core->loop, listener->text, core_http_on_request, core, &listener->httpd, &fault) != BC_ERR_OK) {
     listener->httpd = NULL;
     http_set_problem(listener, fault.text);
@@ -70,6 +60,9 @@ void core_http_open(struct bc_core *core) {
   http->counts = bc_mem_new(core_http_path_count + 1, sizeof *http->counts);
   http->last_id = (uint64_t)bc_wall_now_ms() * 1000;
   http->retry_timer = bc_timer_new(core->loop, http_on_retry, core);
+  TAILQ_INIT(&http->changes);
+  TAILQ_INIT(&http->keys);
+  core_http_gate_open(core);
   while (http->count < BC_LIMIT_HTTP_LISTEN && bc_str_next_field(&list, ',', &one)) {
     struct http_listener *listener = &http->listeners[http->count++];
     listener->core = core;
@@ -88,6 +81,9 @@ void core_http_close(struct bc_core *core) {
     free(http->listeners[i].text);
     free(http->listeners[i].problem);
   }
+  core_http_change_close(core);
+  core_http_key_close(core);
+  core_http_gate_close(core);
   bc_timer_free(http->retry_timer);
   free(http->counts);
   free(http);

@@ -131,7 +131,9 @@ void core_http_on_request(void *arg, struct bc_httpd_request *request) {
   } else {
     call.path = &core_http_paths[context->path];
     router_name_source(&call);
-    call.path->fn(&call);
+    if (core_http_gate_judge(&call)) {
+      call.path->fn(&call);
+    }
   }
   bc_buf_free(&allow);
 }

@@ -1,0 +1,57 @@
+"""The samples of docs/http-api.md, one after the other against one daemon."""
+import re
+import subprocess
+
+import pytest
+import samples
+from http_lab import Neighbor, Scene
+
+FAMILIES = ("ipv4 unicast", "ipv6 unicast", "ipv4 flow")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    scene = Scene(tmp_path_factory.mktemp("http"))
+    scene.start(neighbors=[Neighbor(families=FAMILIES)])
+    yield scene
+    scene.daemon.close()
+    assert "AddressSanitizer" not in scene.daemon.log()
+
+
+def compare(scene, name):
+    """Runs the first line of the block as a shell does, but at our port."""
+    command = samples.block(name).splitlines()[0]
+    assert command.startswith("$ curl ")
+    done = subprocess.run(["sh", "-c", command[2:].replace("curl ", "curl -sS --max-time 20 ", 1)
+                           .replace("localhost:5000", f"localhost:{scene.port}")], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=30)
+    text = re.sub(r'"decision":\d+', '"decision":17', done.stdout)
+    samples.compare(name, f"{command}\n{text}")
+    return done.stdout
+
+
+def test_the_articles_line_prints_the_command_back(shown):
+    printed = compare(shown, "http-form")
+    assert printed == "announce route 100.10.0.0/24 next-hop self\n"
+    assert "100.10.0.0/24" in shown.exabgp.prefixes()
+
+
+def test_what_is_wrong_is_told_with_its_column(shown):
+    compare(shown, "http-wrong")
+
+
+def test_json_tells_more(shown):
+    compare(shown, "http-json")
+    shown.daemon.wait_settled()
+    assert shown.exabgp.rib["10.99.0.2"]["100.20.0.0/24"] == "next-hop self med 5"
+
+
+def test_a_route_is_put_by_name(shown):
+    compare(shown, "http-put")
+    assert "192.0.2.1/32" in shown.exabgp.prefixes()
+
+
+def test_a_blackhole_and_a_flow(shown):
+    compare(shown, "http-blackhole")
+    compare(shown, "http-flow")
+    assert "203.0.113.7/32" in shown.exabgp.prefixes()
