@@ -58,14 +58,18 @@ struct token_line {
   struct bc_fault *fault;
 };
 
+/* Who pastes a token itself, with quotes perhaps, must not find it in the log. */
+static bool token_is_secret(struct bc_str word) {
+  return word.len > 0 && memmem(word.at, word.len, token_start, sizeof token_start - 1) != NULL;
+}
+
 static size_t token_column(const struct token_line *line, struct bc_str word) {
   return (size_t)(word.at - line->start) + 1;
 }
 
-/* Who pastes a token itself must not find it in the log. */
 static enum bc_err token_expected(const struct token_line *line, const char *expected, struct bc_str word) {
   size_t column = token_column(line, word);
-  if (bc_str_starts(word, token_start)) {
+  if (token_is_secret(word)) {
     bc_fault_set(line->fault, column, "expected %s, found a token itself: `bgpcommander token` prints the line for it",
                  expected);
   } else if (word.len == 0) {
@@ -95,8 +99,8 @@ static bool token_is_alphanumeric(char c) {
 
 static enum bc_err token_read_name(struct token_line *line, struct bc_token *token) {
   struct bc_str word = token_take(line);
-  bool is_fine = word.len > 0 && word.len <= BC_LIMIT_NAME_BYTES && token_is_alphanumeric(word.at[0]) &&
-                 !bc_str_starts(word, token_start);
+  bool is_fine =
+      word.len > 0 && word.len <= BC_LIMIT_NAME_BYTES && token_is_alphanumeric(word.at[0]) && !token_is_secret(word);
   for (size_t i = 0; is_fine && i < word.len; i++) {
     is_fine = token_is_alphanumeric(word.at[i]) || (word.at[i] != '\0' && strchr("._-", word.at[i]) != NULL);
   }
@@ -181,13 +185,13 @@ static enum bc_err token_read_prefix(struct token_line *line, struct bc_token *t
   struct bc_str text = token_take(line);
   struct bc_fault fault = {0};
   struct bc_prefix_rule rule;
-  if (bc_str_starts(text, token_start) || text.at[0] == '-') {
-    return token_expected(line, "a prefix, or until YYYY-MM-DD", text);
-  }
   for (struct bc_str next = token_peek(line); bc_str_is(next, "ge") || bc_str_is(next, "le"); next = token_peek(line)) {
     (void)token_take(line);
     struct bc_str last = token_take(line);
     text.len = (size_t)(last.at + last.len - text.at);
+  }
+  if (token_is_secret(text)) {
+    return token_expected(line, "a prefix, or until YYYY-MM-DD", text);
   }
   enum bc_err err = bc_prefix_rule_parse("prefix", BC_PREFIX_WITHIN, text, &rule, &fault);
   if (err != BC_ERR_OK) {

@@ -149,7 +149,12 @@ static void a_token_in_the_place_of_anything_is_never_shown(void **state) {
                                        "desk " HASH " %s",
                                        "desk " HASH " read %s",
                                        "desk " HASH " read until %s",
-                                       "desk " HASH " read until 2027-12-31 %s"};
+                                       "desk " HASH " read until 2027-12-31 %s",
+                                       "desk \"%s\" read",
+                                       "x.%s " HASH " read",
+                                       "desk " HASH " read,%s",
+                                       "desk " HASH " read 10.0.0.0/8 le %s",
+                                       "desk " HASH " read token=%s"};
   for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++) {
     char line[256];
     const char *at = strstr(frames[i], "%s");
