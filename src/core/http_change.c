@@ -75,6 +75,7 @@ static void change_audit(struct http_change *change, const struct http_refusal *
       .code = refusal == NULL ? NULL : refusal->code,
       .detail = refusal == NULL ? NULL : refusal->detail,
       .request = id,
+      .is_done = refusal != NULL || change->ask.verb != BC_VERB_ANNOUNCE,
   };
   (void)core_audit_write(change->core, &line, done, change);
   bc_buf_free(&command);

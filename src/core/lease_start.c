@@ -41,10 +41,24 @@ static size_t start_settle_doubts(struct core_leases *leases, struct bc_buf *rec
   return left_out;
 }
 
+/* Nobody asks for it, so who reads the audit log would not know why it went. */
+static void start_audit(struct bc_core *core, const struct bc_lease *lease) {
+  (void)core_audit_write(core,
+                         &(struct core_audit_line){.who = "bgpcommander",
+                                                   .action = "expire",
+                                                   .name = lease->name,
+                                                   .command = lease->text,
+                                                   .ttl_ms = lease->ttl_ms,
+                                                   .outcome = "accepted",
+                                                   .is_done = true},
+                         NULL, NULL);
+}
+
 static void start_end_expired(struct core_leases *leases, struct bc_buf *record) {
   struct bc_lease *lease;
   while ((lease = bc_leases_first_due(leases->table)) != NULL && bc_lease_left_ms(leases->table, lease) == 0) {
     bc_log(BC_LOG_NOTICE, "route %s: its time was over before this start", lease->name);
+    start_audit(leases->core, lease);
     bc_leases_leave(leases->table, lease, record);
   }
 }
@@ -252,6 +266,7 @@ static bool start_end_due(struct core_leases *leases, struct bc_buf *record) {
       break;
     }
     bc_log(BC_LOG_NOTICE, "route %s: its time is over", lease->name);
+    start_audit(leases->core, lease);
     core_lease_drop(leases, lease, "its time is over", record);
   }
   if (ended > 0) {
