@@ -3,6 +3,7 @@
 #include "proto/base64.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <string.h>
 
 /* `safe`: what stays as it is beside letters and digits. */
@@ -26,6 +27,20 @@ void bc_etcd2_request_key(struct bc_buf *to, struct bc_str key) {
   request_add_encoded(to, key, "/-_.~");
 }
 
+void bc_etcd2_request_key_if(struct bc_buf *to, struct bc_str key, uint64_t index) {
+  bc_etcd2_request_key(to, key);
+  if (index == 0) {
+    bc_buf_add_text(to, "?prevExist=false");
+  } else {
+    bc_buf_add_format(to, "?prevIndex=%" PRIu64, index);
+  }
+}
+
+void bc_etcd2_request_empty_dir(struct bc_buf *to, struct bc_str key) {
+  bc_etcd2_request_key(to, key);
+  bc_buf_add_text(to, "?dir=true");
+}
+
 void bc_etcd2_request_get(struct bc_buf *to, struct bc_str key, bool recursive) {
   bc_etcd2_request_key(to, key);
   bc_buf_add_text(to, recursive ? "?quorum=true&recursive=true" : "?quorum=true");
@@ -41,6 +56,13 @@ static void request_add_field(struct bc_buf *to, const char *field) {
     bc_buf_add_char(to, '&');
   }
   bc_buf_add_text(to, field);
+}
+
+bool bc_etcd2_request_can_hold(struct bc_str value) {
+  json_t *text = json_stringn(value.at == NULL ? "" : value.at, value.len);
+  bool is_text = text != NULL && (value.len == 0 || memchr(value.at, '\0', value.len) == NULL);
+  json_decref(text);
+  return is_text;
 }
 
 void bc_etcd2_request_put(struct bc_buf *to, const struct bc_etcd2_put *put) {

@@ -192,6 +192,25 @@ enum bc_err bc_etcd_answer_write(struct bc_str body, struct bc_etcd_header *head
   return err;
 }
 
+enum bc_err bc_etcd_answer_txn(struct bc_str body, struct bc_etcd_header *header, bool *has_succeeded,
+                               struct bc_fault *fault) {
+  *header = (struct bc_etcd_header){.revision = 0};
+  *has_succeeded = false;
+  json_t *root = bc_etcd_json_load(body, fault);
+  if (root == NULL) {
+    return BC_ERR_PROTOCOL;
+  }
+  const json_t *succeeded = json_object_get(root, "succeeded");
+  enum bc_err err = etcd_answer_header(root, header, fault);
+  if (err == BC_ERR_OK && succeeded != NULL && !json_is_boolean(succeeded)) {
+    bc_fault_set(fault, 0, "etcd's answer to a transaction does not say whether it succeeded");
+    err = BC_ERR_PROTOCOL;
+  }
+  *has_succeeded = json_is_true(succeeded);
+  json_decref(root);
+  return err;
+}
+
 enum bc_err bc_etcd_answer_lease(struct bc_str body, struct bc_etcd_lease_answer *answer, struct bc_fault *fault) {
   *answer = (struct bc_etcd_lease_answer){.lease = 0};
   json_t *root = bc_etcd_json_load(body, fault);

@@ -79,6 +79,10 @@ void bc_etcd_range_close(struct bc_etcd_range_reader *reader);
 BC_MUST_CHECK enum bc_err bc_etcd_answer_write(struct bc_str body, struct bc_etcd_header *header,
                                                struct bc_fault *fault);
 
+/* Of a transaction on a condition: also whether that was met. */
+BC_MUST_CHECK enum bc_err bc_etcd_answer_txn(struct bc_str body, struct bc_etcd_header *header, bool *has_succeeded,
+                                             struct bc_fault *fault);
+
 /* Of lease/grant, and of lease/keepalive (which comes wrapped in "result"). */
 struct bc_etcd_lease_answer {
   struct bc_etcd_header header;

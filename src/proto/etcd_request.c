@@ -69,6 +69,22 @@ static void etcd_request_add_comma(struct bc_buf *to) {
   }
 }
 
+void bc_etcd_request_txn_if(struct bc_buf *to) {
+  bc_buf_add_text(to, "{\"compare\":[");
+}
+
+void bc_etcd_request_txn_unchanged(struct bc_buf *to, struct bc_str key, uint64_t mod_revision) {
+  etcd_request_add_comma(to);
+  bc_buf_add_text(to, "{\"target\":\"MOD\",\"result\":\"EQUAL\",");
+  etcd_request_add_bytes(to, "key", key);
+  /* Also 0 must be said: without it there is nothing to compare with. */
+  bc_buf_add_format(to, ",\"mod_revision\":\"%" PRIu64 "\"}", mod_revision);
+}
+
+void bc_etcd_request_txn_then(struct bc_buf *to) {
+  bc_buf_add_text(to, "],\"success\":[");
+}
+
 void bc_etcd_request_txn_put(struct bc_buf *to, struct bc_str key, struct bc_str value, uint64_t lease) {
   etcd_request_add_comma(to);
   bc_buf_add_text(to, "{\"request_put\":{");

@@ -30,6 +30,11 @@ void bc_etcd_request_watch(struct bc_buf *to, struct bc_str key, struct bc_str r
 /* For kv/txn: begin, any number of operations without comparison, end. The server takes 128 by
  * default, each key once. */
 void bc_etcd_request_txn_begin(struct bc_buf *to);
+/* The same on a condition, instead of begin: if, any number of unchanged, then. */
+void bc_etcd_request_txn_if(struct bc_buf *to);
+/* `mod_revision` 0: the key is not there. */
+void bc_etcd_request_txn_unchanged(struct bc_buf *to, struct bc_str key, uint64_t mod_revision);
+void bc_etcd_request_txn_then(struct bc_buf *to);
 void bc_etcd_request_txn_put(struct bc_buf *to, struct bc_str key, struct bc_str value, uint64_t lease);
 void bc_etcd_request_txn_delete(struct bc_buf *to, struct bc_str key);
 void bc_etcd_request_txn_end(struct bc_buf *to);

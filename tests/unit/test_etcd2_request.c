@@ -70,6 +70,26 @@ static void forms_hold_what_is_set_and_no_more(void **state) {
   }
 }
 
+static void a_write_may_have_a_condition(void **state) {
+  (void)state;
+  bc_etcd2_request_key_if(&to, bc_str_of("/bgp/a b"), 12);
+  assert_string_equal(to.data, "/v2/keys/bgp/a%20b?prevIndex=12");
+  bc_buf_clear(&to);
+  bc_etcd2_request_key_if(&to, bc_str_of("/bgp/a"), 0);
+  assert_string_equal(to.data, "/v2/keys/bgp/a?prevExist=false");
+  bc_buf_clear(&to);
+  bc_etcd2_request_empty_dir(&to, bc_str_of("/bgp/routes/a/"));
+  assert_string_equal(to.data, "/v2/keys/bgp/routes/a?dir=true");
+}
+
+static void values_of_v2_are_texts(void **state) {
+  (void)state;
+  assert_true(bc_etcd2_request_can_hold(bc_str_of("\xc3\xa9\n")));
+  assert_true(bc_etcd2_request_can_hold((struct bc_str){0}));
+  assert_false(bc_etcd2_request_can_hold(bc_str_of("\xff")));
+  assert_false(bc_etcd2_request_can_hold((struct bc_str){"a\0b", 3}));
+}
+
 static void a_password_may_hold_colons(void **state) {
   (void)state;
   bc_etcd2_request_authorization(&to, bc_str_of("root"), bc_str_of("a:b"));
@@ -82,6 +102,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(reads_are_agreed_to_by_the_cluster, setup, teardown),
       cmocka_unit_test_setup_teardown(a_wait_names_its_index_and_is_no_stream, setup, teardown),
       cmocka_unit_test_setup_teardown(forms_hold_what_is_set_and_no_more, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_write_may_have_a_condition, setup, teardown),
+      cmocka_unit_test_setup_teardown(values_of_v2_are_texts, setup, teardown),
       cmocka_unit_test_setup_teardown(a_password_may_hold_colons, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -266,6 +266,21 @@ static void a_write_tells_its_revision(void **state) {
                    BC_ERR_PROTOCOL);
 }
 
+static void a_transaction_says_whether_its_condition_was_met(void **state) {
+  struct bc_etcd_header header;
+  bool has_succeeded = false;
+  (void)state;
+  assert_int_equal(bc_etcd_answer_txn(bc_str_of("{" HEADER ",\"succeeded\":true}"), &header, &has_succeeded, NULL),
+                   BC_ERR_OK);
+  assert_true(has_succeeded);
+  assert_int_equal(bc_etcd_answer_txn(bc_str_of("{" HEADER "}"), &header, &has_succeeded, NULL), BC_ERR_OK);
+  assert_false(has_succeeded);
+  assert_int_equal(bc_etcd_answer_txn(bc_str_of("{" HEADER ",\"succeeded\":\"no\"}"), &header, &has_succeeded, NULL),
+                   BC_ERR_PROTOCOL);
+  assert_false(has_succeeded);
+  assert_int_equal(bc_etcd_answer_txn(bc_str_of("[]"), &header, &has_succeeded, NULL), BC_ERR_PROTOCOL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup(a_range_gives_its_keys_and_where_it_stands, setup),
@@ -282,6 +297,7 @@ int main(void) {
       cmocka_unit_test_setup(the_version_names_the_path_of_the_api, setup),
       cmocka_unit_test_setup(a_token_must_be_fit_for_a_header, setup),
       cmocka_unit_test_setup(a_write_tells_its_revision, setup),
+      cmocka_unit_test(a_transaction_says_whether_its_condition_was_met),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,6 +71,20 @@ static void a_txn_separates_its_operations(void **state) {
                       "{\"request_put\":{\"key\":\"Yw==\",\"value\":\"\"}}]}");
 }
 
+static void a_txn_may_have_conditions(void **state) {
+  (void)state;
+  bc_etcd_request_txn_if(&buf);
+  bc_etcd_request_txn_unchanged(&buf, bc_str_of("a"), 12);
+  bc_etcd_request_txn_unchanged(&buf, bc_str_of("b"), 0);
+  bc_etcd_request_txn_then(&buf);
+  bc_etcd_request_txn_put(&buf, bc_str_of("a"), bc_str_of("1"), 0);
+  bc_etcd_request_txn_end(&buf);
+  assert_string_equal(
+      buf.data, "{\"compare\":[{\"target\":\"MOD\",\"result\":\"EQUAL\",\"key\":\"YQ==\",\"mod_revision\":\"12\"},"
+                "{\"target\":\"MOD\",\"result\":\"EQUAL\",\"key\":\"Yg==\",\"mod_revision\":\"0\"}],"
+                "\"success\":[{\"request_put\":{\"key\":\"YQ==\",\"value\":\"MQ==\"}}]}");
+}
+
 static void leases_have_their_bodies(void **state) {
   (void)state;
   bc_etcd_request_lease_grant(&buf, 60);
@@ -91,6 +105,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_range_names_only_what_is_set_and_never_serializable, setup, teardown),
       cmocka_unit_test_setup_teardown(a_watch_asks_for_fragments_and_progress, setup, teardown),
       cmocka_unit_test_setup_teardown(a_txn_separates_its_operations, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_txn_may_have_conditions, setup, teardown),
       cmocka_unit_test_setup_teardown(leases_have_their_bodies, setup, teardown),
       cmocka_unit_test_setup_teardown(a_password_is_escaped_and_must_be_utf8, setup, teardown),
   };
