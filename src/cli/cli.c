@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CLI_WORD_MAX = 32, CLI_WATCH_MS = 2000 };
+enum { CLI_WORD_MAX = 64, CLI_WATCH_MS = 2000 };
 
 static const struct cli_command {
   const char *name, *words, *help;
@@ -58,11 +58,14 @@ void bc_cli_print_commands(struct bc_buf *to) {
     bc_buf_add_format(to, "  %-18s %s\n", name, cli_commands[i].help);
   }
   bc_buf_add_format(to, "  %-18s %s\n", "help", "Print this");
-  bc_buf_add_text(to, "\nExit codes: 0 fine, 1 bad news, 2 wrong usage, 3 no daemon answers.\n"
-                      "Of why: 4 nothing recorded of that, 5 the records begin later.\n"
-                      "Of run: 0 up, 1 down, 3 script error, 4 stopped by a limit or by rules of this node,\n"
-                      "5 no daemon or no such route, 64 wrong usage. Other commands have codes of their own beside\n"
-                      "the first ones: see the manual page.\n");
+  bc_buf_add_text(
+      to, "\nExit codes: 0 fine, 1 bad news, 2 wrong usage, 3 no daemon answers.\n"
+          "Of route, node, check, module and data: 0 done, 1 refused, 2 wrong usage, 3 no store, 4 somebody else\n"
+          "changed it, 5 written and not on the wire (--wait), 6 not known whether it was written.\n"
+          "Of why: 4 nothing recorded of that, 5 the records begin later.\n"
+          "Of run: 0 up, 1 down, 3 script error, 4 stopped by a limit or by rules of this node,\n"
+          "5 no daemon or no such route, 64 wrong usage. Other commands have codes of their own beside\n"
+          "the first ones: see the manual page.\n");
 }
 
 int bc_cli_usage_code(const char *command) {

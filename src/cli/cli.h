@@ -17,6 +17,11 @@ enum {
   BC_CLI_NO_DAEMON = 3, /* nobody answers */
   BC_CLI_NO_RECORD = 4, /* of why: nothing is recorded of that */
   BC_CLI_TOO_OLD = 5,   /* of why: the records begin later */
+  /* Of commands that edit the store (1: refused, by the checks, by the store or by the person who was asked): */
+  BC_CLI_NO_STORE = 3,    /* it cannot be reached, or refuses us; nothing is written */
+  BC_CLI_CONFLICT = 4,    /* somebody else changed it meanwhile; nothing is written */
+  BC_CLI_NOT_ON_WIRE = 5, /* written, and what --wait waits for did not come */
+  BC_CLI_UNKNOWN = 6,     /* it is not known whether it was written, or it was written in part */
 };
 
 /* BC_CLI_USAGE, or what else this command (or NULL) ends with then: `run` has codes of its own. */

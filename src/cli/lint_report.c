@@ -249,12 +249,27 @@ static void report_print_json(const struct bc_lint_report *report, size_t errors
   json_decref(answer);
 }
 
-int bc_lint_report_end(struct bc_lint_report *report, const struct bc_settings *settings) {
-  size_t errors = 0;
+bool bc_lint_report_settle(struct bc_lint_report *report) {
   report_compile(report);
   if (report->count > 0) {
     qsort(report->findings, report->count, sizeof *report->findings, report_compare);
   }
+  return !report->has_failed;
+}
+
+bool bc_lint_report_at(const struct bc_lint_report *report, size_t index, const char **name,
+                       const struct bc_lint_finding **finding) {
+  if (index >= report->count) {
+    return false;
+  }
+  *name = report->findings[index].name;
+  *finding = &report->findings[index].what;
+  return true;
+}
+
+int bc_lint_report_end(struct bc_lint_report *report, const struct bc_settings *settings) {
+  size_t errors = 0;
+  (void)bc_lint_report_settle(report);
   for (size_t i = 0; i < report->count; i++) {
     errors += bc_lint_rule_level(report->findings[i].what.rule) == BC_LINT_ERROR ? 1 : 0;
   }

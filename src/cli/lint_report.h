@@ -22,6 +22,11 @@ void bc_lint_report_count_key(struct bc_lint_report *report);
 /* Something could not be read: one line, told on stderr. */
 void bc_lint_report_fail(struct bc_lint_report *report, const char *format, ...) BC_PRINTF(2, 3);
 
+/* Has the sandbox's compiler look at all scripts and sorts what was found. Once; then the findings may be asked for:
+ * false after the last. `name` is the file. False at once: the compiler gave no answer, which was told. */
+bool bc_lint_report_settle(struct bc_lint_report *report);
+bool bc_lint_report_at(const struct bc_lint_report *report, size_t index, const char **name,
+                       const struct bc_lint_finding **finding);
 /* Has the sandbox's compiler look at all scripts, prints, and returns the exit code. */
 int bc_lint_report_end(struct bc_lint_report *report, const struct bc_settings *settings);
 

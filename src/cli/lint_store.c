@@ -211,13 +211,11 @@ static void store_judge_config(struct bc_lint_report *report, const struct store
 
 /* ---- scripts ---- */
 
-/* What a key's value is; BC_LINT_MODES: no Lua. */
-static enum bc_lint_mode store_mode(const struct store_key *key) {
-  struct bc_str rest = bc_str_of(key->name);
-  struct bc_str value = {key->value, key->len};
+enum bc_lint_mode bc_lint_store_mode(const char *name, struct bc_str value) {
+  struct bc_str rest = bc_str_of(name);
   struct bc_str folder;
-  const char *slash = strrchr(key->name, '/');
-  const char *last = slash == NULL ? key->name : slash + 1;
+  const char *slash = strrchr(name, '/');
+  const char *last = slash == NULL ? name : slash + 1;
   (void)bc_str_next_field(&rest, '/', &folder);
   if (bc_str_is(folder, "lua")) {
     return BC_LINT_MODULE;
@@ -228,11 +226,15 @@ static enum bc_lint_mode store_mode(const struct store_key *key) {
     return bc_config_script_is_sandboxed(value) ? BC_LINT_CHECK : BC_LINT_MODES;
   }
   bool is_lua = !bc_str_starts(value, "{");
-  bool is_policy = strcmp(key->name, "policy") == 0 ||
+  bool is_policy = strcmp(name, "policy") == 0 ||
                    (strcmp(last, "policy") == 0 && (bc_str_is(folder, "routes") || bc_str_is(folder, "node")));
-  return is_policy && is_lua                             ? BC_LINT_POLICY
-         : strcmp(key->name, "admission") == 0 && is_lua ? BC_LINT_ADMISSION
-                                                         : BC_LINT_MODES;
+  return is_policy && is_lua                        ? BC_LINT_POLICY
+         : strcmp(name, "admission") == 0 && is_lua ? BC_LINT_ADMISSION
+                                                    : BC_LINT_MODES;
+}
+
+static enum bc_lint_mode store_mode(const struct store_key *key) {
+  return bc_lint_store_mode(key->name, (struct bc_str){key->value, key->len});
 }
 
 static struct store_key *store_find_module(const struct store_read *read, struct bc_str name) {
