@@ -168,7 +168,8 @@ static void edit2_seen(struct bc_store_edit *edit, enum bc_err err) {
   }
   const struct bc_store_edit_entry *seen = bc_store_edit_list_find(&edit->seen, step->key);
   enum bc_store_edit_sight sight = bc_store_edit_judge(edit, step);
-  if (edit->is_sent && sight == BC_STORE_EDIT_AS_WANTED) {
+  /* Also when no answer of ours was lost: libcurl sends a request again by itself when its connection ends under it. */
+  if (sight == BC_STORE_EDIT_AS_WANTED) {
     step->done = seen == NULL ? edit->revision : seen->told.revision;
     edit->step++;
     edit2_step(edit);

@@ -186,7 +186,8 @@ static void edit3_seen(struct bc_store_edit *edit, enum bc_err err) {
     before += sight == BC_STORE_EDIT_AS_BEFORE ? 1 : 0;
     other = other == NULL && sight == BC_STORE_EDIT_OTHER ? &edit->steps[i] : other;
   }
-  if (edit->is_sent && wanted == edit->step_count) {
+  /* Also when no answer of ours was lost: libcurl sends a request again by itself when its connection ends under it. */
+  if (wanted == edit->step_count) {
     bc_store_edit_finish(edit, BC_ERR_OK, "%s", "");
   } else if (before == edit->step_count) {
     edit3_send(edit);
