@@ -74,7 +74,7 @@
   X(FRAME_BYTES, 524288, "bytes of one frame between our processes")                                                   \
   X(CHANNEL_QUEUE_BYTES, 16777216, "bytes that wait for one worker")                                                   \
   X(ETCD_OBJECT_BYTES, 33554432, "bytes of one JSON object from etcd")                                                 \
-  X(DIR_BYTES, 268435456, "bytes of all different values of a directory store")                                        \
+  X(DIR_BYTES, 268435456, "bytes of all different values of a directory store, and of a store that a command edits")   \
   X(ETCD_ENDPOINTS, 16, "etcd endpoints")                                                                              \
   X(NET_ADDRESSES, 65536, "addresses that net.enumerate gives")                                                        \
   X(WEB_URL_BYTES, 8192, "bytes of a URL that a Lua check asks")                                                       \

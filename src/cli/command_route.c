@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUTE_DELETED_MOST = 20, ROUTE_NODES_SHOWN = 8, ROUTE_QUESTION_BYTES = 400 };
+enum { ROUTE_DELETED_MOST = 20, ROUTE_NODES_SHOWN = 8, ROUTE_QUESTION_BYTES = 800 };
 
 static const char *const route_leaves[] = {"config", "prefix", "healthcheck", "options", "policy"};
 enum { ROUTE_LEAVES = sizeof route_leaves / sizeof route_leaves[0] };
@@ -240,6 +240,21 @@ static int route_delete_one(struct bc_edit *edit, const char *name) {
   return BC_CLI_OK;
 }
 
+/* An emptied store is one of the losses that daemons do not follow. */
+static void route_ask_about_last(const struct bc_edit *edit, struct bc_buf *question) {
+  const struct bc_store_edit_key *key;
+  size_t left = 0;
+  for (size_t i = 0; (key = bc_store_edit_at(edit->store, i)) != NULL; i++) {
+    left += strncmp(key->key, "routes/", 7) == 0 ? 1 : 0;
+  }
+  if (edit->count > 0 && left == edit->count) {
+    bc_buf_add_format(question,
+                      "%sthe store then has no route any more: daemons that hold routes take that for a loss, and keep "
+                      "them until `bgpcommander approve`",
+                      question->len == 0 ? "" : "; ");
+  }
+}
+
 static int route_delete(struct bc_edit *edit) {
   const struct bc_settings *settings = edit->settings;
   const char *names[ROUTE_DELETED_MOST + 1] = {NULL};
@@ -256,6 +271,7 @@ static int route_delete(struct bc_edit *edit) {
     code = route_delete_one(edit, names[i]);
     route_ask_about(edit, names[i], &question);
   }
+  route_ask_about_last(edit, &question);
   if (code == BC_CLI_OK) {
     code = bc_edit_commit(edit, &(struct bc_edit_plan){.routes = names,
                                                        .question = question.len == 0 ? NULL : question.data,

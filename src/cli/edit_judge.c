@@ -87,20 +87,23 @@ static const struct judge_item *judge_find(const struct judge_view *view, const 
 static void judge_refuse(struct judge *judge, const char *text) {
   char shown[BC_FAULT_TEXT_BYTES * 2];
   char key[BC_FAULT_TEXT_BYTES] = "";
-  unsigned column = 0;
-  int used = 0;
+  uint64_t column = 0;
   bc_screen_clean(text, shown, sizeof shown);
   const char *colon = strstr(shown, ": ");
-  const char *rest = shown;
+  struct bc_str rest = bc_str_of(shown);
   if (colon != NULL && memchr(shown, ' ', (size_t)(colon - shown)) == NULL) {
     (void)snprintf(key, sizeof key, "%.*s", (int)(colon - shown), shown);
-    rest = colon + 2;
+    rest = bc_str_of(colon + 2);
   }
-  if (sscanf(rest, "column %u: %n", &column, &used) == 1) {
-    rest += used;
+  if (bc_str_starts(rest, "column ")) {
+    struct bc_str behind = {rest.at + 7, rest.len - 7};
+    struct bc_str number;
+    if (bc_str_next_field(&behind, ':', &number) && bc_str_to_u64(number, UINT32_MAX, &column) == BC_ERR_OK) {
+      rest = bc_str_trim(behind);
+    }
   }
   (void)json_array_append_new(json_object_get(judge->edit->answer, "refused"),
-                              json_pack("{s:s, s:I, s:s}", "key", key, "column", (json_int_t)column, "text", rest));
+                              json_pack("{s:s, s:I, s:s}", "key", key, "column", (json_int_t)column, "text", rest.at));
   (void)fflush(stdout);
   (void)fprintf(stderr, "refused: %s\n", shown);
   judge->refusals++;

@@ -8,13 +8,16 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAIT_MS = 30000, WAIT_STEP_MS = 50 };
+/* A directory is read within half a second, but does not say so. What was read is acted on a moment later: it counts
+ * when it is so twice. */
+enum { WAIT_MS = 30000, WAIT_STEP_MS = 50, WAIT_FOR_DIRECTORY_MS = 1000, WAIT_LOOKS = 2 };
 
 enum wait_state { WAIT_GOES_ON, WAIT_DONE, WAIT_IN_VAIN };
 
 struct wait {
   struct bc_edit *edit;
   const struct bc_edit_plan *plan;
+  struct bc_mono start;
   bool is_taken; /* the daemon has read the change */
   char text[BC_FAULT_TEXT_BYTES];
 };
@@ -29,8 +32,6 @@ static json_t *wait_ask(const struct wait *wait, const char *command, const char
   return answer;
 }
 
-/* The revision says it, where the store counts them; a directory is read within half a second, or with the first look
- * that shows the change. */
 static enum wait_state wait_look_at_status(struct wait *wait) {
   json_t *status = wait_ask(wait, "status", NULL);
   const json_t *store = json_object_get(status, "store");
@@ -40,7 +41,8 @@ static enum wait_state wait_look_at_status(struct wait *wait) {
     (void)snprintf(wait->text, sizeof wait->text, "no daemon answers on this node");
     return WAIT_IN_VAIN;
   }
-  wait->is_taken = (uint64_t)bc_client_number(store, "revision") >= revision;
+  wait->is_taken = revision == 0 ? bc_mono_ms_between(wait->start, bc_mono_now()) >= WAIT_FOR_DIRECTORY_MS
+                                 : (uint64_t)bc_client_number(store, "revision") >= revision;
   (void)snprintf(wait->text, sizeof wait->text, "the daemon has not read the change: its store is %s: %s",
                  bc_client_text(store, "state"), bc_client_text(store, "text"));
   if (!json_is_null(json_object_get(store, "loss"))) {
@@ -96,19 +98,21 @@ static enum wait_state wait_look(struct wait *wait) {
 }
 
 int bc_edit_wait(struct bc_edit *edit, const struct bc_edit_plan *plan) {
-  struct wait wait = {.edit = edit, .plan = plan};
+  struct wait wait = {.edit = edit, .plan = plan, .start = bc_mono_now()};
   unsigned ms = WAIT_MS;
   /* It was read when the store was opened. */
   (void)!(edit->settings->timeout == NULL || bc_duration_parse(bc_str_of(edit->settings->timeout), &ms) == BC_ERR_OK);
-  struct bc_mono start = bc_mono_now();
-  struct bc_mono end = bc_mono_add_ms(start, ms);
+  struct bc_mono end = bc_mono_add_ms(wait.start, ms);
   enum wait_state state = wait_look(&wait);
-  while (state == WAIT_GOES_ON && !bc_mono_reached(end, bc_mono_now())) {
+  unsigned looks = 1;
+  while ((state == WAIT_GOES_ON || looks < WAIT_LOOKS) && !bc_mono_reached(end, bc_mono_now())) {
     const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
     (void)nanosleep(&step, NULL);
+    enum wait_state before = state;
     state = wait_look(&wait);
+    looks = state == before ? looks + 1 : 1;
   }
-  long long took = bc_mono_ms_between(start, bc_mono_now());
+  long long took = bc_mono_ms_between(wait.start, bc_mono_now());
   (void)json_object_set_new(edit->answer, "onWire", json_boolean(state == WAIT_DONE));
   (void)json_object_set_new(edit->answer, "waitedMs", json_integer((json_int_t)took));
   if (state != WAIT_DONE) {

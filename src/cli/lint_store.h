@@ -12,6 +12,6 @@ void bc_lint_store_settings(struct bc_lint_report *report, const struct bc_setti
 void bc_lint_store_tree(struct bc_lint_report *report, const struct bc_settings *settings, const char *directory);
 
 /* What the value of a key is for; BC_LINT_MODES: it is no Lua. */
-enum bc_lint_mode bc_lint_store_mode(const char *key, struct bc_str value);
+enum bc_lint_mode bc_lint_store_mode(const char *name, struct bc_str value);
 
 #endif

@@ -203,6 +203,10 @@ void bc_store_edit_walked(struct bc_store_edit *edit, enum bc_err err, const cha
   edit->text = (struct bc_fault){.column = 0};
   bc_fault_set(&edit->text, 0, "%s", text);
   bc_store_edit_list_sort(edit->into);
+  if (err == BC_ERR_OK && edit->into->is_full) {
+    err = BC_ERR_LIMIT;
+    bc_fault_set(&edit->text, 0, "the store holds more than %d bytes", (int)BC_LIMIT_DIR_BYTES);
+  }
   edit->walked(edit, err);
 }
 

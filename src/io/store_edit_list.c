@@ -8,6 +8,12 @@
 
 void bc_store_edit_list_add(struct bc_store_edit_list *list, struct bc_str key, struct bc_str value, const char *why,
                             uint64_t revision) {
+  size_t bytes = key.len + value.len;
+  if (bytes > BC_LIMIT_DIR_BYTES - list->bytes) {
+    list->is_full = true;
+    return;
+  }
+  list->bytes += bytes;
   if (list->count == list->room) {
     list->room = list->room * 2 + 64;
     list->at = bc_mem_resize(list->at, list->room, sizeof *list->at);
@@ -47,6 +53,8 @@ void bc_store_edit_list_clear(struct bc_store_edit_list *list) {
     free(list->at[i].why);
   }
   list->count = 0;
+  list->bytes = 0;
+  list->is_full = false;
 }
 
 /* ---- what is to be read ---- */

@@ -17,6 +17,8 @@ struct bc_store_edit_entry {
 struct bc_store_edit_list {
   struct bc_store_edit_entry *at;
   size_t count, room;
+  size_t bytes; /* of keys and values; at most BC_LIMIT_DIR_BYTES */
+  bool is_full; /* … and there was more, which is left out */
 };
 /* `value.at` NULL: it cannot be had, for `why`. */
 void bc_store_edit_list_add(struct bc_store_edit_list *list, struct bc_str key, struct bc_str value, const char *why,

@@ -78,6 +78,6 @@ def test_a_deleted_route_takes_its_empty_folder_along_and_no_more(edit):
     edit.store.put("routes/WEB/config", WEB)
     edit.store.put("routes/DNS/config", DNS)
     edit.store.put("routes/DNS/README", "mine")
-    edit.run("route", "delete", "WEB", "DNS")
+    edit.run("route", "delete", "WEB", "DNS", "--yes")
     assert edit.store.all() == {"routes/DNS/README": "mine"}
     assert not (edit.store.tree.dir / "routes/WEB").exists()

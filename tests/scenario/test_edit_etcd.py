@@ -57,7 +57,7 @@ def test_a_delete_that_meets_somebody_else_is_taken_back_by_v2(etcd_lab, tmp_pat
             edit.store.put("routes/WEB/options", '{"interval": 9}')
 
     proxied = behind(edit, before)
-    assert "was taken back" in proxied.run("route", "delete", "WEB", code=4)[1]
+    assert "was taken back" in proxied.run("route", "delete", "WEB", "--yes", code=4)[1]
     assert edit.store.all() == {"routes/WEB/config": WEB, "routes/WEB/options": '{"interval": 9}'}
     proxied.proxy.close()
 
@@ -65,7 +65,7 @@ def test_a_delete_that_meets_somebody_else_is_taken_back_by_v2(etcd_lab, tmp_pat
 def test_a_deleted_route_leaves_no_directory_in_v2(etcd_lab, tmp_path):
     edit = Edit(tmp_path, V2(etcd_lab, tmp_path))
     edit.run("route", "set", "WEB", WEB, "--options", "{}")
-    edit.run("route", "delete", "WEB")
+    edit.run("route", "delete", "WEB", "--yes")
     assert edit.store.keys.node("/bgp/routes/WEB") is None
     assert edit.store.keys.node("/bgp/routes") is not None
 

@@ -21,7 +21,8 @@ def test_a_route_with_all_its_keys_is_made_changed_and_removed(edit):
         "routes/WEB/config": WEB, "routes/WEB/options": '{"interval": 3, "check": "none"}'}
     assert edit.run("route", "get", "WEB", "config")[0] == WEB + "\n"
     assert edit.json("route", "get", "WEB")["route"]["keys"]["config"] == WEB
-    edit.run("route", "delete", "WEB")
+    assert "the store then has no route any more" in edit.run("route", "delete", "WEB", code=1)[1]
+    edit.run("route", "delete", "WEB", "--yes")
     assert edit.store.all() == {}
 
 
@@ -51,7 +52,7 @@ def test_checks_modules_and_data_are_edited_too(edit):
     assert "lua/util: checks/dns/script requires it" in edit.run("module", "delete", "util", code=1)[1]
     assert "routes/WEB/options: checks: there is no check dns" in edit.run("check", "delete", "dns", code=1)[1]
     assert edit.store.all() == before
-    edit.run("route", "delete", "WEB")
+    edit.run("route", "delete", "WEB", "--yes")
     edit.run("check", "delete", "dns")
     edit.run("module", "delete", "util")
     edit.run("data", "delete", "sites")
@@ -195,6 +196,7 @@ def test_a_terminal_is_asked_before_much_goes_away(edit):
 
 def test_a_route_that_nobody_announces_goes_without_a_question(edit):
     edit.store.put("routes/WEB/config", WEB)
+    edit.store.put("routes/DNS/config", DNS)
     edit.store.put("node/edge1/routes/WEB/state", "withdraw")
     edit.run("route", "delete", "WEB")
     assert "routes/WEB/config" not in edit.store.all()
