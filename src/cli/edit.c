@@ -192,15 +192,13 @@ bool bc_edit_next_name(const struct bc_edit *edit, const char *folder, size_t *c
   size_t len = strlen(folder);
   const struct bc_str before = *name;
   bool is_first = *cursor == 0;
-  while ((key = bc_store_edit_at(edit->store, *cursor)) != NULL) {
-    ++*cursor;
-    if (strncmp(key->key, folder, len) == 0) {
-      *name = (struct bc_str){key->key + len, strcspn(key->key + len, "/")};
-      if (is_first || !bc_str_equal(*name, before)) {
-        return true;
-      }
-    } else if (!is_first && strcmp(key->key, folder) > 0) {
-      break;
+  size_t at = is_first ? bc_store_edit_from(edit->store, folder) : *cursor;
+  while ((key = bc_store_edit_at(edit->store, at)) != NULL && strncmp(key->key, folder, len) == 0) {
+    at++;
+    *cursor = at;
+    *name = (struct bc_str){key->key + len, strcspn(key->key + len, "/")};
+    if (is_first || !bc_str_equal(*name, before)) {
+      return true;
     }
   }
   return false;

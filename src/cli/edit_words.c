@@ -34,12 +34,8 @@ bool bc_edit_is_there(const struct bc_edit *edit, const char *folder, const char
   char prefix[BC_LIMIT_KEY_BYTES];
   const struct bc_store_edit_key *key;
   size_t len = (size_t)snprintf(prefix, sizeof prefix, "%s/%s/", folder, name);
-  for (size_t i = 0; len < sizeof prefix && (key = bc_store_edit_at(edit->store, i)) != NULL; i++) {
-    if (strncmp(key->key, prefix, len) == 0) {
-      return true;
-    }
-  }
-  return false;
+  key = len < sizeof prefix ? bc_store_edit_at(edit->store, bc_store_edit_from(edit->store, prefix)) : NULL;
+  return key != NULL && strncmp(key->key, prefix, len) == 0;
 }
 
 bool bc_edit_is_chosen(const struct bc_edit *edit, struct bc_str name) {

@@ -372,6 +372,20 @@ const struct bc_store_edit_key *bc_store_edit_at(const struct bc_store_edit *edi
   return index < edit->keys.count ? &edit->keys.at[index].told : NULL;
 }
 
+size_t bc_store_edit_from(const struct bc_store_edit *edit, const char *key) {
+  size_t first = 0;
+  size_t end = edit->keys.count;
+  while (first < end) {
+    size_t middle = first + (end - first) / 2;
+    if (strcmp(edit->keys.at[middle].key, key) < 0) {
+      first = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return first;
+}
+
 const struct bc_store_edit_key *bc_store_edit_find(const struct bc_store_edit *edit, const char *key) {
   const struct bc_store_edit_entry *entry = bc_store_edit_list_find(&edit->keys, key);
   return entry == NULL ? NULL : &entry->told;

@@ -56,6 +56,8 @@ struct bc_store_edit_key {
 };
 /* What was read, in the order of the keys; NULL behind the last. Valid until the next read. */
 const struct bc_store_edit_key *bc_store_edit_at(const struct bc_store_edit *edit, size_t index);
+/* Where the first key stands that is not before `key`. */
+size_t bc_store_edit_from(const struct bc_store_edit *edit, const char *key);
 const struct bc_store_edit_key *bc_store_edit_find(const struct bc_store_edit *edit, const char *key);
 
 struct bc_store_edit_change {
