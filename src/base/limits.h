@@ -114,6 +114,10 @@
   X(WAITS, 1024, "HTTP requests that wait for what becomes of a command")                                              \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
   X(DISK_QUEUE_BYTES, 67108864, "bytes that wait for the disk, per file that is appended to")                          \
+  X(EVENTS, 1024, "events that are kept for those who follow them")                                                    \
+  X(EVENT_BYTES, 4096, "bytes of what an event tells, as JSON")                                                        \
+  X(EVENT_STREAMS, 64, "clients that follow the events by HTTP at once")                                               \
+  X(HISTORY_RESULTS, 32, "results of a health check that are kept")                                                    \
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \
   X(SOCKET_REQUEST_BYTES, 65536, "bytes of a request on the local socket")                                             \
   X(SOCKET_PIECE_BYTES, 1048576, "bytes of an answer on the local socket that wait for its reader")                    \
