@@ -114,6 +114,8 @@
   X(WAITS, 1024, "HTTP requests that wait for what becomes of a command")                                              \
   X(LOG_LINE_BYTES, 4096, "bytes of a log line")                                                                       \
   X(DISK_QUEUE_BYTES, 67108864, "bytes that wait for the disk, per file that is appended to")                          \
+  X(LOG_CHANGES, 1000, "changes of routes that the log tells at once")                                                 \
+  X(LOG_CHANGES_S, 100, "of more than these, changes that the log tells in a second")                                  \
   X(EVENTS, 1024, "events that are kept for those who follow them")                                                    \
   X(EVENT_BYTES, 4096, "bytes of what an event tells, as JSON")                                                        \
   X(EVENT_STREAMS, 64, "clients that follow the events by HTTP at once")                                               \

@@ -35,6 +35,15 @@ bool bc_log_is_written(enum bc_log_level level);
 
 void bc_log(enum bc_log_level level, const char *format, ...) BC_PRINTF(2, 3);
 
+/* The same for one of many changes of one kind, which may come all at once: a line ends with " [decision N]", as JSON
+ * it has the member `decision`; 0 = none. After BC_LIMIT_LOG_CHANGES such lines at once it is BC_LIMIT_LOG_CHANGES_S a
+ * second; those that are left out are counted, and a line tells how many, at the latest with bc_log_tell_left_out. */
+void bc_log_change(enum bc_log_level level, uint64_t decision, const char *format, ...) BC_PRINTF(3, 4);
+/* To be called each second or so while bc_log_left_out is not 0. */
+void bc_log_tell_left_out(void);
+/* Left out and not told yet. */
+uint64_t bc_log_left_out(void);
+
 /* Lines dropped so far because fd 2 was full. */
 uint64_t bc_log_dropped(void);
 

@@ -20,18 +20,14 @@ static json_t *api_status(struct bc_core *core, const json_t *request, struct bc
   return core_report_status(core);
 }
 
-static json_t *api_list(struct bc_core *core, enum core_list_of of, const json_t *request,
-                        struct bc_sock_answer *answer) {
-  bool is_begun = core_list_begin(core, of, json_object_get(request, "name"), answer);
-  return is_begun ? NULL : api_error("`name` must be a text, or a list of at most 64 texts");
-}
-
 static json_t *api_routes(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
-  return api_list(core, CORE_LIST_ROUTES, request, answer);
+  const char *problem = core_list_begin(core, CORE_LIST_ROUTES, request, answer);
+  return problem == NULL ? NULL : api_error(problem);
 }
 
 static json_t *api_checks(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
-  return api_list(core, CORE_LIST_CHECKS, request, answer);
+  const char *problem = core_list_begin(core, CORE_LIST_CHECKS, request, answer);
+  return problem == NULL ? NULL : api_error(problem);
 }
 
 static json_t *api_script(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
@@ -41,6 +37,12 @@ static json_t *api_script(struct bc_core *core, const json_t *request, struct bc
 
 static json_t *api_decisions(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   const char *problem = core_recall_begin(core, request, answer);
+  return problem == NULL ? NULL : api_error(problem);
+}
+
+static json_t *api_events(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  struct bc_fault fault;
+  const char *problem = core_event_begin(core, request, answer, &fault);
   return problem == NULL ? NULL : api_error(problem);
 }
 
@@ -115,7 +117,7 @@ static const struct {
     {"ping", api_ping, false},           {"status", api_status, false},       {"routes", api_routes, false},
     {"checks", api_checks, false},       {"neighbors", api_neighbors, false}, {"approve", api_approve, true},
     {"upgrade", api_upgrade, true},      {"script", api_script, false},       {"context", api_context, false},
-    {"admission", api_admission, false}, {"decisions", api_decisions, false},
+    {"admission", api_admission, false}, {"decisions", api_decisions, false}, {"events", api_events, false},
 };
 
 static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request,
@@ -136,7 +138,7 @@ static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer,
     return api_commands[i].fn(core, request, answer);
   }
   return api_error("unknown command: expected ping, status, routes, checks, neighbors, script, context, "
-                   "admission, decisions, approve or upgrade");
+                   "admission, decisions, events, approve or upgrade");
 }
 
 static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line,

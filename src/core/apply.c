@@ -36,6 +36,12 @@ static void apply_make_id(struct core_apply *apply) {
   (void)snprintf(apply->loss_id, sizeof apply->loss_id, "%08" PRIx32, (uint32_t)(hash ^ (hash >> 32)));
 }
 
+static void apply_tell(struct bc_core *core, const char *what, const char *state, const char *text) {
+  json_t *detail = core_event_detail(what, text);
+  json_object_set_new(detail, "state", json_string(state));
+  (void)core_event_tell(core, BC_EVENT_STORE, NULL, 0, detail);
+}
+
 static void apply_set_loss(struct bc_core *core, enum core_loss loss) {
   struct core_apply *apply = &core->apply;
   /* A third store is another loss than the second. */
@@ -55,6 +61,7 @@ static void apply_set_loss(struct bc_core *core, enum core_loss loss) {
            "store loss (%s): %zu routes are kept as they are; check the store, then run `bgpcommander approve %s`",
            core_loss_text(loss), bc_config_counts(core->config).routes, apply->loss_id);
   }
+  apply_tell(core, "loss", loss == LOSS_NONE ? "over" : core_loss_text(loss), NULL);
   core_lastgood_dirty(core);
   core_publish_dirty(core);
 }
@@ -351,6 +358,7 @@ static void apply_on_state(void *arg, enum bc_store_state state, const char *tex
     bc_log(state == BC_STORE_STATE_CONNECTED ? BC_LOG_NOTICE : BC_LOG_WARNING, "store is %s: %s%s",
            bc_store_state_text(state), text,
            state == BC_STORE_STATE_CONNECTED ? "" : "; routes are kept, checks go on");
+    apply_tell(core, "state", bc_store_state_text(state), text);
   }
   apply->state = state;
   free(apply->state_text);
@@ -361,6 +369,7 @@ static void apply_on_state(void *arg, enum bc_store_state state, const char *tex
 static void apply_on_publish_state(void *arg, const char *problem) {
   struct bc_core *core = arg;
   bc_log(problem == NULL ? BC_LOG_NOTICE : BC_LOG_WARNING, "own keys: %s", problem == NULL ? "written again" : problem);
+  apply_tell(core, "keys", problem == NULL ? "written" : "not written", problem);
   free(core->apply.publish_problem);
   core->apply.publish_problem = bc_mem_copy_string(problem);
   core_publish_dirty(core);
@@ -464,6 +473,7 @@ enum bc_err core_apply_approve(struct bc_core *core, const char *id) {
     return BC_ERR_CONFLICT;
   }
   bc_log(BC_LOG_NOTICE, "store loss %s approved: the store's content counts from now on", apply->loss_id);
+  apply_tell(core, "approved", core_loss_text(apply->loss), apply->loss_id);
   apply->is_approved = true;
   apply->approved_store = apply->loss_store;
   if (apply->store != NULL) {

@@ -18,6 +18,7 @@ struct bc_core;
 struct core_route;
 struct core_check;
 struct core_check_history;
+struct bc_history;
 struct core_named;
 
 /* What a worker does, and the number of the first one that does it: there is one for shell checks, one for policies,
@@ -95,6 +96,7 @@ struct core_version {
   enum bc_check_status last_status;
   uint8_t last_code;
   uint16_t score; /* 1 + hundredths; 0 = none */
+  int64_t ran_ms; /* wall clock, when the last run ended */
   bool has_result;
   bool has_passed; /* ever, in the life of this core */
   bool is_set;     /* the running worker knows it */
@@ -117,6 +119,7 @@ struct core_check {
   char *kept;                         /* its state, JSON; NULL = none */
   bool is_state_refused;              /* the last one that it wanted kept, and that was told */
   struct core_check_history *history; /* NULL: no route under a policy rests on it (policy.h) */
+  struct bc_history *results;         /* NULL: none yet */
 };
 
 /* A route rests on a named check. */

@@ -280,11 +280,13 @@ json_t *core_report_check(const struct core_check *check) {
   json_object_set_new(made, "interval", json_real(check->options.interval_ms / 1000.0));
   json_object_set_new(made, "took", json_real(check->running.took_us / 1e6));
   json_object_set_new(made, "late", json_real(check->running.late_us / 1e6));
+  json_object_set_new(made, "ran", check->running.has_result ? core_report_time(check->running.ran_ms) : json_null());
   json_object_set_new(made, "probation", json_boolean(check->health.on_probation));
   json_object_set_new(made, "running", report_version(&check->running));
   json_object_set_new(made, "candidate", report_version(check->candidate));
   json_object_set_new(made, "keeps", json_integer(check->kept == NULL ? 0 : (json_int_t)strlen(check->kept)));
   json_object_set_new(made, "metrics", report_metrics(check));
+  json_object_set_new(made, "history", core_history_report(check));
   struct bc_buf trouble;
   bc_buf_init(&trouble, CORE_REASON_BYTES * 2);
   core_check_describe_trouble(check, &trouble);

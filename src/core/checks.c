@@ -160,6 +160,7 @@ void core_check_fini(struct bc_core *core, struct core_check *check) {
   core_check_idle(core, check);
   core_state_drop(core, check);
   free(check->history);
+  free(check->results);
   core->checks.series -= bc_metrics_count(check->metrics);
   bc_metrics_free(check->metrics);
   bc_intern_put(core->intern, check->name);
@@ -256,6 +257,7 @@ static bool check_says_news(const struct core_version *version, const struct cor
 static bool check_keep_result(struct core_version *version, const struct core_result *result) {
   version->took_us = result->duration_us > UINT32_MAX ? UINT32_MAX : (uint32_t)result->duration_us;
   version->late_us = result->late_us;
+  version->ran_ms = bc_wall_now_ms();
   version->score = result->score > SCORE_MOST ? 0 : (uint16_t)result->score;
   enum bc_check_status status = (enum bc_check_status)result->status;
   bool is_new = !version->has_result || version->last_status != status || version->last_code != result->code;
@@ -324,6 +326,7 @@ static void check_take_metrics(struct bc_core *core, struct core_check *check, s
 void core_check_result(struct bc_core *core, struct core_version *version, const struct core_result *result) {
   struct core_check *check = version->check;
   bool is_news = check->history != NULL && check_says_news(version, result);
+  enum bc_health_state before = check->health.state;
   bool is_new = check_keep_result(version, result);
   bool is_moved = false;
   if (version == check->candidate && result->status == BC_CHECK_PASSED) {
@@ -331,12 +334,14 @@ void core_check_result(struct bc_core *core, struct core_version *version, const
     version = &check->running;
   }
   if (version == &check->running) {
+    core_history_add(check, result);
     core_state_take(core, check, result->state);
     check_take_metrics(core, check, result->metrics);
     is_moved = check_judge(core, check, (enum bc_check_status)result->status);
     core_policy_on_run(core, check, is_news && !is_moved);
   }
   if (is_moved || is_new) {
+    core_event_check(core, version, bc_health_state_text(before));
     check_decide_users(core, check, is_moved);
   }
 }

@@ -55,6 +55,7 @@ void core_exit_begin(struct bc_core *core, int exit_code, const char *why) {
   core->exit_code = exit_code;
   core->exit_begun = bc_mono_now();
   bc_log(BC_LOG_NOTICE, "ending: %s", why);
+  (void)core_event_tell(core, BC_EVENT_NODE, NULL, 0, core_event_detail("end", why));
   /* A hung disk or a stuck library must not keep us: the default action of SIGALRM ends the process. */
   (void)alarm(CORE_EXIT_LIMIT_S);
   if (core->apply.save_dirty) {
@@ -88,11 +89,13 @@ static void core_on_signal(void *arg, int number) {
 static void core_open_all(struct bc_core *core) {
   struct bc_fault fault;
   core->is_open = true;
+  core_event_open(core);
   core_journal_open(core);
   core_record_open(core);
   core_audit_open(core);
   core_wait_open(core);
   core_lease_open(core);
+  core_observe_open(core);
   core_guard_open(core);
   core_admission_open(core);
   core_neighbor_open(core);
@@ -198,7 +201,9 @@ static void core_free(struct bc_core *core) {
   core_admission_close(core);
   core_audit_close(core);
   core_journal_close(core);
+  core_observe_close(core);
   core_record_close(core);
+  core_event_close(core);
   bc_disk_close(core->disk);
   core_dispatch_free(core);
   core_policy_close(core);

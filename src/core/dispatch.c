@@ -86,6 +86,7 @@ static void dispatch_show(struct bc_core *core, struct core_route *route, const 
   if (seen != route->seen) {
     route->seen = seen;
     route->since_ms = bc_wall_now_ms();
+    core_event_moved(core, route);
   }
   bool subscribed = config != NULL && config->is_subscribed;
   bool is_troubled = (route->check != NULL && core_check_is_troubled(route->check)) || core_policy_is_troubled(route);
@@ -152,6 +153,22 @@ static const struct bc_route *dispatch_announced(const struct core_route *route,
   return NULL;
 }
 
+/* What a start finds as it left it is no news: there may be very many. */
+static void dispatch_tell_decision(struct bc_core *core, const struct core_route *route, uint64_t id,
+                                   bool was_announced) {
+  char reason[CORE_REASON_BYTES];
+  if (id == 0 || (route->is_new && route->is_standing)) {
+    return;
+  }
+  core_route_explain(route, reason, sizeof reason);
+  json_t *detail = json_object();
+  json_object_set_new(detail, "verdict", json_string(bc_verdict_text(route->decision.verdict)));
+  json_object_set_new(detail, "layer", json_string(bc_layer_text(route->decision.layer)));
+  json_object_set_new(detail, "reason", json_string(reason));
+  json_object_set_new(detail, "was", json_string(was_announced ? "announce" : "withdraw"));
+  (void)core_event_tell(core, BC_EVENT_DECISION, route->name, id, detail);
+}
+
 /* Not that a route never was this node's business. */
 static void dispatch_record(struct bc_core *core, struct core_route *route, const struct bc_decision *old,
                             const struct bc_route *announced) {
@@ -165,7 +182,8 @@ static void dispatch_record(struct bc_core *core, struct core_route *route, cons
   if (is_news) {
     struct core_decision_told told = {.was_announced = route->is_wanted, .wanted = announced};
     told.policy = has_policy ? &policy : NULL;
-    (void)core_record_decision(core, route, &told);
+    uint64_t id = core_record_decision(core, route, &told);
+    dispatch_tell_decision(core, route, id, told.was_announced);
   } else if (has_policy) {
     core_record_input(core, route, &policy);
   }
@@ -223,8 +241,8 @@ static void dispatch_decide(struct bc_core *core, struct core_route *route, cons
     char reason[CORE_REASON_BYTES];
     if (bc_log_is_written(level)) {
       core_route_explain(route, reason, sizeof reason);
-      bc_log(level, "route %s: %s: %s: %s", route->name, bc_verdict_text(route->decision.verdict),
-             bc_layer_text(route->decision.layer), reason);
+      bc_log_change(level, route->record, "route %s: %s: %s: %s", route->name, bc_verdict_text(route->decision.verdict),
+                    bc_layer_text(route->decision.layer), reason);
     }
   }
   route->is_new = route->is_new && route->decision.verdict == BC_VERDICT_KEEP;
@@ -251,6 +269,7 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   dispatch_set_notable(core, route, false);
   core->by_state[route->state]--;
   core_publish_route(core, route, true);
+  core_event_forget(core, route);
   RB_REMOVE(core_route_tree, &core->routes, route);
   bc_intern_put(core->intern, route->name);
   free(route);
@@ -323,12 +342,14 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
         bc_log(BC_LOG_NOTICE, "route %s is gone from the store", gone->name);
       }
       dispatch_record(core, gone, &old, NULL);
+      bc_log_change(BC_LOG_NOTICE, gone->record, "route %s is gone from the store", gone->name);
       dispatch_forget(core, gone);
       core_wait_look(core, view->name);
     }
     return;
   }
   struct core_route *route = dispatch_route_for(core, view->name);
+  route->key_ms = bc_wall_now_ms();
   dispatch_set_unreadable(core, route, view);
   route->exit_withdraw = view->options != NULL && view->options->on_exit == BC_ON_EXIT_WITHDRAW;
   bool is_adopted = dispatch_adopt(core, route, view);
@@ -362,6 +383,8 @@ void core_dispatch_decided(struct bc_core *core, struct core_route *route) {
 void core_dispatch_all(struct bc_core *core) {
   struct core_route *route;
   bc_log(BC_LOG_NOTICE, "adminState of this node changed: deciding all routes again");
+  (void)core_event_tell(core, BC_EVENT_NODE, NULL, 0,
+                        core_event_detail("adminState", bc_admin_state_text(bc_config_admin_state(core->config))));
   RB_FOREACH(route, core_route_tree, &core->routes) {
     core_dispatch_again(core, route);
   }
@@ -396,7 +419,8 @@ static void dispatch_recall_standing(struct bc_core *core) {
   }
 }
 
-static void dispatch_log_start(const struct bc_core *core) {
+static void dispatch_log_start(struct bc_core *core) {
+  (void)core_event_tell(core, BC_EVENT_NODE, NULL, 0, core_event_detail("ready", NULL));
   struct bc_rib_counts counts = bc_rib_counts(core->rib);
   bc_log(BC_LOG_NOTICE, "%zu routes configured, %zu foreign ones stand, %zu changes to write",
          bc_config_counts(core->config).routes, counts.foreign, counts.queued + counts.journal_waiting);

@@ -8,10 +8,18 @@
 
 enum { LIST_PIECE_BYTES = 65536, LIST_PIECE_ROUTES = 200, LIST_LOOKS = 1000, LIST_NAMES = 64 };
 
+/* Texts that were asked for; NULL = all. */
+struct list_texts {
+  char **each;
+  size_t count;
+};
+
 struct list {
   struct bc_core *core;
-  char **names; /* names or globs that were asked for; NULL = all routes, and what is foreign */
-  size_t count;
+  struct list_texts names;  /* or globs */
+  struct list_texts states; /* of routes */
+  char *part;               /* of its name, prefix or reason; NULL = any */
+  bool is_brief;
   const char *after; /* interned: the last route that was looked at, which may be gone meanwhile; NULL = none yet */
   bool is_rest;      /* the routes are told, or the named checks */
   size_t foreign;    /* from here on it is not told */
@@ -26,17 +34,17 @@ static void list_add(struct list *list, json_t *one, struct bc_buf *text) {
 }
 
 static bool list_is_asked_for(const struct list *list, const char *name) {
-  bool is_asked_for = list->names == NULL;
-  for (size_t i = 0; i < list->count && !is_asked_for; i++) {
-    is_asked_for = bc_str_glob(bc_str_of(list->names[i]), bc_str_of(name));
+  bool is_asked_for = list->names.each == NULL;
+  for (size_t i = 0; i < list->names.count && !is_asked_for; i++) {
+    is_asked_for = bc_str_glob(bc_str_of(list->names.each[i]), bc_str_of(name));
   }
   return is_asked_for;
 }
 
 static struct core_route *list_next(const struct list *list) {
-  bool is_one_name = list->count == 1 && strpbrk(list->names[0], "*?") == NULL;
+  bool is_one_name = list->names.count == 1 && strpbrk(list->names.each[0], "*?") == NULL;
   if (is_one_name) {
-    return list->after == NULL ? core_route_find(list->core, list->names[0]) : NULL;
+    return list->after == NULL ? core_route_find(list->core, list->names.each[0]) : NULL;
   }
   return core_route_after(list->core, list->after);
 }
@@ -87,20 +95,57 @@ static bool list_more_checks(void *arg, struct bc_buf *text) {
   return true;
 }
 
+static bool list_has_state(const struct list *list, const struct core_route *route) {
+  bool has_state = list->states.each == NULL;
+  const char *state = has_state ? "" : core_route_state_text(list->core, route);
+  for (size_t i = 0; i < list->states.count && !has_state; i++) {
+    has_state = strcmp(list->states.each[i], state) == 0;
+  }
+  return has_state;
+}
+
+static bool list_has_part(const struct list *list, const json_t *made) {
+  static const char *const members[] = {"name", "prefix", "reason"};
+  bool has_part = list->part == NULL;
+  for (size_t i = 0; i < sizeof members / sizeof members[0] && !has_part; i++) {
+    const char *text = json_string_value(json_object_get(made, members[i]));
+    has_part = text != NULL && strcasestr(text, list->part) != NULL;
+  }
+  return has_part;
+}
+
+/* False when it is not asked for. */
+static bool list_route(struct list *list, const struct core_route *route, struct bc_buf *text) {
+  if (!list_is_asked_for(list, route->name) || !list_has_state(list, route)) {
+    return false;
+  }
+  json_t *made = list->is_brief || list->part != NULL ? core_report_route_brief(list->core, route)
+                                                      : core_report_route(list->core, route);
+  bool is_asked_for = list_has_part(list, made);
+  if (is_asked_for && !list->is_brief && list->part != NULL) {
+    json_decref(made);
+    made = core_report_route(list->core, route);
+  }
+  if (is_asked_for) {
+    list_add(list, made, text);
+  } else {
+    json_decref(made);
+  }
+  return is_asked_for;
+}
+
 /* False when all are told. */
 static bool list_routes(struct list *list, struct bc_buf *text) {
   unsigned told = 0;
-  for (unsigned looks = 0; looks < LIST_LOOKS && told < LIST_PIECE_ROUTES && text->len < LIST_PIECE_BYTES; looks++) {
+  unsigned most = list->part == NULL ? LIST_LOOKS : LIST_PIECE_ROUTES;
+  for (unsigned looks = 0; looks < most && told < LIST_PIECE_ROUTES && text->len < LIST_PIECE_BYTES; looks++) {
     struct core_route *route = list_next(list);
     if (route == NULL) {
       return false;
     }
     bc_intern_put(list->core->intern, list->after);
     list->after = bc_intern_ref(route->name);
-    if (list_is_asked_for(list, route->name)) {
-      list_add(list, core_report_route(list->core, route), text);
-      told++;
-    }
+    told += list_route(list, route, text);
   }
   return true;
 }
@@ -127,7 +172,7 @@ static bool list_more(void *arg, struct bc_buf *text) {
     if (list_routes(list, text)) {
       return true;
     }
-    if (list->names != NULL) {
+    if (list->names.each != NULL || list->states.each != NULL || list->part != NULL) {
       bc_buf_add_text(text, "]}");
       return false;
     }
@@ -142,53 +187,78 @@ static bool list_more(void *arg, struct bc_buf *text) {
   return false;
 }
 
+static void list_free_texts(struct list_texts *texts) {
+  for (size_t i = 0; i < texts->count; i++) {
+    free(texts->each[i]);
+  }
+  free(texts->each);
+}
+
 static void list_end(void *arg) {
   struct list *list = arg;
-  for (size_t i = 0; i < list->count; i++) {
-    free(list->names[i]);
-  }
-  free(list->names);
+  list_free_texts(&list->names);
+  list_free_texts(&list->states);
+  free(list->part);
   bc_intern_put(list->core->intern, list->after);
   free(list);
 }
 
-static bool list_add_name(struct list *list, const json_t *name) {
-  if (!json_is_string(name) || list->count == LIST_NAMES) {
+static bool list_add_text(struct list_texts *texts, const json_t *text) {
+  if (!json_is_string(text) || texts->count == LIST_NAMES) {
     return false;
   }
-  list->names[list->count++] = bc_mem_copy_string(json_string_value(name));
+  texts->each[texts->count++] = bc_mem_copy_string(json_string_value(text));
   return true;
 }
 
 /* A text, or an array of texts; false when it is something else. */
-static bool list_take_names(struct list *list, const json_t *names) {
+static bool list_take_texts(struct list_texts *texts, const json_t *from) {
   size_t i;
-  const json_t *name;
-  if (names == NULL) {
+  const json_t *text;
+  if (from == NULL) {
     return true;
   }
-  list->names = bc_mem_new(LIST_NAMES, sizeof *list->names);
-  if (!json_is_array(names)) {
-    return list_add_name(list, names);
+  texts->each = bc_mem_new(LIST_NAMES, sizeof *texts->each);
+  if (!json_is_array(from)) {
+    return list_add_text(texts, from);
   }
-  json_array_foreach(names, i, name) {
-    if (!list_add_name(list, name)) {
+  json_array_foreach(from, i, text) {
+    if (!list_add_text(texts, text)) {
       return false;
     }
   }
   return true;
 }
 
-bool core_list_begin(struct bc_core *core, enum core_list_of of, const json_t *names, struct bc_sock_answer *answer) {
+static const char *list_take(struct list *list, const json_t *request) {
+  const json_t *part = json_object_get(request, "q");
+  const json_t *brief = json_object_get(request, "brief");
+  if (!list_take_texts(&list->names, json_object_get(request, "name"))) {
+    return "`name` must be a text, or a list of at most 64 texts";
+  }
+  if (!list_take_texts(&list->states, json_object_get(request, "state"))) {
+    return "`state` must be a text, or a list of at most 64 texts";
+  }
+  if ((part != NULL && !json_is_string(part)) || (brief != NULL && !json_is_boolean(brief))) {
+    return "`q` must be a text, `brief` true or false";
+  }
+  list->part = bc_mem_copy_string(json_string_value(part));
+  list->is_brief = json_is_true(brief);
+  return NULL;
+}
+
+const char *core_list_begin(struct bc_core *core, enum core_list_of of, const json_t *request,
+                            struct bc_sock_answer *answer) {
   struct list *list = bc_mem_new(1, sizeof *list);
   list->core = core;
-  if (!list_take_names(list, names)) {
+  const char *problem = list_take(list, request);
+  if (problem != NULL) {
     list_end(list);
-    return false;
+    return problem;
   }
   bc_buf_add_text(&answer->text, of == CORE_LIST_ROUTES ? "{\"routes\":[" : "{\"checks\":[");
   answer->more = of == CORE_LIST_ROUTES ? list_more : list_more_checks;
   answer->end = list_end;
   answer->arg = list;
-  return true;
+  return NULL;
 }

@@ -87,6 +87,7 @@ void core_lua_strike(struct bc_core *core, uint64_t script_hash, const char *key
   core->lua.quarantined++;
   bc_log(BC_LOG_ERROR, "%s: killed three times within ten minutes: this script is not run any more until it is changed",
          key);
+  (void)core_event_tell(core, BC_EVENT_WORKER, key, 0, core_event_detail("quarantined", NULL));
   core_check_quarantine(core, script_hash);
   core_policy_quarantine(core, script_hash);
 }

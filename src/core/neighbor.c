@@ -134,6 +134,14 @@ static void neighbor_set_established(struct bc_core *core, struct core_neighbor 
   bc_rib_neighbor_set(core->rib, core_neighbor_number(core, neighbor), &made, bc_mono_now());
 }
 
+static void neighbor_tell(struct bc_core *core, const struct core_neighbor *neighbor, const char *was) {
+  json_t *detail = json_object();
+  json_object_set_new(detail, "state", json_string(core_neighbor_state_text(neighbor)));
+  json_object_set_new(detail, "was", json_string(was));
+  json_object_set_new(detail, "reason", core_report_bytes(neighbor->reason, sizeof neighbor->reason));
+  (void)core_event_tell(core, BC_EVENT_NEIGHBOR, neighbor->config.peer, 0, detail);
+}
+
 void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_detail *detail) {
   struct core_neighbor *neighbor = core_neighbor_find(core, bc_str_of(detail->peer), bc_str_of(detail->local));
   if (neighbor == NULL) {
@@ -143,10 +151,12 @@ void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_
   neighbor_set_established(core, neighbor, detail->is_established, detail->is_established ? &negotiated : NULL);
   bool was_established = neighbor->has_state && neighbor->state == BC_EXABGP_UP;
   if (!neighbor->has_state || was_established != detail->is_established) {
+    const char *was = core_neighbor_state_text(neighbor);
     neighbor->has_state = true;
     neighbor->state = detail->is_established ? BC_EXABGP_UP : BC_EXABGP_DOWN;
     neighbor->since_ms = bc_wall_now_ms();
     neighbor->reason[0] = '\0';
+    neighbor_tell(core, neighbor, was);
   }
   core_publish_neighbor(core, neighbor);
   core_policy_on_world(core);
@@ -207,12 +217,14 @@ static void neighbor_is_gone(struct bc_core *core, struct core_neighbor *neighbo
   if (neighbor->is_gone) {
     return;
   }
+  const char *was = core_neighbor_state_text(neighbor);
   neighbor->is_gone = true;
   neighbor->has_state = true;
   neighbor->state = BC_EXABGP_DOWN;
   neighbor->since_ms = bc_wall_now_ms();
   (void)snprintf(neighbor->reason, sizeof neighbor->reason, "not configured any more");
   bc_log(BC_LOG_NOTICE, "neighbor %s is not configured any more", neighbor->config.peer);
+  neighbor_tell(core, neighbor, was);
   neighbor_set_established(core, neighbor, false, NULL);
   core_publish_neighbor(core, neighbor);
 }
@@ -279,16 +291,21 @@ bool core_neighbor_event(struct bc_core *core, const struct bc_exabgp_event *eve
   }
   core_neighbor_heard(core, neighbor);
   bool changed = !neighbor->has_state || neighbor->state != event->state;
+  const char *was = core_neighbor_state_text(neighbor);
+  bool told = neighbor->state == BC_EXABGP_UP || event->state == BC_EXABGP_UP || !neighbor->has_state;
   neighbor->has_state = true;
   if (changed) {
     /* A failing session repeats connected and down each second: told once per change of up and down. */
-    bool told = neighbor->state == BC_EXABGP_UP || event->state == BC_EXABGP_UP;
+    bool is_notice = neighbor->state == BC_EXABGP_UP || event->state == BC_EXABGP_UP;
     neighbor->state = event->state;
     neighbor->since_ms = bc_wall_now_ms();
-    bc_log(told ? BC_LOG_NOTICE : BC_LOG_INFO, "neighbor %s is %s%s" BC_STR_FMT, neighbor->config.peer,
+    bc_log(is_notice ? BC_LOG_NOTICE : BC_LOG_INFO, "neighbor %s is %s%s" BC_STR_FMT, neighbor->config.peer,
            bc_exabgp_state_text(event->state), event->reason.len > 0 ? ": " : "", BC_STR_ARG(event->reason));
   }
   (void)snprintf(neighbor->reason, sizeof neighbor->reason, BC_STR_FMT, BC_STR_ARG(event->reason));
+  if (changed && told) {
+    neighbor_tell(core, neighbor, was);
+  }
   if (event->state != BC_EXABGP_CONNECTED) {
     neighbor_set_established(core, neighbor, event->state == BC_EXABGP_UP, NULL);
   }

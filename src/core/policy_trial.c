@@ -61,6 +61,10 @@ void core_policy_trial_end(struct bc_core *core, struct core_policy *policy) {
   policy->candidate = NULL;
 }
 
+static void trial_tell(struct bc_core *core, const struct core_policy *policy, const char *what, const char *text) {
+  (void)core_event_tell(core, BC_EVENT_POLICY, policy->key, 0, core_event_detail(what, text));
+}
+
 static void trial_set_quarantined(struct bc_core *core, struct core_policy *policy) {
   trial_stop(core, policy, TRIAL_QUARANTINED);
   (void)core_policy_last_give_up(core, policy);
@@ -74,6 +78,7 @@ void core_policy_trial_begin(struct bc_core *core, struct core_policy *policy) {
     return;
   }
   trial_stop(core, policy, TRIAL_RUNNING);
+  trial_tell(core, policy, "trial", NULL);
   policy->trial_left = policy->user_count;
   TAILQ_INSERT_TAIL(&core->policies.trying, policy, trying);
   core_policy_last_wait(core, policy);
@@ -232,6 +237,7 @@ void core_policy_hold(struct bc_core *core, struct core_policy *policy, const ch
   trial_stop(core, policy, TRIAL_HELD);
   trial_make_id(policy);
   (void)snprintf(policy->why, sizeof policy->why, "%s", why);
+  trial_tell(core, policy, "held", policy->why);
   bc_log(BC_LOG_ERROR,
          "%s: its new version is held: %s; what decided before goes on; change it, or run `bgpcommander "
          "approve %s`",
@@ -282,6 +288,7 @@ static void trial_judge(struct bc_core *core, struct core_policy *policy) {
     return;
   }
   bc_log(BC_LOG_NOTICE, "%s: its new version decides from now on", policy->key);
+  trial_tell(core, policy, "decides", NULL);
   trial_count_left(core, sum.withdrawn);
   core_policy_take_over(core, policy);
 }
@@ -312,6 +319,7 @@ enum bc_err core_policy_approve(struct bc_core *core, const char *id) {
     return BC_ERR_NOT_FOUND;
   }
   bc_log(BC_LOG_NOTICE, "%s: %s approved: its new version decides from now on", policy->key, id);
+  trial_tell(core, policy, "approved", id);
   core_policy_take_over(core, policy);
   return BC_ERR_OK;
 }
@@ -341,6 +349,7 @@ static void trial_fall_back(struct bc_core *core, struct core_policy *policy) {
   policy->running = policy->previous;
   policy->previous = NULL;
   bc_log(BC_LOG_WARNING, "%s: the version before it decides again", policy->key);
+  trial_tell(core, policy, "quarantined", "the version before it decides again");
   if (policy->candidate == NULL) {
     policy->candidate = bad;
     trial_set_quarantined(core, policy);

@@ -80,6 +80,10 @@ static bool pool_may_say(const struct core_pool *pool, unsigned type) {
   }
 }
 
+static void pool_tell(const struct core_pool *pool, const char *what, const char *text) {
+  (void)core_event_tell(pool->core, BC_EVENT_WORKER, pool->name, 0, core_event_detail(what, text));
+}
+
 /* It is told all that it has to know, once that is known. */
 static void pool_begin(struct core_pool *pool) {
   struct bc_core *core = pool->core;
@@ -131,6 +135,7 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
     pool->is_greeted = true;
     (void)snprintf(pool->confinement, sizeof pool->confinement, BC_STR_FMT, BC_STR_ARG(message->hello.confinement));
     bc_log(BC_LOG_INFO, "%s runs, confinement: %s", pool->name, pool->confinement);
+    pool_tell(pool, "running", pool->confinement);
     pool_begin(pool);
     break;
   case BC_MSG_PONG:
@@ -220,6 +225,7 @@ static void pool_on_ended(void *arg, int wait_status, const char *why) {
   }
   bc_log(BC_LOG_ERROR, "%s ended (%s), %u of its processes killed; starting another in %u ms; routes are kept",
          pool->name, why, strays, pool->backoff_ms);
+  pool_tell(pool, "ended", why);
   if (pool_kind(pool)->tells_page) {
     core_lua_on_ended(pool, wait_status);
   }
@@ -317,6 +323,7 @@ static void pool_on_ping(void *arg) {
   if (pool->pong_due && !was_late && ++pool->pings_missed >= pool_patience(pool)) {
     bc_log(BC_LOG_ERROR, "%s has not answered for %u s: killed", pool->name, pool->pings_missed * POOL_PING_MS / 1000);
     pool->pong_due = false;
+    pool_tell(pool, "silent", NULL);
     bc_child_kill(pool->child);
     return;
   }
@@ -378,6 +385,7 @@ bool core_pool_send(struct bc_core *core, unsigned worker, const struct bc_msg *
 void core_pool_renew(struct core_pool *pool) {
   struct bc_msg message = {.type = BC_MSG_STOP};
   bc_log(BC_LOG_INFO, "%s: hosts, resolv.conf or trusted certificates were replaced; another is started", pool->name);
+  pool_tell(pool, "renewed", NULL);
   pool->is_renewed = core_pool_send(pool->core, pool->number, &message);
 }
 

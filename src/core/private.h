@@ -10,10 +10,13 @@
 #include "core/audit.h"
 #include "core/check.h"
 #include "core/core.h"
+#include "core/event.h"
 #include "core/guard.h"
 #include "core/lease.h"
+#include "core/history.h"
 #include "core/link.h"
 #include "core/policy.h"
+#include "core/report.h"
 #include "io/disk.h"
 #include "io/exabgp_pipe.h"
 #include "io/loop.h"
@@ -40,6 +43,7 @@ enum { CORE_SETTLE_MS = 1000 };
 struct core_route {
   RB_ENTRY(core_route) by_name;
   TAILQ_ENTRY(core_route) notable; /* in core->notable when is_notable */
+  TAILQ_ENTRY(core_route) moved;   /* in core->event.moved when is_moved */
   const char *name;                /* interned */
   struct bc_route claimed;         /* what was last wanted: its NLRI are withdrawn later */
   bool has_claim;
@@ -56,15 +60,18 @@ struct core_route {
   struct core_guarded *guarded;     /* what the guard has against it; NULL = nothing so far */
   struct core_route_policy *policy; /* NULL = it is under none */
   struct bc_decision decision;
-  int64_t since_ms;    /* wall clock of the last change of what people see */
-  uint32_t seen;       /* hash of what people saw then */
-  uint32_t fault_hash; /* of the fault that the log has told */
-  uint32_t error_hash; /* of ExaBGP's refusal that the log has told */
-  uint64_t record;     /* of its last decision; 0 = none */
-  bool is_marked;      /* the rib knows that */
-  uint32_t input_s;    /* wall clock, seconds, of its last record of inputs */
-  uint8_t state;       /* enum bc_rib_state, as counted in core->by_state */
-  bool is_standing;    /* any of it, as the config was told */
+  int64_t since_ms;       /* wall clock of the last change of what people see */
+  uint32_t seen;          /* hash of what people saw then */
+  uint32_t fault_hash;    /* of the fault that the log has told */
+  uint32_t error_hash;    /* of ExaBGP's refusal that the log has told */
+  uint64_t record;        /* of its last decision; 0 = none */
+  bool is_marked;         /* the rib knows that */
+  uint32_t input_s;       /* wall clock, seconds, of its last record of inputs */
+  uint8_t state;          /* enum bc_rib_state, as counted in core->by_state */
+  bool is_standing;       /* any of it, as the config was told */
+  bool is_moved;          /* people see something else of it: that is to be told */
+  const char *told_state; /* static: as the last event had it; NULL = none has told of it */
+  int64_t key_ms;         /* wall clock, when its keys changed last; 0 = before the start */
 };
 
 /* All NLRI of a route as one. */
@@ -346,6 +353,7 @@ struct bc_core {
   struct core_waits *waits;   /* wait.c */
   struct core_admission admission;
   struct core_audit audit;
+  struct core_event event;
   struct core_route_tree routes;
   struct core_route_list notable;
   size_t notable_count;
@@ -400,6 +408,8 @@ void core_journal_close(struct bc_core *core);
 /* ---- record.c ---- */
 void core_record_open(struct bc_core *core);
 void core_record_close(struct bc_core *core);
+/* What became of a command. */
+void core_record_command(struct bc_core *core, const struct bc_rib_event *event);
 /* What is in memory goes to the disk thread. */
 void core_record_flush(struct bc_core *core);
 /* on_exit withdraws it. */
@@ -408,8 +418,8 @@ void core_record_exit(struct bc_core *core, struct core_route *route);
 void core_record_warn(const struct bc_core *core, json_t *list);
 /* Records the route's decision, which stands in route->decision already: call it when that or what is wanted is another
  * than before, and before the rib is told (commands refer to route->record, which is set here). Copies all that it
- * keeps; never waits, never fails: what cannot be kept is counted. The id; 0 = it is no record (nothing is recorded on
- * this node; a route that was never announced goes on waiting). */
+ * keeps; never waits, never fails: what cannot be kept is counted. The id, also where nothing is recorded; 0 = it is no
+ * record (a route that was never announced goes on waiting). */
 uint64_t core_record_decision(struct bc_core *core, struct core_route *route, const struct core_decision_told *told);
 /* The inputs of its policy are others, its verdict is not: kept at most once in 10 s for a route,
  * and once a second for all. */
@@ -422,6 +432,9 @@ void core_record_count_context(struct bc_core *core, size_t len);
 /* Whether a decision is worth a record: its verdict, layer or kind of reason is another (what a policy says as its
  * reason is not looked at). */
 bool core_record_is_news(const struct bc_decision *before, const struct bc_decision *after);
+/* ---- observe.c: what becomes of commands ---- */
+void core_observe_open(struct bc_core *core);
+void core_observe_close(struct bc_core *core);
 /* ---- apply.c, lastgood.c ---- */
 void core_apply_open(struct bc_core *core);
 void core_apply_close(struct bc_core *core);
@@ -560,28 +573,6 @@ void core_publish_neighbor(struct bc_core *core, const struct core_neighbor *nei
 void core_publish_forget_neighbor(struct bc_core *core, const struct core_neighbor *neighbor);
 /* All that was to be published before there was a store. */
 void core_publish_all(struct bc_core *core);
-/* ---- report.c: what is told in status key, socket and page; owned by the caller ---- */
-json_t *core_report_status(struct bc_core *core);
-json_t *core_report_store(struct bc_core *core);
-json_t *core_report_summary(struct bc_core *core);
-json_t *core_report_route(struct bc_core *core, const struct core_route *route);
-json_t *core_report_neighbors(struct bc_core *core);
-json_t *core_report_warnings(struct bc_core *core);
-void core_report_print(const json_t *made, struct bc_buf *to);
-/* ---- list.c ---- */
-enum core_list_of { CORE_LIST_ROUTES, CORE_LIST_CHECKS };
-/* Answers with the routes, or the checks, whose names match: a name or a glob, or an array of such; NULL = all, and
- * what is foreign. A route's own check has the route's name. False when `names` is something else: nothing was done. */
-BC_MUST_CHECK bool core_list_begin(struct bc_core *core, enum core_list_of of, const json_t *names,
-                                   struct bc_sock_answer *answer);
-/* ---- recall.c ---- */
-/* Begins the answer to `decisions`; NULL, or what is wrong with the request. */
-const char *core_recall_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
-/* ---- trial.c ---- */
-/* Begins the answer to `script`; NULL, or what is wrong with the request. */
-const char *core_trial_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
-/* The same of `context`: what a route's policy is told, and the policy itself. */
-const char *core_trial_begin_context(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
 /* ---- api.c ---- */
 bool core_api_open(struct bc_core *core, struct bc_fault *fault);
 void core_api_close(struct bc_core *core);

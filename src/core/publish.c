@@ -10,6 +10,7 @@
 enum { PUBLISH_PAUSE_MS = 500, PUBLISH_ROUTES_BYTES = BC_LIMIT_STATUS_BYTES - 4096, PUBLISH_TRIM_LINES = 50 };
 
 void core_publish_dirty(struct bc_core *core) {
+  core_event_look(core);
   if (core->apply.store != NULL && core->publish.timer != NULL && !bc_timer_is_armed(core->publish.timer)) {
     bc_timer_start(core->publish.timer, PUBLISH_PAUSE_MS);
   }

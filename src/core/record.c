@@ -17,6 +17,7 @@ enum {
   RECORD_INPUT_S = 10,
   RECORD_CONTEXT_PART = 8,
   RECORD_CONTEXT_MS = 1000, /* between two additions to the room for contexts */
+  RECORD_IDS_A_MS = 1000,   /* more decisions are not made */
   RECORD_HOUR_MS = 3600000
 };
 
@@ -128,12 +129,14 @@ static struct core_record_group *record_find_group(struct bc_core *core, const s
   return group;
 }
 
-static void record_on_event(void *arg, const struct bc_rib_event *event) {
+void core_record_command(struct bc_core *core, const struct bc_rib_event *event) {
   static const enum bc_record_type types[] = {
       [BC_RIB_EVENT_SENT] = BC_RECORD_SENT,       [BC_RIB_EVENT_ACKED] = BC_RECORD_ACK,
       [BC_RIB_EVENT_WIRE] = BC_RECORD_WIRE,       [BC_RIB_EVENT_UNCONFIRMED] = BC_RECORD_UNCONFIRMED,
       [BC_RIB_EVENT_REFUSED] = BC_RECORD_REFUSED, [BC_RIB_EVENT_ALARMED] = BC_RECORD_ERROR};
-  struct bc_core *core = arg;
+  if (core->record.ring == NULL) {
+    return;
+  }
   struct core_record_group wanted = {.type = types[event->kind],
                                      .at_ms = bc_wall_now_ms(),
                                      .neighbor = event->neighbor,
@@ -289,10 +292,20 @@ static uint64_t record_print(struct bc_core *core, const struct core_route *rout
   return made->id;
 }
 
+/* Nothing is kept on this node: the number tells what belongs together in the log and the events. */
+static uint64_t record_take_id(struct bc_core *core, struct core_route *route) {
+  route->record = ++core->record.last_id;
+  route->is_marked = false;
+  return route->record;
+}
+
 uint64_t core_record_decision(struct bc_core *core, struct core_route *route, const struct core_decision_told *told) {
   char reason[CORE_REASON_BYTES];
-  if (core->record.ring == NULL || record_is_waiting(route, told)) {
+  if (record_is_waiting(route, told)) {
     return 0;
+  }
+  if (core->record.ring == NULL) {
+    return record_take_id(core, route);
   }
   core_route_explain(route, reason, sizeof reason);
   struct bc_record_decision made = {.verdict = bc_verdict_text(route->decision.verdict),
@@ -308,13 +321,15 @@ uint64_t core_record_decision(struct bc_core *core, struct core_route *route, co
 }
 
 void core_record_exit(struct bc_core *core, struct core_route *route) {
-  if (core->record.ring != NULL) {
-    struct bc_record_decision made = {.verdict = "withdraw",
-                                      .layer = "exit",
-                                      .reason = "bgpcommander ends, and on_exit says withdraw",
-                                      .was = "announce"};
-    route->record = record_print(core, route, &made, NULL);
+  if (core->record.ring == NULL) {
+    (void)record_take_id(core, route);
+    return;
   }
+  struct bc_record_decision made = {.verdict = "withdraw",
+                                    .layer = "exit",
+                                    .reason = "bgpcommander ends, and on_exit says withdraw",
+                                    .was = "announce"};
+  route->record = record_print(core, route, &made, NULL);
 }
 
 bool core_record_takes_input(const struct bc_core *core, const struct core_route *route) {
@@ -384,6 +399,8 @@ void core_record_open(struct bc_core *core) {
   struct core_record *record = &core->record;
   struct bc_fault fault;
   struct bc_buf tail;
+  /* Greater than those of a process before, also when their files cannot be read, or are none. */
+  record->last_id = (uint64_t)core->started_wall_ms * RECORD_IDS_A_MS;
   if (core->settings->records == 0) {
     return;
   }
@@ -405,14 +422,12 @@ void core_record_open(struct bc_core *core) {
     bc_buf_init(&record->groups[i].text, BC_LIMIT_RECORD_TEXT_BYTES);
   }
   record->timer = bc_timer_new(core->loop, record_on_timer, core);
-  bc_rib_observe(core->rib, record_on_event, core);
   record_tell_start(core);
 }
 
 void core_record_close(struct bc_core *core) {
   struct core_record *record = &core->record;
   core_record_flush(core);
-  bc_rib_observe(core->rib, NULL, NULL);
   bc_timer_free(record->timer);
   bc_ring_close(record->ring);
   record->ring = NULL;

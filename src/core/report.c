@@ -9,7 +9,7 @@
 
 enum { REPORT_TROUBLED_CHECKS = 16 };
 
-static json_t *report_text(const char *text) {
+json_t *core_report_text(const char *text) {
   return text == NULL ? json_null() : json_stringn_nocheck(text, strlen(text));
 }
 
@@ -24,21 +24,10 @@ json_t *core_report_bytes(const char *text, size_t max) {
   return text == NULL ? json_null() : json_stringn_nocheck(safe, len);
 }
 
-static json_t *report_time(int64_t wall_ms) {
+json_t *core_report_time(int64_t wall_ms) {
   char when[25];
   bc_wall_print(wall_ms, when);
   return json_string(when);
-}
-
-static json_t *report_neighbor_set(const struct bc_core *core, uint64_t set) {
-  json_t *list = json_array();
-  for (unsigned i = 0; i < core->neighbor_count; i++) {
-    const struct core_neighbor *neighbor = &core->neighbors[i];
-    if ((set >> i & 1) != 0) {
-      json_array_append_new(list, json_string(neighbor->config.peer));
-    }
-  }
-  return list;
 }
 
 static int report_put(const char *bytes, size_t len, void *arg) {
@@ -48,124 +37,6 @@ static int report_put(const char *bytes, size_t len, void *arg) {
 
 void core_report_print(const json_t *made, struct bc_buf *to) {
   (void)json_dump_callback(made, report_put, to, JSON_COMPACT);
-}
-
-/* ---- one route ---- */
-
-static const char *report_route_state(const struct core_route *route, const struct core_view *view,
-                                      const struct bc_config_route *config) {
-  if (view->state != BC_RIB_NONE) {
-    return bc_rib_state_text(view->state);
-  }
-  if (config == NULL || !config->has_version) {
-    return "faulty";
-  }
-  if (!config->is_subscribed) {
-    return "unsubscribed";
-  }
-  return route->decision.verdict == BC_VERDICT_KEEP ? "waiting" : "withdrawn";
-}
-
-/* What keeps it from the wire is more than why it is wanted. */
-static void report_standby_reason(const struct bc_core *core, const struct core_route *route, char *text, size_t room) {
-  char why[256];
-  core_route_standby_reason(core, route, why, sizeof why);
-  if (why[0] != '\0') {
-    (void)snprintf(text, room, "%s", why);
-  }
-}
-
-/* Of several NLRI it says which. */
-static const char *report_route_error(const struct core_route *route, const struct core_view *view, struct bc_buf *to) {
-  if (view->error == NULL || view->count == 1) {
-    return view->error;
-  }
-  bc_nlri_print(bc_route_nlri(&route->claimed, view->error_at), to);
-  bc_buf_add_text(to, ": ");
-  bc_buf_add_text(to, view->error);
-  return to->data;
-}
-
-static json_t *report_nlri(const struct bc_route *shown, const struct core_view *view) {
-  size_t count = view->count > 0 ? view->count : shown == NULL ? 0 : bc_route_nlri_count(shown);
-  json_t *made = json_object();
-  json_object_set_new(made, "count", json_integer((json_int_t)count));
-  json_object_set_new(made, "announced", json_integer((json_int_t)view->announced));
-  return made;
-}
-
-json_t *core_report_route(struct bc_core *core, const struct core_route *route) {
-  struct bc_config_route config;
-  bool found = bc_config_find(core->config, route->name, &config);
-  struct core_view view;
-  (void)core_route_view(core, route, &view);
-  const struct core_check *check = route->check;
-  enum bc_health_state health = core_route_health(route).state;
-  struct bc_buf prefix;
-  struct bc_buf text;
-  bc_buf_init(&prefix, BC_LIMIT_COMMAND_BYTES);
-  bc_buf_init(&text, BC_LIMIT_COMMAND_BYTES);
-  const struct bc_route *shown = found && config.route != NULL ? config.route : NULL;
-  if (shown != NULL) {
-    bc_nlri_print(&shown->nlri, &prefix);
-    bc_route_print(shown, BC_VERB_NONE, &text);
-  }
-  char reason[CORE_REASON_BYTES];
-  core_route_explain(route, reason, sizeof reason);
-  if (view.state == BC_RIB_STANDBY) {
-    report_standby_reason(core, route, reason, sizeof reason);
-  }
-  const char *fault = found && config.fault != NULL     ? config.fault
-                      : core_guard_fault(route) != NULL ? core_guard_fault(route)
-                                                        : core_address_fault(route);
-  struct bc_buf refusal;
-  bc_buf_init(&refusal, 2U * BC_LIMIT_COMMAND_BYTES);
-  const char *error = fault != NULL ? fault : report_route_error(route, &view, &refusal);
-  if (error == NULL && view.is_alarmed) {
-    error =
-        "not seen on the wire of all neighbors after three repairs: look at ExaBGP's log; it is tried once a minute";
-  }
-  struct bc_buf trouble;
-  bc_buf_init(&trouble, CORE_REASON_BYTES * 2);
-  if (error == NULL && check != NULL && core_check_is_troubled(check)) {
-    core_check_describe_trouble(check, &trouble);
-    error = trouble.data;
-  }
-  if (error == NULL && core_policy_is_troubled(route)) {
-    core_policy_describe_trouble(route, &trouble);
-    error = trouble.data;
-  }
-  json_t *made = json_object();
-  json_object_set_new(made, "name", json_string(route->name));
-  json_object_set_new(made, "prefix", json_string(prefix.data));
-  json_object_set_new(made, "family", json_string(shown == NULL ? "" : bc_family_text(shown->nlri.family)));
-  json_object_set_new(made, "text", json_string(text.data));
-  json_object_set_new(made, "subscribed", json_boolean(found && config.is_subscribed));
-  json_object_set_new(made, "verdict", json_string(bc_verdict_text(route->decision.verdict)));
-  json_object_set_new(made, "layer", json_string(bc_layer_text(route->decision.layer)));
-  json_object_set_new(made, "reason", json_string(reason));
-  json_object_set_new(made, "state", json_string(report_route_state(route, &view, found ? &config : NULL)));
-  json_object_set_new(made, "health", json_string(bc_health_state_text(health)));
-  json_object_set_new(made, "since", report_time(route->since_ms));
-  json_object_set_new(made, "acked",
-                      json_boolean(view.state == BC_RIB_ACKED || view.state == BC_RIB_ANNOUNCED ||
-                                   view.state == BC_RIB_STANDBY || view.state == BC_RIB_UNCONFIRMED));
-  json_object_set_new(made, "nlri", report_nlri(shown, &view));
-  json_object_set_new(made, "onWire", report_neighbor_set(core, view.on_wire));
-  json_object_set_new(made, "missing", report_neighbor_set(core, view.missing));
-  json_object_set_new(made, "error", report_text(error));
-  json_object_set_new(
-      made, "output",
-      core_report_bytes(check == NULL ? NULL : check->running.output, BC_LIMIT_CHECK_OUTPUT_SHOWN_BYTES));
-  bc_buf_free(&prefix);
-  bc_buf_free(&text);
-  json_object_set_new(made, "data", core_report_data(check));
-  json_object_set_new(made, "checks", core_report_route_checks(route));
-  json_object_set_new(made, "policy", core_report_policy(route));
-  core_lease_report(core, route->name, made);
-  bc_buf_free(&refusal);
-  bc_buf_free(&trouble);
-  return made;
 }
 
 /* ---- the whole ---- */
@@ -199,7 +70,7 @@ json_t *core_report_neighbors(struct bc_core *core) {
     json_object_set_new(one, "peerAs", json_integer(strtoll(neighbor->config.peer_as, NULL, 10)));
     json_object_set_new(one, "localAs", json_integer(strtoll(neighbor->config.local_as, NULL, 10)));
     json_object_set_new(one, "state", json_string(core_neighbor_state_text(neighbor)));
-    json_object_set_new(one, "since", report_time(neighbor->since_ms));
+    json_object_set_new(one, "since", core_report_time(neighbor->since_ms));
     json_object_set_new(one, "reason", core_report_bytes(neighbor->reason, sizeof neighbor->reason));
     json_object_set_new(one, "families", families);
     json_object_set_new(one, "reportsUpdates", json_boolean(neighbor->config.reports_updates));
@@ -216,10 +87,10 @@ json_t *core_report_store(struct bc_core *core) {
   char cluster[24];
   (void)snprintf(cluster, sizeof cluster, "%" PRIu64, apply->known.cluster_id);
   json_t *made = json_object();
-  json_object_set_new(made, "kind", report_text(apply->store == NULL ? "none" : bc_store_kind(apply->store)));
-  json_object_set_new(made, "endpoint", report_text(apply->store == NULL ? "" : bc_store_endpoint(apply->store)));
+  json_object_set_new(made, "kind", core_report_text(apply->store == NULL ? "none" : bc_store_kind(apply->store)));
+  json_object_set_new(made, "endpoint", core_report_text(apply->store == NULL ? "" : bc_store_endpoint(apply->store)));
   json_object_set_new(made, "state", json_string(bc_store_state_text(apply->state)));
-  json_object_set_new(made, "text", report_text(apply->state_text == NULL ? "" : apply->state_text));
+  json_object_set_new(made, "text", core_report_text(apply->state_text == NULL ? "" : apply->state_text));
   json_object_set_new(made, "revision", json_integer((json_int_t)apply->known.revision));
   json_object_set_new(made, "clusterId", json_string(cluster));
   json_object_set_new(made, "ageMs", json_integer(apply->store == NULL ? -1 : bc_store_age_ms(apply->store)));
@@ -235,7 +106,7 @@ json_t *core_report_store(struct bc_core *core) {
     json_object_set_new(made, "loss", loss);
   }
   json_object_set_new(made, "publishing", json_boolean(apply->is_publishing));
-  json_object_set_new(made, "publishProblem", report_text(apply->publish_problem));
+  json_object_set_new(made, "publishProblem", core_report_text(apply->publish_problem));
   return made;
 }
 
@@ -378,6 +249,21 @@ static json_t *report_worker(const struct bc_core *core, unsigned worker) {
   return made;
 }
 
+json_t *core_report_workers(struct bc_core *core) {
+  json_t *exec = report_worker(core, CORE_WORKER_EXEC);
+  json_object_set_new(exec, "addresses", core_address_report(core));
+  json_t *workers = json_object();
+  json_object_set_new(workers, "exec", exec);
+  json_t *lua = json_array();
+  for (unsigned i = CORE_WORKER_LUA; i < core->pool_count; i++) {
+    json_array_append_new(lua, report_worker(core, i));
+  }
+  json_object_set_new(workers, "policy", report_worker(core, CORE_WORKER_POLICY));
+  json_object_set_new(workers, "lua", lua);
+  json_object_set_new(workers, "quarantined", json_integer((json_int_t)core->lua.quarantined));
+  return workers;
+}
+
 json_t *core_report_status(struct bc_core *core) {
   struct bc_rib_counts rib = bc_rib_counts(core->rib);
   size_t queued = rib.queued + rib.journal_waiting;
@@ -393,30 +279,19 @@ json_t *core_report_status(struct bc_core *core) {
   json_object_set_new(exabgp, "acksMissing", json_integer((json_int_t)rib.acks_missing));
   json_object_set_new(exabgp, "linesSkipped", json_integer((json_int_t)bc_exabgp_pipe_skipped(core->link.pipe)));
   json_object_set_new(exabgp, "nudges", json_integer((json_int_t)rib.nudges));
-  json_t *exec = report_worker(core, CORE_WORKER_EXEC);
-  json_object_set_new(exec, "addresses", core_address_report(core));
-  json_t *workers = json_object();
-  json_object_set_new(workers, "exec", exec);
-  json_t *lua = json_array();
-  for (unsigned i = CORE_WORKER_LUA; i < core->pool_count; i++) {
-    json_array_append_new(lua, report_worker(core, i));
-  }
-  json_object_set_new(workers, "policy", report_worker(core, CORE_WORKER_POLICY));
-  json_object_set_new(workers, "lua", lua);
-  json_object_set_new(workers, "quarantined", json_integer((json_int_t)core->lua.quarantined));
   json_t *made = json_object();
   json_object_set_new(made, "version", json_string(BC_VERSION));
   json_object_set_new(made, "node", json_string(core->settings->node));
   json_object_set_new(made, "mode", json_string(core->options->is_safe_mode ? "safe" : "normal"));
   json_object_set_new(made, "pid", json_integer(getpid()));
   json_object_set_new(made, "starts", json_integer(core->options->start_number));
-  json_object_set_new(made, "started", report_time(core->started_wall_ms));
+  json_object_set_new(made, "started", core_report_time(core->started_wall_ms));
   json_object_set_new(made, "stateDirectory", json_string(core->paths.state_dir));
   json_object_set_new(made, "logLinesDropped", json_integer((json_int_t)bc_log_dropped()));
   json_object_set_new(made, "recordsLost", json_integer((json_int_t)core->record.lost));
   json_object_set_new(made, "store", core_report_store(core));
   json_object_set_new(made, "exabgp", exabgp);
-  json_object_set_new(made, "workers", workers);
+  json_object_set_new(made, "workers", core_report_workers(core));
   json_object_set_new(made, "policies", core_report_policies(core));
   json_object_set_new(made, "summary", core_report_summary(core));
   json_object_set_new(made, "warnings", core_report_warnings(core));

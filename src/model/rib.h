@@ -89,6 +89,7 @@ enum bc_rib_event_kind {
 /* Valid during the call. */
 struct bc_rib_event {
   enum bc_rib_event_kind kind;
+  const char *owner;  /* the name of the route that wanted it last; NULL = none */
   uint64_t mark;      /* what the want had that led to the command */
   unsigned neighbor;  /* WIRE and UNCONFIRMED */
   uint64_t line;      /* SENT: the number of the line; the NLRI of one line follow each other */

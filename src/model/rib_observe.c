@@ -31,7 +31,8 @@ static void rib_tell_each(const struct bc_rib *rib, struct bc_rib_event *event, 
 }
 
 static struct bc_rib_event rib_event_of(enum bc_rib_event_kind kind, const struct rib_work *work) {
-  return (struct bc_rib_event){.kind = kind, .mark = work->mark, .verb = (enum bc_verb)work->verb};
+  return (struct bc_rib_event){
+      .kind = kind, .owner = work->entry->owner, .mark = work->mark, .verb = (enum bc_verb)work->verb};
 }
 
 void bc_rib_tell_sent(struct bc_rib *rib, struct rib_work *work, struct bc_str line) {
@@ -62,7 +63,8 @@ void bc_rib_tell_wire(struct bc_rib *rib, struct rib_work *work, uint64_t neighb
 }
 
 void bc_rib_tell_settled(struct bc_rib *rib, struct rib_entry *entry, uint64_t neighbor) {
-  struct bc_rib_event event = {.kind = BC_RIB_EVENT_WIRE, .mark = entry->mark, .verb = BC_VERB_ANNOUNCE};
+  struct bc_rib_event event = {
+      .kind = BC_RIB_EVENT_WIRE, .owner = entry->owner, .mark = entry->mark, .verb = BC_VERB_ANNOUNCE};
   bool is_owed = entry->work != NULL && (entry->work->owed & neighbor) != 0;
   if (!entry->is_told || is_owed) {
     rib_tell_each(rib, &event, neighbor);

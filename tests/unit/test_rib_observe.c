@@ -17,6 +17,7 @@ static void see(void *arg, const struct bc_rib_event *event) {
                       event->kind == BC_RIB_EVENT_ALARMED;
   assert_ptr_equal(arg, &seen);
   assert_true(event->mark != 0);
+  assert_non_null(event->owner);
   (void)snprintf(to, room, "%s %u", kinds[event->kind], (unsigned)event->mark);
   if (has_neighbor) {
     (void)snprintf(to + strlen(to), room - strlen(to), " @%u", event->neighbor);
