@@ -70,6 +70,8 @@ struct bc_settings {
   char *scope;               /* --scope, for token */
   bool is_traced;            /* --trace */
   char *at, *id;             /* --at, --id; for why */
+  bool is_followed;          /* --follow, for events; as is this: */
+  char *event_type;          /* --type; NULL: all */
   char *run;                 /* --run, for test; NULL: all */
   bool is_tap;               /* --tap */
   bool wants_coverage;       /* --coverage */
