@@ -9,6 +9,7 @@
 #include "cli/screen.h"
 #include "cli/when.h"
 #include "cli/why_report.h"
+#include "model/record.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,30 +122,13 @@ static int why_tell_nothing(const struct bc_settings *settings, const struct why
 
 /* ---- what was found ---- */
 
-static bool why_has_sent(const json_t *decision) {
-  size_t i;
-  const json_t *note;
-  json_array_foreach(json_object_get(decision, "notes"), i, note) {
-    if (strcmp(bc_client_text(note, "type"), "sent") == 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
-static bool why_is_move(const json_t *decision) {
-  const char *verdict = bc_client_text(decision, "verdict");
-  return why_has_sent(decision) ||
-         (strcmp(verdict, "keep") != 0 && strcmp(verdict, bc_client_text(decision, "was")) != 0);
-}
-
 /* The newest that moved the route, and the newest of all, if it is another. */
 static void why_print(const json_t *decisions) {
   const json_t *newest = json_array_get(decisions, 0);
   size_t i;
   const json_t *decision;
   json_array_foreach(decisions, i, decision) {
-    if (why_is_move(decision)) {
+    if (bc_record_is_move(decision)) {
       bc_why_report_print(decision, i == 0 ? NULL : newest);
       return;
     }

@@ -494,11 +494,23 @@ static enum bc_store_api apply_api(enum bc_settings_api api) {
   return BC_STORE_API_AUTO;
 }
 
+void core_apply_store_options(const struct bc_core *core, struct bc_store_options *options) {
+  const struct bc_settings *settings = core->settings;
+  *options = (struct bc_store_options){.endpoints = settings->endpoints,
+                                       .api = apply_api(settings->etcd_api),
+                                       .remembered = core->apply.known.type,
+                                       .prefix = settings->prefix,
+                                       .node = settings->node,
+                                       .user_file = settings->etcd_user_file,
+                                       .cacert = settings->cacert,
+                                       .cert = settings->cert,
+                                       .key = settings->key};
+}
+
 /* Its files (certificates, password) may not be there yet: what stands goes on without it. */
 static void apply_open_store(void *arg) {
   struct bc_core *core = arg;
   struct core_apply *apply = &core->apply;
-  const struct bc_settings *settings = core->settings;
   struct bc_fault fault;
   struct bc_store_handler handler = {.arg = core,
                                      .list_begin = apply_on_list_begin,
@@ -510,15 +522,8 @@ static void apply_open_store(void *arg) {
                                      .changes_end = apply_on_changes_end,
                                      .state = apply_on_state,
                                      .publish_state = apply_on_publish_state};
-  struct bc_store_options options = {.endpoints = settings->endpoints,
-                                     .api = apply_api(settings->etcd_api),
-                                     .remembered = apply->known.type,
-                                     .prefix = settings->prefix,
-                                     .node = settings->node,
-                                     .user_file = settings->etcd_user_file,
-                                     .cacert = settings->cacert,
-                                     .cert = settings->cert,
-                                     .key = settings->key};
+  struct bc_store_options options;
+  core_apply_store_options(core, &options);
   if (core->is_exiting) {
     return;
   }

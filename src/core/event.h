@@ -41,6 +41,7 @@ struct core_event {
   struct bc_events *ring; /* NULL: core begins or ends, nothing is told */
   struct bc_timer *timer; /* for all that waits for a moment: readers, routes, commands */
   struct core_event_readers readers;
+  unsigned streams;               /* of these, by HTTP */
   struct core_event_routes moved; /* to be told as they are when the timer fires */
   size_t moved_count;
   struct core_event_command commands[CORE_EVENT_COMMANDS]; /* a ring … */

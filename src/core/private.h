@@ -354,6 +354,7 @@ struct bc_core {
   struct core_admission admission;
   struct core_audit audit;
   struct core_event event;
+  struct http_nodes *nodes; /* http_read_nodes.c; NULL = nobody has asked for them */
   struct core_route_tree routes;
   struct core_route_list notable;
   size_t notable_count;
@@ -438,6 +439,8 @@ void core_observe_close(struct bc_core *core);
 /* ---- apply.c, lastgood.c ---- */
 void core_apply_open(struct bc_core *core);
 void core_apply_close(struct bc_core *core);
+/* How the store is reached; texts are those of the settings. */
+void core_apply_store_options(const struct bc_core *core, struct bc_store_options *options);
 const char *core_loss_text(enum core_loss value);
 /* What a core before this one found lost is lost until the store has what we hold, or somebody approves. */
 void core_apply_remember_loss(struct bc_core *core, struct bc_str text);
@@ -571,8 +574,13 @@ void core_publish_route(struct bc_core *core, struct core_route *route, bool is_
 void core_publish_neighbor(struct bc_core *core, const struct core_neighbor *neighbor);
 /* The keys of all sessions with this one's address are removed: before it becomes another one. */
 void core_publish_forget_neighbor(struct bc_core *core, const struct core_neighbor *neighbor);
+/* What the status key tells, as of now; the caller's. */
+json_t *core_publish_report(struct bc_core *core);
 /* All that was to be published before there was a store. */
 void core_publish_all(struct bc_core *core);
+/* ---- http_read_nodes.c ---- */
+/* After the HTTP server is closed. */
+void core_http_read_close(struct bc_core *core);
 /* ---- api.c ---- */
 bool core_api_open(struct bc_core *core, struct bc_fault *fault);
 void core_api_close(struct bc_core *core);

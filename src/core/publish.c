@@ -137,7 +137,7 @@ static json_t *publish_routes(struct bc_core *core, size_t *omitted) {
   return routes;
 }
 
-static json_t *publish_status(struct bc_core *core) {
+json_t *core_publish_report(struct bc_core *core) {
   json_t *store = core_report_store(core);
   /* The age changes by itself: it is added to what is written, and is no reason to write. The revision
    * is that of the last change that concerned us: our own writes move the store's. */
@@ -195,7 +195,7 @@ static void publish_trim(struct bc_core *core) {
 static void publish_on_timer(void *arg) {
   struct bc_core *core = arg;
   publish_trim(core);
-  json_t *status = publish_status(core);
+  json_t *status = core_publish_report(core);
   publish_cut_warnings(status);
   char *text = json_dumps(status, JSON_COMPACT);
   uint64_t hash = text == NULL ? 0 : publish_hash(text);

@@ -8,7 +8,7 @@
 
 enum { RECALL_WAIT_MS = 1000, RECALL_PATIENCE_MS = 4000, RECALL_PIECE = 50, RECALL_PIECE_BYTES = 65536 };
 
-struct recall {
+struct core_recall {
   struct bc_core *core;
   struct bc_record_search *search; /* the disk thread's while it reads */
   struct bc_ring_read *reading;    /* NULL = not begun */
@@ -27,8 +27,7 @@ static void recall_release(void *arg) {
   bc_record_search_free(arg);
 }
 
-static void recall_end(void *arg) {
-  struct recall *recall = arg;
+void core_recall_end(struct core_recall *recall) {
   if (recall->reading != NULL) {
     bc_ring_read_end(recall->reading, recall_release);
   } else {
@@ -37,8 +36,7 @@ static void recall_end(void *arg) {
   free(recall);
 }
 
-static bool recall_is_ready(void *arg) {
-  struct recall *recall = arg;
+bool core_recall_is_ready(struct core_recall *recall) {
   struct bc_core *core = recall->core;
   int64_t waited = bc_mono_ms_between(recall->begun, bc_mono_now());
   const struct bc_ring *ring = core->record.ring;
@@ -53,6 +51,25 @@ static bool recall_is_ready(void *arg) {
   return is_done || recall->is_failed;
 }
 
+bool core_recall_has_failed(const struct core_recall *recall) {
+  return recall->is_failed;
+}
+
+json_t *core_recall_get(const struct core_recall *recall, size_t i) {
+  return recall->is_failed || i >= bc_record_search_count(recall->search) ? NULL
+                                                                          : bc_record_search_get(recall->search, i);
+}
+
+/* ---- the answer ---- */
+
+static bool recall_is_ready(void *arg) {
+  return core_recall_is_ready(arg);
+}
+
+static void recall_end(void *arg) {
+  core_recall_end(arg);
+}
+
 /* With the first piece, when it is known that there is no error. */
 static void recall_add_head(const struct bc_record_search *search, struct bc_buf *text) {
   bc_buf_add_format(text, "{\"more\":%s,\"begins\":%" PRId64 ",\"lost\":%" PRIu64 ",\"decisions\":[",
@@ -60,7 +77,7 @@ static void recall_add_head(const struct bc_record_search *search, struct bc_buf
                     bc_record_search_lost(search));
 }
 
-static void recall_add(struct recall *recall, struct bc_buf *text) {
+static void recall_add(struct core_recall *recall, struct bc_buf *text) {
   json_t *one = bc_record_search_get(recall->search, recall->looked++);
   if (one != NULL) {
     bc_buf_add_text(text, recall->has_one ? "," : "");
@@ -71,7 +88,7 @@ static void recall_add(struct recall *recall, struct bc_buf *text) {
 }
 
 static bool recall_more(void *arg, struct bc_buf *text) {
-  struct recall *recall = arg;
+  struct core_recall *recall = arg;
   if (recall->is_failed) {
     bc_buf_add_text(text, "{\"error\":\"the disk does not answer in time\"}");
     return false;
@@ -90,21 +107,30 @@ static bool recall_more(void *arg, struct bc_buf *text) {
   return false;
 }
 
-const char *core_recall_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+const char *core_recall_new(struct bc_core *core, const json_t *request, struct core_recall **made) {
   struct bc_record_query query;
   const char *problem = bc_record_query_read(request, &query);
   if (problem != NULL) {
     return problem;
   }
-  struct recall *recall = bc_mem_new(1, sizeof *recall);
+  struct core_recall *recall = bc_mem_new(1, sizeof *recall);
   core_record_flush(core);
   recall->core = core;
   recall->begun = bc_mono_now();
   recall->target = core->record.ring == NULL ? 0 : bc_ring_appended(core->record.ring);
   recall->search = bc_record_search_new(&query);
-  answer->more = recall_more;
-  answer->end = recall_end;
-  answer->is_ready = recall_is_ready;
-  answer->arg = recall;
+  *made = recall;
   return NULL;
+}
+
+const char *core_recall_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  struct core_recall *recall;
+  const char *problem = core_recall_new(core, request, &recall);
+  if (problem == NULL) {
+    answer->more = recall_more;
+    answer->end = recall_end;
+    answer->is_ready = recall_is_ready;
+    answer->arg = recall;
+  }
+  return problem;
 }

@@ -43,6 +43,16 @@ const char *core_list_begin(struct bc_core *core, enum core_list_of of, const js
 /* ---- recall.c ---- */
 /* Begins the answer to `decisions`; NULL, or what is wrong with the request. */
 const char *core_recall_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);
+/* The same for who makes something else of it: begun (NULL, or what is wrong with the request), looked at every few
+ * milliseconds until it is ready, ended. */
+struct core_recall;
+const char *core_recall_new(struct bc_core *core, const json_t *request, struct core_recall **made);
+bool core_recall_is_ready(struct core_recall *recall);
+/* The disk did not answer in time. */
+bool core_recall_has_failed(const struct core_recall *recall);
+/* The i-th decision that was found, the newest first; NULL behind the last. The caller's. */
+json_t *core_recall_get(const struct core_recall *recall, size_t i);
+void core_recall_end(struct core_recall *recall);
 /* ---- trial.c ---- */
 /* Begins the answer to `script`; NULL, or what is wrong with the request. */
 const char *core_trial_begin(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer);

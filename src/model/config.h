@@ -240,6 +240,13 @@ struct bc_config_counts bc_config_counts(const struct bc_config *config);
  * values read back are simply put. */
 typedef void bc_config_key_fn(void *arg, struct bc_str key, struct bc_str value);
 void bc_config_save(const struct bc_config *config, bc_config_key_fn *fn, void *arg);
+/* Parts of the same: the keys of `most` routes at most whose names are greater than `after` (NULL: from the first on);
+ * returns the name of the last one, NULL when there was none. And those that are no route's: policies, and the others.
+ */
+const char *bc_config_save_routes(const struct bc_config *config, const char *after, size_t most, bc_config_key_fn *fn,
+                                  void *arg);
+void bc_config_save_policies(const struct bc_config *config, bc_config_key_fn *fn, void *arg);
+void bc_config_save_others(const struct bc_config *config, bc_config_key_fn *fn, void *arg);
 
 /* Its first line is `#!lua`: for the Lua sandbox, not a program. */
 bool bc_config_script_is_sandboxed(struct bc_str script);

@@ -1,5 +1,6 @@
 #include "model/config_private.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 void bc_config_save_key(const char *folder, const char *name, const char *key, struct bc_str value,
@@ -31,16 +32,33 @@ static void save_route(const struct bc_config_entry *entry, bc_config_key_fn *fn
   }
 }
 
-void bc_config_save(const struct bc_config *config, bc_config_key_fn *fn, void *arg) {
-  /* First: whether one that was never good matters depends on whether a route was acted on before it. */
-  bc_config_policy_save(config, fn, arg);
-  for (struct bc_config_entry *at = bc_config_entry_after(config, NULL); at != NULL; at = bc_config_entry_next(at)) {
+const char *bc_config_save_routes(const struct bc_config *config, const char *after, size_t most, bc_config_key_fn *fn,
+                                  void *arg) {
+  const struct bc_config_entry *last = NULL;
+  struct bc_config_entry *at = bc_config_entry_after(config, after);
+  for (; at != NULL && most > 0; at = bc_config_entry_next(at), most--) {
     save_route(at, fn, arg);
+    last = at;
   }
+  return last == NULL ? NULL : last->name;
+}
+
+void bc_config_save_policies(const struct bc_config *config, bc_config_key_fn *fn, void *arg) {
+  bc_config_policy_save(config, fn, arg);
+}
+
+void bc_config_save_others(const struct bc_config *config, bc_config_key_fn *fn, void *arg) {
   bc_config_save_key("node", config->node, "subscribedRoutes", bc_str_of(config->subscription.text), fn, arg);
   bc_config_save_key("node", config->node, "adminState", bc_str_of(bc_config_admin_text(config)), fn, arg);
   bc_config_save_key("node", config->node, "labels", bc_str_of(config->labels), fn, arg);
   bc_config_check_save(config, fn, arg);
   bc_config_data_save(config, fn, arg);
   bc_config_module_save(config, fn, arg);
+}
+
+void bc_config_save(const struct bc_config *config, bc_config_key_fn *fn, void *arg) {
+  /* First: whether one that was never good matters depends on whether a route was acted on before it. */
+  bc_config_save_policies(config, fn, arg);
+  (void)bc_config_save_routes(config, NULL, SIZE_MAX, fn, arg);
+  bc_config_save_others(config, fn, arg);
 }

@@ -130,6 +130,9 @@ size_t bc_record_search_count(const struct bc_record_search *search);
 /* The decision `i`, 0 = the newest, with what followed from it as the member `notes`, in the order of time; owned by
  * the caller. NULL when the record is damaged. */
 json_t *bc_record_search_get(const struct bc_record_search *search, size_t i);
+/* Whether a decision with its `notes`, as above, moved its route: announced it, withdrew it, or gave it another text; a
+ * later one may have left all as it was. */
+bool bc_record_is_move(const json_t *decision);
 /* Older ones that match were left out. */
 bool bc_record_search_has_more(const struct bc_record_search *search);
 /* When the oldest record of any kind was made, in milliseconds since 1970; 0 = there is none. */

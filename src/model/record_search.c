@@ -381,3 +381,20 @@ json_t *bc_record_search_answer(const struct bc_record_search *search) {
   json_object_set_new(made, "lost", json_integer((json_int_t)search->lost));
   return made;
 }
+
+static const char *record_text(const json_t *object, const char *member) {
+  const char *text = json_string_value(json_object_get(object, member));
+  return text == NULL ? "" : text;
+}
+
+bool bc_record_is_move(const json_t *decision) {
+  size_t i;
+  const json_t *note;
+  json_array_foreach(json_object_get(decision, "notes"), i, note) {
+    if (strcmp(record_text(note, "type"), bc_record_type_text(BC_RECORD_SENT)) == 0) {
+      return true;
+    }
+  }
+  const char *verdict = record_text(decision, "verdict");
+  return strcmp(verdict, "keep") != 0 && strcmp(verdict, record_text(decision, "was")) != 0;
+}

@@ -99,6 +99,11 @@ BC_MUST_CHECK enum bc_err bc_settings_parse(int argc, char *const *argv, char *c
                                             struct bc_str node_file, const char *hostname, struct bc_settings *out,
                                             struct bc_fault *fault);
 
+/* Each setting of the daemon that is set, by its long name, with its value as the node file would have it (a list as
+ * one text, with commas or line breaks between); but for secrets and their hashes. */
+typedef void bc_settings_each_fn(void *arg, const char *name, const char *value);
+void bc_settings_each(const struct bc_settings *settings, bc_settings_each_fn *fn, void *arg);
+
 /* Usage as the classic program printed it, then the rest. */
 void bc_settings_print_usage(const char *program, const char *hostname, struct bc_buf *to);
 
