@@ -142,8 +142,11 @@ static int client_talk(const struct bc_settings *settings, const json_t *request
 enum client_json { CLIENT_JSON_GIVEN = 1, CLIENT_JSON_PRINTED = 2 };
 
 static int client_judge(const struct bc_settings *settings, const struct bc_buf *bytes, unsigned with_json,
-                        json_t **answer) {
+                        bool is_quiet, json_t **answer) {
   json_t *made = json_loadb(bytes->data, bytes->len, JSON_REJECT_DUPLICATES, NULL);
+  if (made == NULL && is_quiet) {
+    return BC_CLI_NO_DAEMON; /* it ended while it answered */
+  }
   const char *error = json_string_value(json_object_get(made, "error"));
   int code = json_is_object(made) && error == NULL ? BC_CLI_OK : BC_CLI_BAD_NEWS;
   if (settings->is_json && ((with_json & CLIENT_JSON_PRINTED) != 0 || code != BC_CLI_OK)) {
@@ -168,7 +171,7 @@ static int client_ask(const struct bc_settings *settings, json_t *request, unsig
   *answer = NULL;
   int code = client_talk(settings, request, is_quiet, &bytes);
   if (code == BC_CLI_OK) {
-    code = client_judge(settings, &bytes, with_json, answer);
+    code = client_judge(settings, &bytes, with_json, is_quiet, answer);
   }
   bc_buf_free(&bytes);
   json_decref(request);

@@ -16,7 +16,7 @@ int bc_client_ask_to_judge(const struct bc_settings *settings, json_t *request, 
 /* The same for a command that tells only a part of the answer: also with --json it is in *answer and not printed,
  * unless it is an error. */
 int bc_client_ask_for_part(const struct bc_settings *settings, json_t *request, json_t **answer);
-/* The same for a command that can do without a daemon: that none answers is not told. */
+/* The same for a command that can do without a daemon: that none answers, or not to the end, is not told. */
 int bc_client_try_for_part(const struct bc_settings *settings, json_t *request, json_t **answer);
 /* {"command":NAME} */
 json_t *bc_client_request(const char *command);
