@@ -53,9 +53,6 @@ struct bc_settings {
   char *exec_allow; /* node file only: rules for bc_exec_rule_allows, a line each; NULL = none */
   char *announce_allow, *announce_deny, *announce_family, *announce_community; /* node file only: for bc_guard_of */
   unsigned max_routes;                                                         /* the same; 0 = any number */
-  bool is_json;                                                                /* --json, for commands */
-  bool is_watched;                                                             /* --watch, for commands */
-  char *data;                                                                  /* --data, for run; as are these: */
   char *http_token;   /* node file only, as all here; for bc_tokens_add_lines, a line each */
   char *http_host;    /* for bc_http_access_add_list */
   unsigned http_rate; /* requests in a second */
@@ -64,6 +61,9 @@ struct bc_settings {
   unsigned admit_max_ttl, admit_default_ttl;                                  /* milliseconds; 0 = none */
   char *blackhole_length, *blackhole_community, *blackhole_next_hop;          /* for bc_admission_of */
   unsigned audit_size, audit_files;                                           /* MiB; number */
+  bool is_json;                                                               /* --json, for commands */
+  bool is_watched;                                                            /* --watch, for commands */
+  char *data;                                                                 /* --data, for run; as are these: */
   char *modules, *route, *check, *timeout;
   char *context, *record;    /* --ctx, --record, for eval */
   char *since, *until;       /* for replay; until for token too */
