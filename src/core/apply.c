@@ -221,6 +221,13 @@ static void apply_accept(struct bc_core *core, struct bc_store_point point) {
   core_publish_dirty(core);
 }
 
+/* Routes without a last known good: the journal tells that there were some. Those of the API are not the store's; what
+ * is the same as one of them counts as that. */
+static bool apply_has_records(struct bc_core *core) {
+  size_t records = bc_rib_journal_live(core->rib);
+  return records > 0 && records > core_lease_count_recorded(core);
+}
+
 static void apply_on_list_end(void *arg, struct bc_store_point point) {
   struct bc_core *core = arg;
   struct core_apply *apply = &core->apply;
@@ -233,9 +240,7 @@ static void apply_on_list_end(void *arg, struct bc_store_point point) {
     core_apply_changes(core);
     return;
   }
-  /* Routes without a last known good: the journal tells that there were some. */
-  bool holds_routes =
-      bc_config_counts(core->config).routes > 0 || (!core->routes_started && bc_rib_journal_live(core->rib) > 0);
+  bool holds_routes = bc_config_counts(core->config).routes > 0 || (!core->routes_started && apply_has_records(core));
   /* People fill it again key by key: the first of them is no order to withdraw the others. */
   bool is_empty = apply->list_route_keys == 0 || apply->back < apply->held;
   if (is_empty && holds_routes && !apply->is_approved) {

@@ -90,6 +90,8 @@ void core_lease_close(struct bc_core *core);
 bool core_lease_is_known(const struct bc_core *core);
 /* There are leases, or some that are leaving. */
 bool core_lease_has_any(const struct bc_core *core);
+/* How many of the journal's records are theirs, those that are leaving too. */
+size_t core_lease_count_recorded(struct bc_core *core);
 /* Before the RIB starts, ahead of all wants: what is leaving is known by its name. */
 void core_lease_name_leaving(struct bc_core *core);
 /* When the RIB has started, behind all wants: it is withdrawn, unless another route has it now. */

@@ -222,6 +222,21 @@ bool core_lease_has_any(const struct bc_core *core) {
   return counts.live + counts.leaving > 0;
 }
 
+size_t core_lease_count_recorded(struct bc_core *core) {
+  size_t count = 0;
+  for (struct bc_lease *lease = bc_leases_after_id(core->leases->table, 0); lease != NULL;
+       lease = bc_leases_after_id(core->leases->table, lease->id)) {
+    struct bc_route route;
+    if (core_lease_parse(core->leases, lease, &route)) {
+      for (size_t i = 0; i < bc_route_nlri_count(&route); i++) {
+        count += bc_rib_is_recorded(core->rib, route.selector, bc_route_nlri(&route, i)) ? 1 : 0;
+      }
+      bc_route_release(core->intern, &route);
+    }
+  }
+  return count;
+}
+
 /* Nothing of it stands any more, or it is another route's. */
 static bool start_has_left(struct core_leases *leases, const struct bc_lease *lease) {
   struct bc_core *core = leases->core;

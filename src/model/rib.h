@@ -133,6 +133,8 @@ bool bc_rib_stood(struct bc_rib *rib, const char *selector, const struct bc_nlri
 const char *bc_rib_stood_as(struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri, bool journal_is_lost);
 /* Before bc_rib_start: whether the journal has all of its NLRI with its very attributes. */
 bool bc_rib_said(const struct bc_rib *rib, const struct bc_route *route);
+/* Whether the journal has it as announced, whatever its attributes. */
+bool bc_rib_is_recorded(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
 /* Before bc_rib_start: whether there is any such route. */
 bool bc_rib_stood_any(struct bc_rib *rib, bool journal_is_lost);
 /* All of the above is complete and the wants are the true ones: adopt, then let commands flow.

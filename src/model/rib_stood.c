@@ -47,6 +47,11 @@ bool bc_rib_said(const struct bc_rib *rib, const struct bc_route *route) {
   return is_said;
 }
 
+bool bc_rib_is_recorded(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri) {
+  const struct rib_entry *entry = bc_rib_entry_find(rib, selector, nlri);
+  return entry != NULL && entry->journal != NULL;
+}
+
 bool bc_rib_stood_any(struct bc_rib *rib, bool journal_is_lost) {
   for (size_t i = 0; i < rib->standing_count; i++) {
     struct rib_entry *entry = bc_rib_entry_first(rib, &rib->standing[i].nlri);

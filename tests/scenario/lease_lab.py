@@ -1,6 +1,7 @@
 """Routes of the API under the fake ExaBGP: a daemon with or without a store, its file, and its clocks."""
 import glob
 import json
+import shutil
 import zlib
 
 from dir_lab import Tree
@@ -41,34 +42,52 @@ class World:
         return self.folder / "state" / "leases"
 
     def start(self, store=True, rib=None, more=(), **options):
+        log = self.folder / "log"
+        self.logged = log.stat().st_size if log.exists() else 0
+        if self.faketime is not None:
+            (self.folder / "state").mkdir(exist_ok=True)
+            (self.folder / "state").chmod(0o777)
         url = f"file://{self.tree.dir}" if store else f"http://127.0.0.1:{free_port()}"
         self.daemon = Daemon(self.folder, url, "/bgp", more=more, program=self.program(), **options)
         if rib:
             self.daemon.exabgp.rib.update(rib)
         self.api = Api(self.daemon)
+        if self.faketime is not None:
+            self.use_faketime()
         wait_for(self.daemon.core, "a core answers", 30)
         return self.daemon
 
     def program(self):
-        """The daemon, in a machine that is what the test says."""
-        lines = ["#!/bin/sh"]
-        if self.boot is not None:
-            boot = self.folder / "boot_id"
-            boot.write_text(self.boot + "\n")
-            lines.append(f"mount --bind {boot} /proc/sys/kernel/random/boot_id || exit 99")
-        if self.faketime is not None:
-            lines += [f"export LD_PRELOAD={FAKETIME} FAKETIME_TIMESTAMP_FILE={self.faketime} FAKETIME_NO_CACHE=1",
-                      "export FAKETIME_DONT_FAKE_MONOTONIC=1 ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS"]
-        lines.append(f'exec {default_program()} "$@"')
-        path = self.folder / "program"
-        path.write_text("\n".join(lines) + "\n")
-        path.chmod(0o755)
+        """The daemon, in a machine with the boot id that the test says."""
+        own = self.folder / "bgpcommander"
+        own.unlink(missing_ok=True)
+        shutil.copy(default_program(), own)
         if self.boot is None:
-            return str(path)
-        outer = self.folder / "unshared"
-        outer.write_text(f'#!/bin/sh\nexec unshare -m {path} "$@"\n')
-        outer.chmod(0o755)
-        return str(outer)
+            return str(own)
+        boot = self.folder / "boot_id"
+        boot.write_text(self.boot + "\n")
+        mount = f"mount --bind {boot} /proc/sys/kernel/random/boot_id"
+        inner = self.script("inner", ["#!/bin/sh", f"{mount} || exit 99", f'exec {own} "$@"'])
+        return self.script("outer", ["#!/bin/sh", f'exec unshare -m {inner} "$@"'])
+
+    def use_faketime(self):
+        """Core gets an environment that has nothing of ours, so its program is replaced, as an upgrade does, by a script
+        that sets it. The first core must not see the time as it is: it refuses the state directory, and ends."""
+        wait_for(lambda: "state directory:" in self.daemon.log()[self.logged:], "the first core ends")
+        self.script("bgpcommander", [
+            "#!/bin/sh",
+            f"export LD_PRELOAD={FAKETIME} FAKETIME_TIMESTAMP_FILE={self.faketime} FAKETIME_NO_CACHE=1",
+            "export FAKETIME_DONT_FAKE_MONOTONIC=1 ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS",
+            f'exec {default_program()} "$@"'])
+        (self.folder / "state").chmod(0o700)
+
+    def script(self, name, lines):
+        path = self.folder / name
+        made = self.folder / f"{name}.new"
+        made.write_text("\n".join(lines) + "\n")
+        made.chmod(0o755)
+        made.rename(path)
+        return str(path)
 
     def set_wall(self, text):
         """As libfaketime reads it: "+0", "+86400", "-86400"."""
@@ -92,6 +111,13 @@ class World:
         """A new daemon. ExaBGP has kept its table, or has none (a reboot)."""
         rib = self.stop()
         return self.start(rib=rib if keeps_rib else None, **options)
+
+    def reboot(self, boot, wall=None, **options):
+        self.stop()
+        self.boot = boot
+        if wall is not None:
+            self.set_wall(wall)
+        return self.start(**options)
 
     def put(self, name, net, ttl=0, words="next-hop self", state="announced", **more):
         answer = self.api.put(name, f"route {net} {words}", ttl, **more)
@@ -120,6 +146,12 @@ class World:
     def records(self):
         lines = self.file.read_text().splitlines()[1:]
         return [json.loads(line[9:]) for line in lines]
+
+    def kept(self):
+        """Puts that were not forgotten."""
+        records = self.records()
+        gone = {r["forget"] for r in records if "forget" in r}
+        return [r for r in records if "put" in r and r["put"] not in gone]
 
     def wait_record(self, **members):
         def find():

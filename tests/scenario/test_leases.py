@@ -34,7 +34,7 @@ def test_what_is_put_is_announced_and_what_is_removed_withdrawn(world, store):
     route = daemon.route("api:web")
     assert (route["origin"], route["owner"], route["note"]) == ("api", "token t", "a test")
     assert route["expires"] > route["since"] and route["onWire"] == [PEER] and route["prefix"] == A
-    assert world.put("web", A, words="next-hop self med 9", wait="wire")["new"] is False
+    assert world.put("web", A, words="next-hop self med 9", wait="wire", owner="token t")["new"] is False
     assert "med 9" in world.held(A) and daemon.route("api:web")["expires"] is None
     assert world.withdrawn() == []
     assert world.api.remove("web", wait="wire")["outcome"] == "done"
@@ -93,8 +93,7 @@ def test_it_is_kept_over(world, end, store):
     elif end == "TERM":
         daemon = world.again(store=store)
     else:
-        world.boot = "11111111-2222-3333-4444-555555555555"
-        daemon = world.again(keeps_rib=False, store=store)
+        daemon = world.reboot("11111111-2222-3333-4444-555555555555", store=store)
     for name in ("api:a", "api:b", *(["s"] if store else [])):
         daemon.wait_state(name, "announced", 30)
     assert world.prefixes() == wanted and world.withdrawn() == []
@@ -211,7 +210,60 @@ def test_many_that_end_at_once_are_withdrawn_in_slices(world):
     world.daemon.wait_state("api:r1", "announced", 30)
     world.wait_prefixes(B, seconds=60)
     assert len(world.withdrawn()) == count
-    wait_for(lambda: not any(r.get("name", "").startswith("api:r") for r in world.records()), "all are forgotten", 60)
+    wait_for(lambda: {r["name"] for r in world.kept()} == {"api:b"}, "all are forgotten", 60, pause_s=0.5)
+
+
+# ---- clocks that are set ----
+
+def left(world, name):
+    """Seconds, as the daemon sees it by the wall clock of its own."""
+    route = world.daemon.route(name)
+    return route and seconds(route["expires"])
+
+
+@pytest.mark.parametrize("jump", ["+864000", "-864000"], ids=["forwards", "backwards"])
+def test_a_wall_clock_that_is_set_changes_nothing(world, jump):
+    world.set_wall("+0")
+    world.up()
+    world.put("long", A, ttl=3600)
+    world.put("short", B, ttl=4)
+    before = left(world, "api:long")
+    world.set_wall(jump)
+    wait_for(lambda: abs(left(world, "api:long") - before - int(jump)) < 60, "it tells the time by the clock as set")
+    world.wait_prefixes(A)
+    # Over a restart in the same boot, and back.
+    for wall in (jump, "+0"):
+        world.set_wall(wall)
+        world.again()
+        world.daemon.wait_state("api:long", "announced")
+        assert abs(left(world, "api:long") - before - int(wall)) < 60
+    assert world.withdrawn() == [] and world.prefixes() == {A}
+
+
+def test_over_a_reboot_the_wall_clock_counts_forwards_and_never_backwards(world):
+    world.set_wall("+0")
+    world.up()
+    world.put("day", A, ttl=86400)
+    world.put("hour", B, ttl=3600)
+    world.put("ever", C)
+    before = left(world, "api:day")
+    # Set back by years: what was left is left, not more.
+    world.reboot("22222222-0000-0000-0000-000000000000", "-99999999")
+    for name in ("api:day", "api:hour", "api:ever"):
+        world.daemon.wait_state(name, "announced")
+    assert before - 120 < left(world, "api:day") + 99999999 <= before + 2
+    # In this boot the clock is set right again: nothing changes.
+    world.set_wall("+0")
+    world.again()
+    world.daemon.wait_state("api:hour", "announced")
+    assert before - 120 < left(world, "api:day") <= before + 2
+    # Two hours pass without power.
+    world.reboot("33333333-0000-0000-0000-000000000000", "+7200")
+    for name in ("api:day", "api:ever"):
+        world.daemon.wait_state(name, "announced")
+    world.wait_prefixes(A, C)
+    assert not any(B in line for line in world.announced())
+    assert before - 180 < left(world, "api:day") <= before + 2
 
 
 # ---- a removal never comes undone ----
@@ -264,6 +316,7 @@ def unblock(world):
 # ---- a damaged file ----
 
 def test_a_torn_tail_is_cut(world):
+    store_route(world, "s", D)
     world.up()
     world.put("a", A)
     rib = world.stop()
@@ -274,7 +327,7 @@ def test_a_torn_tail_is_cut(world):
     world.put("b", B)
     world.again()
     world.daemon.wait_state("api:b", "announced")
-    assert world.prefixes() == {A, B} and world.withdrawn() == []
+    assert world.prefixes() == {A, B, D} and world.withdrawn() == []
     assert world.daemon.status()["warnings"] == []
 
 
@@ -286,19 +339,21 @@ def damage(world, text):
 
 
 def test_a_damaged_line_is_told_and_takes_only_its_own_route_away(world):
+    store_route(world, "s", D)
     world.up()
+    world.daemon.wait_state("s", "announced")
     for name, net in (("a", A), ("b", B), ("c", C)):
         world.put(name, net)
     world.daemon.wait_settled()
     rib = world.stop()
     damage(world, b'"api:b"')
     world.start(rib=rib)
-    world.wait_prefixes(A, C)
+    world.wait_prefixes(A, C, D)
     assert world.withdrawn() == [B]
     assert any("damaged" in line for line in world.daemon.status()["warnings"])
     world.again()
     world.daemon.wait_state("api:c", "announced")
-    assert world.prefixes() == {A, C} and world.daemon.status()["warnings"] == []
+    assert world.prefixes() == {A, C, D} and world.daemon.status()["warnings"] == []
 
 
 def test_a_damaged_removal_does_not_bring_the_route_back(world):
@@ -307,7 +362,8 @@ def test_a_damaged_removal_does_not_bring_the_route_back(world):
     world.put("b", B)
     world.daemon.wait_settled()
     world.api.remove("a", wait="wire")
-    wait_for(lambda: f"W {len(f'route {A} next-hop self')} " in (world.folder / "state" / "journal").read_text(), "the journal")
+    world.wait_record(forget=1)
+    wait_for(lambda: "\nW " in (world.folder / "state" / "journal").read_text(), "the journal has it")
     rib = world.stop()
     damage(world, b'"leave"')
     damage(world, b'"forget"')
@@ -318,12 +374,14 @@ def test_a_damaged_removal_does_not_bring_the_route_back(world):
 
 
 def test_a_file_of_a_later_version_is_set_aside(world):
+    store_route(world, "s", D)
     world.up()
+    world.daemon.wait_state("s", "announced")
     world.put("a", A)
     rib = world.stop()
     world.file.write_text("bgpcommander leases 2\n")
     world.start(rib=rib)
-    world.wait_prefixes()
+    world.wait_prefixes(D)
     assert (world.folder / "state" / "leases.bad").exists()
     world.put("b", B)
 
@@ -485,3 +543,14 @@ def test_ten_thousand_start_quickly(world):
     assert world.api.put("more", f"route {B} next-hop self")["error"] == "limit exceeded"
     assert "error" not in world.api.remove("r7")
     world.put("more", B, wait="ack", timeout=4500)
+
+
+def test_a_store_without_routes_is_not_taken_for_an_emptied_one(world):
+    world.up()
+    world.put("a", A)
+    world.put("b", B)
+    world.api.remove("b")
+    world.again()
+    world.daemon.wait_state("api:a", "announced")
+    assert world.daemon.status()["store"]["loss"] is None
+    world.wait_prefixes(A)
