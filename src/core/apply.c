@@ -415,6 +415,10 @@ static void apply_on_save(void *arg) {
 
 /* ---- out ---- */
 
+bool core_apply_knows_standing(const struct bc_core *core) {
+  return !core->journal.was_lost || (core->link.phase == LINK_READY && !bc_rib_stood_any(core->rib, true));
+}
+
 bool core_apply_lacks_names(const struct bc_core *core) {
   return !core->apply.has_list || core->unreadable > 0 || !core_lease_is_known(core);
 }
@@ -424,7 +428,8 @@ static void apply_changes_alone(struct bc_core *core) {
   const struct core_apply *apply = &core->apply;
   struct bc_config_route view;
   bool found;
-  bool may_start = apply->is_alone && !apply->in_list && core->link.phase == LINK_READY && core_lease_has_any(core);
+  bool may_start = apply->is_alone && !apply->in_list && core->link.phase == LINK_READY && core_lease_has_any(core) &&
+                   core_apply_knows_standing(core);
   if (!core->routes_started && may_start) {
     core_dispatch_start(core, true);
   }

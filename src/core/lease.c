@@ -140,6 +140,12 @@ static const char *lease_holder_on_its_way(const struct core_leases *leases, con
  * no key has named it yet. */
 static enum bc_err lease_judge_standing(const struct bc_core *core, const struct bc_route *route, const char *name,
                                         struct bc_fault *fault) {
+  struct bc_config_route view;
+  bool is_own = bc_config_find(core->config, name, &view) && view.route != NULL && core_want_is_same(view.route, route);
+  if (!is_own && !bc_rib_is_started(core->rib) && !core_apply_knows_standing(core)) {
+    bc_fault_set(fault, 0, "without a journal, whose is what stands must first be known");
+    return BC_ERR_AGAIN;
+  }
   for (size_t i = 0; i < bc_route_nlri_count(route); i++) {
     const struct bc_nlri *nlri = bc_route_nlri(route, i);
     const char *wanting = bc_rib_find_wanting(core->rib, route->selector, nlri, name);
@@ -147,8 +153,7 @@ static enum bc_err lease_judge_standing(const struct bc_core *core, const struct
       bc_fault_set(fault, 0, "%s is announced with this prefix", wanting);
       return BC_ERR_EXISTS;
     }
-    struct bc_rib_view view;
-    if (bc_rib_find(core->rib, route->selector, nlri, &view) && view.is_unnamed) {
+    if (!is_own && bc_rib_may_be_named(core->rib, route->selector, nlri)) {
       bc_fault_set(fault, 0, "this prefix stands since before the start, and the store has not told whose it is");
       return BC_ERR_AGAIN;
     }
@@ -251,6 +256,32 @@ enum bc_err core_lease_put(struct bc_core *core, const struct core_lease_ask *as
   return err;
 }
 
+/* RFC 3339; NULL = it has no end. */
+static json_t *lease_expires(struct core_leases *leases, const struct bc_lease *lease) {
+  enum { LEASE_SHOWN_MS_MAX = INT32_MAX };
+  char when[25];
+  uint64_t left_ms = bc_lease_left_ms(leases->table, lease);
+  if (lease->ttl_ms == 0) {
+    return NULL;
+  }
+  uint64_t most_ms = (uint64_t)LEASE_SHOWN_MS_MAX * 1000;
+  bc_wall_print(bc_wall_now_ms() + (int64_t)(left_ms < most_ms ? left_ms : most_ms), when);
+  return json_string(when);
+}
+
+void core_lease_tell(struct core_leases *leases, const struct bc_lease *lease, const char *what) {
+  json_t *detail = core_event_detail(what, NULL);
+  json_t *expires = lease_expires(leases, lease);
+  json_object_set_new(detail, "owner", json_string(lease->owner));
+  if (lease->reason[0] != '\0') {
+    json_object_set_new(detail, "reason", json_string(lease->reason));
+  }
+  if (expires != NULL) {
+    json_object_set_new(detail, "expires", expires);
+  }
+  (void)core_event_tell(leases->core, BC_EVENT_LEASE, lease->name, 0, detail);
+}
+
 void core_lease_take(struct core_leases *leases, struct core_lease_op *op) {
   struct bc_core *core = leases->core;
   struct bc_lease *lease = op->made;
@@ -258,8 +289,11 @@ void core_lease_take(struct core_leases *leases, struct core_lease_op *op) {
   if (old != NULL) {
     core_lease_owner_live(leases, old->owner, -1);
   }
+  const char *what = old == NULL ? "put" : "changed";
   op->made = NULL;
   bc_leases_commit(leases->table, lease);
+  leases->totals.put++;
+  core_lease_tell(leases, lease, what);
   core_lease_owner_live(leases, lease->owner, 1);
   core_lease_owner_put(leases, lease->owner, 0);
   bc_config_put_local(core->config, lease->name, bc_str_of(lease->text), bc_mono_now());
@@ -291,6 +325,8 @@ enum bc_err core_lease_remove(struct bc_core *core, const char *name, const char
   struct bc_buf record;
   bc_buf_init(&record, LEASE_RECORD_MAX);
   core_lease_tick(leases);
+  leases->totals.removed++;
+  core_lease_tell(leases, lease, "removed");
   core_lease_drop(leases, lease, "removed through the API", &record);
   core_apply_changes(core);
   core_lease_disk_note(leases, &record, done, arg);
@@ -308,14 +344,9 @@ void core_lease_report(struct bc_core *core, const char *route, json_t *to) {
   json_object_set_new(to, "origin", json_string(is_local ? "api" : "store"));
   json_object_set_new(to, "owner", lease == NULL ? json_null() : json_string(lease->owner));
   json_object_set_new(to, "note", lease == NULL ? json_null() : json_string(lease->reason));
-  if (lease == NULL || lease->ttl_ms == 0) {
-    json_object_set_new(to, "expires", json_null());
-    return;
-  }
-  char when[25];
-  uint64_t left = core_lease_left_ms(core, lease);
-  bc_wall_print(bc_wall_now_ms() + (left > INT32_MAX * 1000LL ? INT32_MAX * 1000LL : (int64_t)left), when);
-  json_object_set_new(to, "expires", json_string(when));
+  core_lease_tick(leases);
+  json_t *expires = lease == NULL ? NULL : lease_expires(leases, lease);
+  json_object_set_new(to, "expires", expires == NULL ? json_null() : expires);
 }
 
 void core_lease_warn(struct bc_core *core, json_t *list) {
@@ -340,6 +371,10 @@ const char *core_lease_gone_reason(const struct bc_core *core) {
 
 bool core_lease_is_known(const struct bc_core *core) {
   return core->leases->is_loaded;
+}
+
+struct core_lease_totals core_lease_totals(const struct bc_core *core) {
+  return core->leases->totals;
 }
 
 const char *core_lease_problem(const struct bc_core *core) {

@@ -72,6 +72,15 @@ struct core_lease_counts {
 };
 struct core_lease_counts core_lease_count(struct bc_core *core, const char *owner);
 
+/* Since the start. */
+struct core_lease_totals {
+  uint64_t put;     /* new ones, and changes */
+  uint64_t removed; /* by somebody */
+  uint64_t expired; /* before the start, too */
+  uint64_t failed;  /* writes of their file */
+};
+struct core_lease_totals core_lease_totals(const struct bc_core *core);
+
 /* Adds `owner`, `note`, `expires` (RFC 3339, or null) to what is told of a route, and `origin`. */
 void core_lease_report(struct bc_core *core, const char *route, json_t *to);
 /* Why the file cannot be read or written; NULL = fine. */

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DISK_RETRY_MS = 1000, DISK_BYTES_MAX = 256 * 1024 * 1024 };
+enum { DISK_RETRY_MS = 1000, DISK_CLOCK_BYTES = 1024, DISK_BYTES_MAX = 256 * 1024 * 1024 };
 
 static const char disk_name[] = "leases";
 
 void core_lease_set_problem(struct core_leases *leases, const char *problem) {
+  leases->totals.failed += problem != NULL ? 1 : 0;
   bool is_same = problem != NULL && leases->problem != NULL && strcmp(problem, leases->problem) == 0;
   if (problem != NULL && !is_same) {
     bc_log(BC_LOG_ERROR, "routes of the API: %s", problem);
@@ -86,16 +87,14 @@ static void disk_end_op(struct core_lease_op *op, enum bc_err err) {
   struct core_leases *leases = op->leases;
   core_lease_done_fn *done = op->done;
   void *arg = op->arg;
-  bool is_put = op->made != NULL;
-  if (is_put && err == BC_ERR_OK) {
+  if (op->made != NULL && err == BC_ERR_OK) {
     core_lease_take(leases, op);
   }
-  disk_free_op(op);
-  /* What happened must be in the file, whatever is to be done for it; a put that failed has not happened. */
-  if (err != BC_ERR_OK && !is_put) {
-    leases->must_rewrite = true;
+  if (err != BC_ERR_OK) {
+    leases->must_rewrite = leases->must_rewrite || op->is_owed;
     bc_timer_start(leases->retry_timer, DISK_RETRY_MS);
   }
+  disk_free_op(op);
   if (done != NULL) {
     done(arg, err);
   }
@@ -134,10 +133,6 @@ static void disk_send(struct core_leases *leases) {
   }
 }
 
-void core_lease_disk_resume(struct core_leases *leases) {
-  disk_send(leases);
-}
-
 static void disk_add(struct core_leases *leases, struct core_lease_op *op, struct bc_buf *record) {
   op->leases = leases;
   op->record = *record;
@@ -162,8 +157,29 @@ enum bc_err core_lease_disk_put(struct core_leases *leases, struct bc_lease *mad
 
 void core_lease_disk_note(struct core_leases *leases, struct bc_buf *record, core_lease_done_fn *done, void *arg) {
   struct core_lease_op *op = bc_mem_new(1, sizeof *op);
-  *op = (struct core_lease_op){.done = done, .arg = arg};
+  *op = (struct core_lease_op){.is_owed = true, .done = done, .arg = arg};
   disk_add(leases, op, record);
+}
+
+void core_lease_disk_tell_clock(struct core_leases *leases) {
+  struct core_lease_op *op = bc_mem_new(1, sizeof *op);
+  struct bc_buf record;
+  bc_buf_init(&record, DISK_CLOCK_BYTES);
+  bc_leases_tell_clock(leases->table, &record);
+  disk_add(leases, op, &record);
+  bc_buf_free(&record);
+}
+
+void core_lease_disk_retry(struct core_leases *leases) {
+  if (leases->must_rewrite) {
+    disk_rewrite(leases);
+    return;
+  }
+  disk_send(leases);
+  if (leases->problem != NULL && leases->sent == 0) {
+    core_lease_tick(leases);
+    core_lease_disk_tell_clock(leases);
+  }
 }
 
 /* ---- the start and the end ---- */

@@ -15,6 +15,7 @@ struct core_lease_op {
   struct bc_route route; /* of a put */
   struct bc_buf record;
   bool is_sent;
+  bool is_owed;             /* the file may not go on without it */
   core_lease_done_fn *done; /* may be NULL */
   void *arg;
 };
@@ -44,6 +45,7 @@ struct core_leases {
   bool must_rewrite; /* it lacks a removal, or is damaged: nothing is appended before it was written anew */
   bool is_rewriting; /* … and that is under way */
   bool is_closing;
+  struct core_lease_totals totals;
   size_t damaged; /* lines that were left out at the start */
   char boot_id[BC_BOOT_ID_BYTES];
   int64_t clock_told_ms;   /* by the boot clock: the last record of the clock; 0 = none since the start */
@@ -59,6 +61,8 @@ struct core_leases {
 void core_lease_tick(struct core_leases *leases);
 /* The text of a lease as a route; false when it is none any more. */
 bool core_lease_parse(struct core_leases *leases, const struct bc_lease *lease, struct bc_route *route);
+/* An event of it. */
+void core_lease_tell(struct core_leases *leases, const struct bc_lease *lease, const char *what);
 /* A put is on disk. */
 void core_lease_take(struct core_leases *leases, struct core_lease_op *op);
 /* It goes: no more in the configuration; the record of it is appended. core_lease_apply follows. */
@@ -74,10 +78,12 @@ BC_MUST_CHECK enum bc_err core_lease_disk_put(struct core_leases *leases, struct
                                               core_lease_done_fn *done, void *arg);
 /* A record of what happened already: it is written sooner or later. */
 void core_lease_disk_note(struct core_leases *leases, struct bc_buf *record, core_lease_done_fn *done, void *arg);
+/* A record of the clock: nothing is lost without it. */
+void core_lease_disk_tell_clock(struct core_leases *leases);
 /* Writes it anew when it has grown, or must be. */
 void core_lease_disk_mind(struct core_leases *leases);
-/* What waited while the disk could not take it. */
-void core_lease_disk_resume(struct core_leases *leases);
+/* After a write that failed: what is owed is written, and what waited; or whether it works again is tried. */
+void core_lease_disk_retry(struct core_leases *leases);
 void core_lease_set_problem(struct core_leases *leases, const char *problem);
 
 /* ---- lease_start.c ---- */

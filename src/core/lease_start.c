@@ -42,8 +42,10 @@ static size_t start_settle_doubts(struct core_leases *leases, struct bc_buf *rec
 }
 
 /* Nobody asks for it, so who reads the audit log would not know why it went. */
-static void start_audit(struct bc_core *core, const struct bc_lease *lease) {
-  (void)core_audit_write(core,
+static void start_tell_expired(struct core_leases *leases, const struct bc_lease *lease) {
+  leases->totals.expired++;
+  core_lease_tell(leases, lease, "expired");
+  (void)core_audit_write(leases->core,
                          &(struct core_audit_line){.who = "bgpcommander",
                                                    .action = "expire",
                                                    .name = lease->name,
@@ -58,17 +60,17 @@ static void start_end_expired(struct core_leases *leases, struct bc_buf *record)
   struct bc_lease *lease;
   while ((lease = bc_leases_first_due(leases->table)) != NULL && bc_lease_left_ms(leases->table, lease) == 0) {
     bc_log(BC_LOG_NOTICE, "route %s: its time was over before this start", lease->name);
-    start_audit(leases->core, lease);
+    start_tell_expired(leases, lease);
     bc_leases_leave(leases->table, lease, record);
   }
 }
 
-static void start_tell_clock(struct core_leases *leases, struct bc_buf *record) {
+static void start_tell_clock(struct core_leases *leases) {
   int64_t now_ms = bc_boot_now_ms();
   bool is_due = leases->clock_told_ms == 0 || now_ms - leases->clock_told_ms >= START_CLOCK_MS;
   if (is_due && bc_leases_counts(leases->table).timed > 0) {
     leases->clock_told_ms = now_ms;
-    bc_leases_tell_clock(leases->table, record);
+    core_lease_disk_tell_clock(leases);
   }
 }
 
@@ -79,11 +81,11 @@ void core_lease_begin(struct core_leases *leases) {
   size_t doubted = start_settle_doubts(leases, &record);
   start_end_expired(leases, &record);
   leases->damaged += doubted;
-  start_tell_clock(leases, &record);
   if (record.len > 0) {
     core_lease_disk_note(leases, &record, NULL, NULL);
   }
   bc_buf_free(&record);
+  start_tell_clock(leases);
   int64_t now_ms = bc_wall_now_ms();
   for (struct bc_lease *lease = bc_leases_after(leases->table, NULL); lease != NULL;
        lease = bc_leases_after(leases->table, lease->name)) {
@@ -98,8 +100,7 @@ void core_lease_begin(struct core_leases *leases) {
 static void start_on_retry(void *arg) {
   struct core_leases *leases = arg;
   if (leases->log != NULL) {
-    core_lease_disk_mind(leases);
-    core_lease_disk_resume(leases);
+    core_lease_disk_retry(leases);
     return;
   }
   bool was_loaded = leases->is_loaded;
@@ -129,15 +130,10 @@ void core_lease_open(struct bc_core *core) {
 /* How late it is when we end: so that less is unknown after a reboot. */
 void core_lease_end(struct bc_core *core) {
   struct core_leases *leases = core->leases;
-  struct bc_buf record;
-  if (leases == NULL || bc_leases_counts(leases->table).timed == 0) {
-    return;
+  if (leases != NULL && bc_leases_counts(leases->table).timed > 0) {
+    core_lease_tick(leases);
+    core_lease_disk_tell_clock(leases);
   }
-  bc_buf_init(&record, START_RECORDS_MAX);
-  core_lease_tick(leases);
-  bc_leases_tell_clock(leases->table, &record);
-  core_lease_disk_note(leases, &record, NULL, NULL);
-  bc_buf_free(&record);
 }
 
 void core_lease_close(struct bc_core *core) {
@@ -281,7 +277,7 @@ static bool start_end_due(struct core_leases *leases, struct bc_buf *record) {
       break;
     }
     bc_log(BC_LOG_NOTICE, "route %s: its time is over", lease->name);
-    start_audit(leases->core, lease);
+    start_tell_expired(leases, lease);
     core_lease_drop(leases, lease, "its time is over", record);
   }
   if (ended > 0) {
@@ -316,7 +312,7 @@ void core_lease_on_timer(void *arg) {
   bool is_more = start_end_due(leases, &record);
   if (!is_more) {
     start_look_at_leaving(leases, &record);
-    start_tell_clock(leases, &record);
+    start_tell_clock(leases);
   }
   if (record.len > 0) {
     core_lease_disk_note(leases, &record, NULL, NULL);

@@ -448,6 +448,9 @@ void core_apply_remember_loss(struct bc_core *core, struct bc_str text);
 BC_MUST_CHECK enum bc_err core_apply_approve(struct bc_core *core, const char *id);
 /* Config changes → routes; starts the routes once link and config are ready. */
 void core_apply_changes(struct bc_core *core);
+/* Before the start of the RIB: of each route that stands is known whether it is ours. Without a journal only the store can
+ * tell. */
+bool core_apply_knows_standing(const struct bc_core *core);
 /* Something of ours may stand that nothing names yet. */
 bool core_apply_lacks_names(const struct bc_core *core);
 void core_lastgood_load(struct bc_core *core);

@@ -136,7 +136,7 @@ bool bc_rib_said(const struct bc_rib *rib, const struct bc_route *route);
 /* Whether the journal has it as announced, whatever its attributes. */
 bool bc_rib_is_recorded(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
 /* Before bc_rib_start: whether there is any such route. */
-bool bc_rib_stood_any(struct bc_rib *rib, bool journal_is_lost);
+bool bc_rib_stood_any(const struct bc_rib *rib, bool journal_is_lost);
 /* All of the above is complete and the wants are the true ones: adopt, then let commands flow.
  * `journal_is_lost`: there was no journal although there may have been announcements. */
 void bc_rib_start(struct bc_rib *rib, bool journal_is_lost, struct bc_mono now);
@@ -223,6 +223,9 @@ bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc
  * nobody. */
 const char *bc_rib_find_wanting(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri,
                                 const char *except);
+/* Whether this NLRI stands, ours, with a selector that meets this one, and nobody has named it yet: before bc_rib_start,
+ * whether the journal has it, as far as is known. */
+bool bc_rib_may_be_named(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
 /* Takes one owner whose entry's view changed since it was last taken; NULL when none is left. The text
  * stays valid until the next call. Entries without owner are not told. */
 const char *bc_rib_next_changed(struct bc_rib *rib);

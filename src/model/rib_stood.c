@@ -52,7 +52,7 @@ bool bc_rib_is_recorded(const struct bc_rib *rib, const char *selector, const st
   return entry != NULL && entry->journal != NULL;
 }
 
-bool bc_rib_stood_any(struct bc_rib *rib, bool journal_is_lost) {
+bool bc_rib_stood_any(const struct bc_rib *rib, bool journal_is_lost) {
   for (size_t i = 0; i < rib->standing_count; i++) {
     struct rib_entry *entry = bc_rib_entry_first(rib, &rib->standing[i].nlri);
     for (; entry != NULL; entry = bc_rib_entry_next(entry)) {

@@ -52,6 +52,16 @@ const char *bc_rib_find_wanting(const struct bc_rib *rib, const char *selector, 
   return NULL;
 }
 
+bool bc_rib_may_be_named(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri) {
+  for (struct rib_entry *entry = bc_rib_entry_first(rib, nlri); entry != NULL; entry = bc_rib_entry_next(entry)) {
+    bool is_nameless = rib->is_started ? entry->is_unnamed : entry->journal != NULL;
+    if (is_nameless && bc_selectors_overlap(entry->selector->text, selector)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 const char *bc_rib_next_changed(struct bc_rib *rib) {
   bc_intern_put(rib->intern, rib->taken_owner);
   rib->taken_owner = NULL;

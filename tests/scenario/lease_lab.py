@@ -1,5 +1,8 @@
 """Routes of the API under the fake ExaBGP: a daemon with or without a store, its file, and its clocks."""
+import base64
 import glob
+import hashlib
+import http.client
 import json
 import shutil
 import zlib
@@ -13,17 +16,53 @@ PEER = "10.99.0.2"
 FAKETIME = (glob.glob("/usr/lib/*/faketime/libfaketime.so.1") or [None])[0]
 
 
+TOKENS = {"one": "read,announce", "two": "read,announce", "boss": "read,announce,operate"}
+
+
+def token(owner):
+    return "bgpc_" + base64.urlsafe_b64encode(hashlib.sha256(owner.encode()).digest()).decode().rstrip("=")
+
+
 class Api:
-    """What a program says by HTTP."""
+    """What a program says by HTTP, and what it hears, as a dict: of what was taken the answer's members with `status` and
+    `outcome`, else `error` and `text`."""
 
-    def __init__(self, daemon):
-        self.daemon = daemon
+    def __init__(self, port):
+        self.port = port
 
-    def put(self, name, text, ttl=0, **more):
-        return self.daemon.ask("lease", op="put", name=name, text=text, ttl=int(ttl * 1000), **more)
+    def ask(self, method, path, body=None, owner="one", accept="application/json"):
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=70)
+        headers = {"Authorization": f"Bearer {token(owner)}", "Accept": accept, "Content-Type": "application/json"}
+        try:
+            link.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = link.getresponse()
+            return answer.status, json.loads(answer.read() or "{}")
+        finally:
+            link.close()
 
-    def remove(self, name, **more):
-        return self.daemon.ask("lease", op="remove", name=name, **more)
+    def change(self, method, path, body, wait, timeout, owner):
+        query = f"?wait={wait or 'none'}" + (f"&timeout={int(timeout * 1000)}ms" if timeout else "")
+        status, made = self.ask(method, path + query, body, owner)
+        if status >= 300 and status not in (422, 504):
+            return {"status": status, "error": made["code"], "text": made["detail"]}
+        outcome = {422: "refused", 504: "late"}.get(status, "held" if made.get("held") else "done")
+        return {"status": status, "outcome": outcome, **made}
+
+    def put(self, name, text, ttl=0, wait=None, timeout=None, owner="one", reason=None):
+        fields = {"ttl": f"{int(ttl * 1000)}ms"} if ttl else {}
+        fields.update({"reason": reason} if reason else {})
+        if name is None:
+            return self.change("POST", "/", {"command": announce(text), **fields}, wait, timeout, owner)
+        return self.change("PUT", f"/v1/routes/{name}", {"route": text, **fields}, wait, timeout, owner)
+
+    def remove(self, name, wait=None, timeout=None, owner="one"):
+        return self.change("DELETE", f"/v1/routes/{name}", None, wait, timeout, owner)
+
+
+def announce(text):
+    """`announce` stands behind the neighbors."""
+    before, _, route = text.rpartition("route ")
+    return f"{before}announce route {route}"
 
 
 class World:
@@ -34,6 +73,7 @@ class World:
         self.tree = Tree(folder / "store")
         self.tree.put("node/n1/subscribedRoutes", "*")
         self.daemon = None
+        self.api = Api(free_port())
         self.boot = None  # the boot id that it finds; None: this machine's
         self.faketime = None  # the wall clock: a file with what libfaketime is told
 
@@ -41,21 +81,35 @@ class World:
     def file(self):
         return self.folder / "state" / "leases"
 
-    def start(self, store=True, rib=None, more=(), **options):
+    def start(self, store=True, rib=None, lines=(), **options):
         log = self.folder / "log"
         self.logged = log.stat().st_size if log.exists() else 0
         if self.faketime is not None:
             (self.folder / "state").mkdir(exist_ok=True)
             (self.folder / "state").chmod(0o777)
         url = f"file://{self.tree.dir}" if store else f"http://127.0.0.1:{free_port()}"
-        self.daemon = Daemon(self.folder, url, "/bgp", more=more, program=self.program(), **options)
+        self.daemon = Daemon(self.folder, url, "/bgp", more=[self.node_file(lines)], program=self.program(), **options)
         if rib:
             self.daemon.exabgp.rib.update(rib)
-        self.api = Api(self.daemon)
         if self.faketime is not None:
             self.use_faketime()
-        wait_for(self.daemon.core, "a core answers", 30)
+        self.daemon.wait_synced(30)
+        wait_for(self.hears, "it answers", 30)
         return self.daemon
+
+    def hears(self):
+        try:
+            return self.api.ask("GET", "/v1/status")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def node_file(self, lines):
+        made = [f"http 127.0.0.1:{self.api.port}", "http_rate 1000000", *lines]
+        made += [f"http_token {name} {hashlib.sha256(token(name).encode()).hexdigest()} {scope}"
+                 for name, scope in TOKENS.items()]
+        path = self.folder / "node.conf"
+        path.write_text("".join(line + "\n" for line in made))
+        return f"--config={path}"
 
     def program(self):
         """The daemon, in a machine with the boot id that the test says."""
@@ -95,11 +149,6 @@ class World:
         made = self.folder / "faketime.new"
         made.write_text(text + "\n")
         made.rename(self.faketime)
-
-    def up(self, **options):
-        daemon = self.start(**options)
-        daemon.wait_synced()
-        return daemon
 
     def stop(self):
         """The daemon ends; ExaBGP's table as it was."""
