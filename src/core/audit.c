@@ -309,11 +309,25 @@ static void audit_hand_over(struct core_audit_wait *wait) {
   audit->bytes += wait->len;
 }
 
+/* Who follows the events hears of it, too. An expiry is told as that of its lease. */
+static void audit_tell(struct bc_core *core, const struct core_audit_line *line) {
+  json_t *detail = json_object();
+  audit_set(detail, "who", line->who);
+  audit_set(detail, "action", line->action);
+  audit_set(detail, "outcome", line->outcome);
+  audit_set(detail, "code", line->code);
+  audit_set(detail, "reason", line->reason);
+  core_event_tell(core, BC_EVENT_HTTP, line->name, line->decision, detail);
+}
+
 uint64_t core_audit_write(struct bc_core *core, const struct core_audit_line *line, core_audit_fn *done, void *arg) {
   struct core_audit *audit = &core->audit;
   struct core_audit_wait *wait = bc_mem_new(1, sizeof *wait);
   struct bc_buf text;
   char *printed = audit_print(line, ++audit->seq);
+  if (line->request != NULL) {
+    audit_tell(core, line);
+  }
   bc_buf_init(&text, AUDIT_LINE_BYTES);
   bc_buf_add_format(&text, "%s%s\n", audit->must_break ? "\n" : "", printed);
   free(printed);
