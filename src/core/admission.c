@@ -10,7 +10,7 @@
 
 enum { ADMISSION_OWN_MOST = 2 * BC_LIMIT_NEIGHBORS, ADMISSION_RETRY_S = 5, ADMISSION_HOUR_RETRY_S = 60 };
 
-/* A question that the policy is asked. */
+/* A question that the policy is asked; or what was admitted, until it stands. */
 struct core_asked {
   TAILQ_ENTRY(core_asked) link;
   struct bc_core *core;
@@ -58,7 +58,7 @@ static size_t admission_list_own(const struct bc_core *core, struct bc_prefix ow
   return count;
 }
 
-/* Those that the policy is still asked about will stand soon. */
+/* Those that the policy is still asked about, or that are on their way to the disk, will stand soon. */
 static void admission_count(struct bc_core *core, const char *owner, struct bc_admission_ask *ask) {
   struct core_lease_counts counts = core_lease_count(core, owner);
   const struct core_asked *asked;
@@ -104,17 +104,29 @@ static enum bc_admission_answer admission_judge(struct bc_core *core, const stru
 
 /* ---- the policy ---- */
 
-/* Gone before it is told: who hears of it may ask the next, and the counts are those without it. */
+static void admission_remove(struct core_asked *asked) {
+  struct bc_core *core = asked->core;
+  TAILQ_REMOVE(&core->admission.asked, asked, link);
+  core->admission.asked_count--;
+  bc_route_release(core->intern, &asked->route);
+  free(asked->owner);
+  free(asked);
+}
+
+/* What is admitted keeps its place among those that count until it stands, so that no other takes the same one. All
+ * else is gone before it is told: who hears of it may ask the next. */
 static void admission_give(struct core_asked *asked, const struct core_admission_answer *answer) {
   struct bc_core *core = asked->core;
   core_admission_fn *fn = asked->fn;
   void *arg = asked->arg;
-  TAILQ_REMOVE(&core->admission.asked, asked, link);
-  core->admission.asked_count--;
-  fn(arg, answer);
-  bc_route_release(core->intern, &asked->route);
-  free(asked->owner);
-  free(asked);
+  struct bc_route route = bc_route_copy(&asked->route);
+  struct core_admission_answer told = *answer;
+  told.route = answer->route == &asked->route ? &route : answer->route;
+  if (!answer->is_admitted || asked->is_dry_run) {
+    admission_remove(asked);
+  }
+  fn(arg, &told);
+  bc_route_release(core->intern, &route);
 }
 
 /* What the policy made of it passes the same rules: the store, which it comes from, loosens nothing. */
@@ -234,13 +246,8 @@ void core_admission_ask(struct bc_core *core, const struct core_admission_ask *a
 /* ---- life ---- */
 
 static void admission_forget(struct core_asked *asked) {
-  struct bc_core *core = asked->core;
-  core_policy_admit_cancel(core, asked);
-  TAILQ_REMOVE(&core->admission.asked, asked, link);
-  core->admission.asked_count--;
-  bc_route_release(core->intern, &asked->route);
-  free(asked->owner);
-  free(asked);
+  core_policy_admit_cancel(asked->core, asked);
+  admission_remove(asked);
 }
 
 void core_admission_cancel(struct bc_core *core, const void *arg) {

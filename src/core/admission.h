@@ -52,7 +52,7 @@ struct core_admission {
   struct bc_tokens *tokens;      /* bc_tokens_count 0: none are needed, loopback and the Unix socket only */
   struct bc_http_access *access; /* for bc_http_access_judge */
   struct bc_admission *rules;
-  struct core_asked_list asked; /* the policy is being asked */
+  struct core_asked_list asked; /* the policy is being asked; and what was admitted, until it stands */
   size_t asked_count;
 };
 
@@ -61,7 +61,8 @@ void core_admission_open(struct bc_core *core);
 void core_admission_close(struct bc_core *core);
 
 void core_admission_ask(struct bc_core *core, const struct core_admission_ask *ask, core_admission_fn *fn, void *arg);
-/* The client has gone: no answer comes. */
+/* No answer comes any more; and what was admitted counts no more by this: it stands, or will not. Call it when a lease
+ * was put (its `done`), and when the question is given up. */
 void core_admission_cancel(struct bc_core *core, const void *arg);
 
 #endif

@@ -13,6 +13,7 @@ static void change_free(struct http_change *change) {
   struct core_http *http = change->core->http;
   TAILQ_REMOVE(&http->changes, change, link);
   http->change_count--;
+  core_admission_cancel(change->core, change);
   core_http_key_drop(change->core, change->key);
   core_http_ask_release(change->core, &change->ask);
   bc_route_release(change->core->intern, &change->granted);
@@ -211,6 +212,7 @@ static struct core_lease_ask change_lease_ask(const struct http_change *change) 
 
 static void change_on_put(void *arg, enum bc_err err) {
   struct http_change *change = arg;
+  core_admission_cancel(change->core, change);
   change->pending--;
   if (err != BC_ERR_OK) {
     change_refuse(change, 503, "disk", 0, 5, "it could not be written to the state directory, so it was not announced");
