@@ -96,7 +96,7 @@
   X(HTTP_HOSTS, 64, "names of http_host in the node file")                                                             \
   X(AUDIT_TEXT_BYTES, 4096, "bytes of a text in a line of the audit log: a command, a reason")                         \
   X(AUDIT_WAITS, 4096, "lines of the audit log that wait for the disk")                                                \
-  X(AUDIT_KEPT_BYTES, 1048576, "bytes of lines of the audit log that the disk did not take, and that are kept for it")   \
+  X(AUDIT_KEPT_BYTES, 1048576, "bytes of lines of the audit log that the disk did not take, and that are kept for it") \
   X(RESOLVER_NAMES, 256, "names that a worker looks up at once")                                                       \
   X(DNS_QUERIES, 512, "DNS queries of checks that a worker has under way")                                             \
   X(PINGS, 512, "pings of checks that a worker has under way")                                                         \

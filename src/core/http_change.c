@@ -147,12 +147,13 @@ static void change_on_wait(void *arg, enum core_wait_outcome outcome, const char
     core_http_change_answer(change, text);
     break;
   case CORE_WAIT_REFUSED:
-    core_http_undo(change, text);
-    late.status = 422;
-    late.code = "exabgp-refused";
     (void)snprintf(detail, sizeof detail, "ExaBGP refused it: %s", text);
-    core_http_change_fail(change, &late);
-    break;
+    free(change->refusal.detail);
+    change->refusal =
+        (struct http_refusal){.status = 422, .code = "exabgp-refused", .detail = bc_mem_copy_string(detail)};
+    change->pending++;
+    core_http_undo(change, text, change_on_refusal_written);
+    return;
   case CORE_WAIT_LATE:
     late.status = 504;
     late.code = "outcome-unknown";

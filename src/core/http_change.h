@@ -58,8 +58,9 @@ void core_http_change_answer(struct http_change *change, const char *held);
 void core_http_change_fail(struct http_change *change, const struct http_refusal *refusal);
 /* Before a put: keeps what stands under the name. */
 void core_http_undo_remember(struct http_change *change);
-/* ExaBGP refused what was put: what stood before stands again, or nothing. */
-void core_http_undo(struct http_change *change, const char *why);
+/* ExaBGP refused what was put: what stood before stands again, or nothing. `done` (with the change) comes when that is
+ * written down. */
+void core_http_undo(struct http_change *change, const char *why, core_audit_fn *done);
 void core_http_undo_release(struct http_change *change);
 
 #endif

@@ -227,7 +227,7 @@ static bool undo_put_back(struct http_change *change) {
   return err == BC_ERR_OK;
 }
 
-void core_http_undo(struct http_change *change, const char *why) {
+void core_http_undo(struct http_change *change, const char *why, core_audit_fn *done) {
   struct bc_core *core = change->core;
   char id[24];
   (void)snprintf(id, sizeof id, "%" PRIu64, change->id);
@@ -242,6 +242,7 @@ void core_http_undo(struct http_change *change, const char *why) {
                                        .outcome = "accepted",
                                        .code = "exabgp-refused",
                                        .detail = why,
-                                       .request = id};
-  (void)core_audit_write(core, &line, NULL, NULL);
+                                       .request = id,
+                                       .is_done = true};
+  (void)core_audit_write(core, &line, done, change);
 }

@@ -119,7 +119,9 @@ static bool route_read_blackhole(struct core_http_call *call, const json_t *body
   bc_buf_init(&command, BC_LIMIT_CONFIG_BYTES);
   enum bc_err err =
       bc_admission_print_blackhole(call->core->admission.rules, route_member(body, "prefix"), &command, &fault);
-  if (err != BC_ERR_OK) {
+  if (err == BC_ERR_UNSUPPORTED) {
+    core_http_fail(call->request, 422, "no-next-hop", "%s", fault.text);
+  } else if (err != BC_ERR_OK) {
     core_http_fail_at(call->request, 400, err == BC_ERR_CONFLICT ? "host-bits" : "prefix", fault.column, NULL,
                       fault.text);
   } else if (!route_add_communities(json_object_get(body, "communities"), &command)) {

@@ -4,8 +4,8 @@
 #include "model/egress.h"
 #include "model/exec_rule.h"
 #include "model/guard.h"
-#include "model/listen.h"
 #include "model/http_access.h"
+#include "model/listen.h"
 #include "model/settings_table.h"
 #include "model/token.h"
 
