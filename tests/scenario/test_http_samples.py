@@ -18,22 +18,34 @@ def shown(tmp_path_factory):
     assert "AddressSanitizer" not in scene.daemon.log()
 
 
-def compare(scene, name):
-    """Runs the first line of the block as a shell does, but at our port."""
-    command = samples.block(name).splitlines()[0]
-    assert command.startswith("$ curl ")
-    done = subprocess.run(["sh", "-c", command[2:].replace("curl ", "curl -sS --max-time 20 ", 1)
+def run(scene, command):
+    """As a shell does, but at our port."""
+    done = subprocess.run(["sh", "-c", command.replace("curl ", "curl -sS --max-time 20 ", 1)
                            .replace("localhost:5000", f"localhost:{scene.port}")], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=30)
-    text = re.sub(r'"decision":\d+', '"decision":17', done.stdout)
-    samples.compare(name, f"{command}\n{text}")
     return done.stdout
+
+
+def compare(scene, name):
+    """Runs the lines with a prompt; what the last one printed."""
+    shown, printed = "", None
+    for line in samples.block(name).splitlines():
+        if line.startswith("$ curl "):
+            printed = run(scene, line[2:])
+            shown += line + "\n" + re.sub(r'"decision":\d+', '"decision":17', printed)
+    samples.compare(name, shown)
+    return printed
 
 
 def test_the_articles_line_prints_the_command_back(shown):
     printed = compare(shown, "http-form")
     assert printed == "announce route 100.10.0.0/24 next-hop self\n"
     assert "100.10.0.0/24" in shown.exabgp.prefixes()
+
+
+def test_the_readmes_lines(shown):
+    compare(shown, "readme-http")
+    assert "100.10.0.0/24" not in shown.exabgp.prefixes()
 
 
 def test_what_is_wrong_is_told_with_its_column(shown):
