@@ -81,6 +81,7 @@ void core_http_close(struct bc_core *core) {
     free(http->listeners[i].text);
     free(http->listeners[i].problem);
   }
+  core_http_read_close(core);
   core_http_change_close(core);
   core_http_key_close(core);
   core_http_gate_close(core);
@@ -102,6 +103,22 @@ void core_http_warn(const struct bc_core *core, json_t *list) {
 const struct core_http_counts *core_http_counts(const struct bc_core *core, size_t path) {
   static const struct core_http_counts none;
   return core->http == NULL || path > core_http_path_count ? &none : &core->http->counts[path];
+}
+
+struct core_http_numbers core_http_numbers(const struct bc_core *core) {
+  const struct core_http *http = core->http;
+  struct core_http_numbers numbers = {0};
+  if (http == NULL) {
+    return numbers;
+  }
+  for (size_t i = 0; i < http->count; i++) {
+    numbers.listeners += http->listeners[i].httpd != NULL ? 1 : 0;
+  }
+  numbers.silent = http->count - numbers.listeners;
+  numbers.changes = http->change_count;
+  numbers.keys = http->key_count;
+  numbers.wrong_tokens = http->wrong_tokens;
+  return numbers;
 }
 
 struct bc_httpd_counts core_http_listener_counts(const struct bc_core *core) {

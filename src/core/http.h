@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/enum_text.h"
 #include "base/err.h"
+#include "base/histogram.h"
 #include "base/limits.h"
 #include "io/httpd.h"
 
@@ -95,9 +96,18 @@ void core_http_warn(const struct bc_core *core, json_t *list);
  * router refused for its path or method. */
 struct core_http_counts {
   uint64_t by_class[CORE_HTTP_CLASSES]; /* by the first digit of the status; 0: the client left before the answer */
-  uint64_t total_us;                    /* from the complete request to the begin of its answer */
+  struct bc_histogram times;            /* from the complete request to the begin of its answer */
 };
 const struct core_http_counts *core_http_counts(const struct bc_core *core, size_t path);
+/* What is there now, and wrong tokens since the start. */
+struct core_http_numbers {
+  size_t listeners; /* that listen, … */
+  size_t silent;    /* … and that cannot */
+  size_t changes;   /* under way */
+  size_t keys;      /* Idempotency-Keys that are remembered */
+  uint64_t wrong_tokens;
+};
+struct core_http_numbers core_http_numbers(const struct bc_core *core);
 /* The sum over all listeners. */
 struct bc_httpd_counts core_http_listener_counts(const struct bc_core *core);
 

@@ -144,6 +144,6 @@ void core_http_on_end(void *arg, struct bc_httpd_request *request, unsigned stat
   struct core_http_counts *counts = &core->http->counts[context->path];
   unsigned digit = status / 100;
   counts->by_class[digit < CORE_HTTP_CLASSES ? digit : 0]++;
-  counts->total_us += (uint64_t)(bc_mono_now().us - context->begun.us);
+  bc_histogram_add(&counts->times, (uint64_t)(bc_mono_now().us - context->begun.us));
   free(context);
 }
