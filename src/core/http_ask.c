@@ -254,8 +254,10 @@ static void ask_fail_command(struct core_http_call *call, enum bc_err err, const
 
 bool core_http_ask_command(struct core_http_call *call, struct bc_str text, struct http_ask *ask) {
   struct bc_fault fault = {0};
-  enum bc_err err = bc_route_parse_command(call->core->intern, bc_str_trim(text), &ask->verb, &ask->route, &fault);
+  struct bc_str command = bc_str_trim(text);
+  enum bc_err err = bc_route_parse_command(call->core->intern, command, &ask->verb, &ask->route, &fault);
   if (err != BC_ERR_OK) {
+    fault.column += fault.column > 0 ? (size_t)(command.at - text.at) : 0;
     ask_fail_command(call, err, &fault);
     return false;
   }
@@ -265,7 +267,6 @@ bool core_http_ask_command(struct core_http_call *call, struct bc_str text, stru
                       "the words watchdog and withdraw within a route steer ExaBGP itself");
     return false;
   }
-  struct bc_str trimmed = bc_str_trim(text);
-  ask->command = bc_mem_copy_text(trimmed.at, trimmed.len);
+  ask->command = bc_mem_copy_text(command.at, command.len);
   return true;
 }

@@ -95,10 +95,10 @@ BC_MUST_CHECK bool core_http_ask_query(struct core_http_call *call, struct http_
 json_t *core_http_ask_json(struct core_http_call *call, const char *const *names);
 /* Members `ttl` and `reason`; false: it is answered. */
 BC_MUST_CHECK bool core_http_ask_terms(struct core_http_call *call, const json_t *body, struct http_ask *ask);
-/* "90", "90s", "1h30m" is not one. NULL, or what is wrong. */
+/* "90", "90s", "10m"; "1h30m" is none. NULL, or what is wrong. */
 const char *core_http_read_ttl(struct bc_str text, uint64_t *ttl_ms);
 const char *core_http_read_reason(struct bc_str text);
-/* Reads a command; `prefix` is put before it ("announce "), and the column counts in what came. False: it is
+/* Reads a command, with or without a verb; blanks around it do not count, but the column does count them. False: it is
  * answered. */
 BC_MUST_CHECK bool core_http_ask_command(struct core_http_call *call, struct bc_str text, struct http_ask *ask);
 

@@ -56,7 +56,8 @@ TAKEN = [
 REFUSED = [
     ("", "syntax", None), ("announce", "syntax", None), ("withdraw", "syntax", None), ("announce route", "syntax", None),
     ("announce route next-hop self", "syntax", 16), ("route 100.10.0.0/24 next-hop self", "syntax", 1),
-    ("announce route 100.10.0.0/33 next-hop self", "range", 16), ("announce route 100.10.0.1/24 next-hop self", None, 16),
+    ("announce route 100.10.0.0/33 next-hop self", "range", 16), ("  announce route 1.0.0.0/33 next-hop self", "range", 18),
+    ("announce route 100.10.0.1/24 next-hop self", None, 16),
     ("announce route 100.10.0.256/32 next-hop self", None, 16), ("announce route 100.10.0.0/24", None, None),
     ("announce route 100.10.0.0/24 next-hop", None, None), ("announce route 100.10.0.0/24 next-hop nobody", None, 39),
     ("announce route 100.10.0.0/24 next-hop self med", None, None),

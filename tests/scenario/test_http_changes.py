@@ -61,6 +61,16 @@ def test_wait_wire_waits_for_the_wire(scene):
     assert other.json["neighbors"] == [{"neighbor": "10.99.0.2", "onWire": True}]
 
 
+@pytest.mark.parametrize("wait", ["ack", "wire"])
+def test_where_exabgp_reports_no_updates_the_answer_comes_all_the_same(scene, wait):
+    """As with the article's process block."""
+    scene.start(neighbors=[Neighbor(wire=False, changes=False)], encoder="text")
+    answer = scene.command(COMMAND, path=f"/?wait={wait}&timeout=20")
+    assert answer.status == 200 and answer.json["ack"] is True and NET in scene.exabgp.prefixes(), answer
+    gone = scene.command(f"withdraw {ROUTE}", path=f"/?wait={wait}&timeout=20")
+    assert gone.status == 200 and NET not in scene.exabgp.prefixes(), gone
+
+
 def test_what_exabgp_refuses_is_422_with_its_words_and_nothing_is_left(scene):
     scene.start()
     scene.exabgp.refuse = lambda line: NET in line and "announce" in line
@@ -217,6 +227,27 @@ def test_a_core_that_is_killed_in_the_middle_leaves_a_whole_route_or_none(scene,
         assert route["text"] == ROUTE and route["note"] == "whole" and route["expires"] is not None
         assert NET in scene.exabgp.prefixes()
     assert status["warnings"] == []
+
+
+# ---- the policy `admission` ----
+
+def test_the_policy_admission_refuses_and_changes(scene):
+    scene.tree.put("admission", """
+return function(ctx)
+  if not ctx.request.reason or ctx.request.reason == "" then return refuse("give a reason") end
+  return admit{ community = { "65000:77" }, reason = "as a customer" }
+end
+""")
+    scene.start()
+    wait_for(lambda: scene.daemon.ask("admission", announce=COMMAND).get("asked"), "the policy is asked")
+    answer = scene.command(COMMAND)
+    assert answer.status == 403 and answer.code == "policy-refused" and "give a reason" in answer.json["detail"], answer
+    answer = scene.command(COMMAND, path="/?dry_run=1", reason="why not")
+    assert answer.json["command"] == COMMAND + " community 65000:77" and answer.json["changed"] is True, answer
+    text = scene.command(COMMAND, path="/?wait=wire", accept="*/*", reason="why not")
+    assert text.status == 200 and text.text == COMMAND + " community 65000:77\n", text
+    assert scene.exabgp.rib["10.99.0.2"][NET] == "next-hop self community 65000:77"
+    assert [(line["outcome"], line.get("code")) for line in audit(scene)] == [("refused", "policy-refused"), ("accepted", None)]
 
 
 # ---- clients ----
