@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "core/openapi.h"
+#include "model/token.h"
 
 #include <string.h>
 
@@ -97,9 +98,25 @@ static bool read_takes_none(struct core_http_call *call) {
 
 /* ---- what is told at once ---- */
 
+/* Who asks, and what is granted: without tokens all, to who may ask at all. */
+static json_t *read_access(const struct core_http_call *call) {
+  json_t *scopes = json_array();
+  for (unsigned scope = 0; scope < BC_SCOPES; scope++) {
+    if (call->token == NULL || bc_token_has(call->token, (enum bc_scope)scope)) {
+      json_array_append_new(scopes, json_string(bc_scope_text((enum bc_scope)scope)));
+    }
+  }
+  json_t *made = json_object();
+  json_object_set_new(made, "who", json_string(call->who));
+  json_object_set_new(made, "scopes", scopes);
+  return made;
+}
+
 void core_http_read_status(struct core_http_call *call) {
   if (read_takes_none(call)) {
-    core_http_json(call->request, 200, core_report_status(call->core));
+    json_t *made = core_report_status(call->core);
+    json_object_set_new(made, "access", read_access(call));
+    core_http_json(call->request, 200, made);
   }
 }
 
