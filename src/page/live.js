@@ -1,0 +1,251 @@
+// Keeps the model as the daemon has it: everything once, then what the events name, and what has no events (results, ages)
+// now and then for what is on the screen.
+import { get, query } from './api.js';
+import { Stream } from './stream.js';
+import { data, changed, setRoutes, putRoutes, setStatus, setNeighbors, setChecks, putChecks, addEvents, setNodes, setLink } from './model.js';
+
+// As many names as one question may have; when more routes moved than this many questions hold, the list is read anew.
+const NAMES_AT_ONCE = 64;
+const QUESTIONS_AT_ONCE = 4;
+const STATUS_MS = 2000;
+const RESULTS_MS = 3000;
+const NODES_MS = 10000;
+const SETTLE_MS = 150;
+const RELOAD_MS = 5000;
+
+let moved = new Set();
+let timer = 0;
+let isReading = false;
+let wantsAll = false;
+let lastAll = 0;
+let shown = { view: 'routes', routes: () => [], checks: () => [] };
+let stream = null;
+let instance = '';
+let quietUntil = 0;
+
+// Views tell what is on the screen: {view, routes() → names, checks() → names}.
+export function watch(what) {
+  shown = { ...shown, ...what };
+}
+
+/* ---- what a failed question means ---- */
+
+function failed(error) {
+  if (error && error.retryAfter) {
+    quietUntil = performance.now() + error.retryAfter * 1000;
+  }
+  if (error && error.status === 401) {
+    setLink({ state: 'locked', text: error.message });
+  }
+  return null;
+}
+
+const heard = () => setLink({ heard: performance.now() });
+
+async function ask(path) {
+  const answer = await get(path);
+  heard();
+  return answer;
+}
+
+/* ---- reading ---- */
+
+export async function readAll() {
+  const [status, routes, neighbors] = await Promise.all([ask('/v1/status'), ask('/v1/routes?brief=1'), ask('/v1/neighbors')]);
+  lastAll = performance.now();
+  instance = `${status.pid} ${status.started}`;
+  setStatus(status);
+  setNeighbors(neighbors.neighbors);
+  setRoutes(routes);
+}
+
+async function readNames(names) {
+  for (let at = 0; at < names.length; at += NAMES_AT_ONCE) {
+    const some = names.slice(at, at + NAMES_AT_ONCE);
+    const answer = await ask(query('/v1/routes', { brief: 1, name: some.join(',') }));
+    putRoutes(some, answer.routes || []);
+  }
+}
+
+async function settle() {
+  if (isReading || data.link.state === 'locked') {
+    return;
+  }
+  isReading = true;
+  const names = [...moved];
+  moved = new Set();
+  try {
+    const isTooMuch = names.length > NAMES_AT_ONCE * QUESTIONS_AT_ONCE;
+    if (wantsAll || isTooMuch) {
+      const since = performance.now() - lastAll;
+      // Thousands of routes that move for minutes: the whole list at most each few seconds.
+      if (!wantsAll && since < RELOAD_MS) {
+        names.forEach((name) => moved.add(name));
+        plan(RELOAD_MS - since);
+      } else {
+        wantsAll = false;
+        await readAll();
+      }
+    } else {
+      await readNames(names);
+    }
+  } catch (error) {
+    failed(error);
+    names.forEach((name) => moved.add(name));
+    if (data.link.state === 'live') {
+      plan(Math.max(2000, quietUntil - performance.now()));
+    }
+  }
+  isReading = false;
+  if (moved.size > 0 || wantsAll) {
+    plan(SETTLE_MS);
+  }
+}
+
+function plan(wait) {
+  if (!timer) {
+    timer = setTimeout(() => {
+      timer = 0;
+      settle();
+    }, wait);
+  }
+}
+
+/* ---- events ---- */
+
+let fresh = [];
+
+const EFFECTS = {
+  route: (event) => moved.add(event.subject),
+  lease: (event) => moved.add(event.subject),
+  neighbor: () => readNeighbors(),
+  gap: () => {
+    wantsAll = true;
+  },
+};
+
+function onEvent(message) {
+  let event;
+  try {
+    event = JSON.parse(message.data);
+  } catch {
+    return; // not one of ours
+  }
+  event.type = event.type || message.type;
+  const effect = Object.hasOwn(EFFECTS, event.type) ? EFFECTS[event.type] : null;
+  if (effect) {
+    effect(event);
+  }
+  if (['store', 'policy', 'worker', 'warning', 'neighbor', 'node', 'gap'].includes(event.type)) {
+    readStatus();
+  }
+  fresh.push(event);
+  if (fresh.length === 1) {
+    setTimeout(() => {
+      addEvents(fresh);
+      fresh = [];
+    }, 50);
+  }
+  if (moved.size > 0 || wantsAll) {
+    plan(SETTLE_MS);
+  }
+}
+
+/* ---- what has no events ---- */
+
+// One question of a kind at a time, and none while the daemon is away or wants quiet.
+function single(call) {
+  let isAsking = false;
+  return async () => {
+    if (isAsking || document.hidden || data.link.state !== 'live' || performance.now() < quietUntil) {
+      return;
+    }
+    isAsking = true;
+    try {
+      await call();
+    } catch (error) {
+      failed(error);
+    }
+    isAsking = false;
+  };
+}
+
+const readStatus = single(async () => {
+  const status = await ask('/v1/status');
+  if (instance && instance !== `${status.pid} ${status.started}`) {
+    wantsAll = true;
+    plan(0);
+  }
+  setStatus(status);
+});
+
+const readNeighbors = single(async () => setNeighbors((await ask('/v1/neighbors')).neighbors));
+
+const readShownRoutes = single(async () => {
+  const names = shown.routes().slice(0, NAMES_AT_ONCE);
+  if (names.length > 0) {
+    await readNames(names);
+  }
+});
+
+const readShownChecks = single(async () => {
+  const names = shown.checks();
+  if (data.checks.size === 0) {
+    setChecks((await ask('/v1/checks')).checks);
+  } else if (names.length > 0) {
+    putChecks((await ask(query('/v1/checks', { name: names.slice(0, NAMES_AT_ONCE).join(',') }))).checks);
+  }
+});
+
+const readNodes = single(async () => setNodes(await ask('/v1/nodes')));
+
+// A view comes to the screen: at once what it needs.
+export function freshen() {
+  if (shown.view === 'checks') {
+    readShownChecks();
+  } else if (shown.view === 'nodes') {
+    readNodes();
+  } else if (shown.view === 'neighbors') {
+    readNeighbors();
+  }
+}
+
+/* ---- the link ---- */
+
+export function startLive() {
+  stream = new Stream('/v1/events/stream', {
+    onOpen() {
+      setLink({ state: 'live', text: '', heard: performance.now() });
+      // Also after a stream that was taken up again: ages, results and numbers have no events.
+      wantsAll = true;
+      plan(0);
+    },
+    onEvent,
+    onHeard: heard,
+    onLost(error, wait) {
+      const isLocked = error && error.status === 401;
+      setLink({ state: isLocked ? 'locked' : 'lost', text: error && error.status ? error.message : '', retryAt: performance.now() + wait });
+      changed('link');
+      if (isLocked) {
+        stream.stop();
+      }
+    },
+  });
+  stream.start();
+  setInterval(readStatus, STATUS_MS);
+  setInterval(() => (shown.view === 'checks' ? readShownChecks() : shown.view === 'routes' && readShownRoutes()), RESULTS_MS);
+  setInterval(() => shown.view === 'nodes' && readNodes(), NODES_MS);
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) {
+      readStatus();
+      freshen();
+    }
+  });
+  addEventListener('online', reconnect);
+}
+
+// At once: the token is another, or somebody does not want to wait.
+export function reconnect() {
+  setLink({ state: 'connecting', text: '' });
+  stream.restart();
+}

@@ -1,0 +1,234 @@
+// Puts the page together: views, keys, the address, what goes on by the clock.
+import { byId, el, replace, setAttribute, setText } from './dom.js';
+import { icon } from './icons.js';
+import { hasToken, post } from './api.js';
+import { startBanners, drawBanners } from './banners.js';
+import { askToken, confirmChange, help, showToken } from './dialogs.js';
+import { isDetailOpen, openDetail, openName, refreshDetail, startDetail } from './detail.js';
+import { data, on } from './model.js';
+import { clock, now, plain, span } from './format.js';
+import { freshen, reconnect, startLive, watch } from './live.js';
+import { startTheme, toggleTheme } from './theme.js';
+import { routesView, setFilter, setSearch } from './view_routes.js';
+import { nodesView } from './view_nodes.js';
+import { neighborsView } from './view_neighbors.js';
+import { checksView } from './view_checks.js';
+import { workersView } from './view_workers.js';
+import { eventsView } from './view_events.js';
+
+const VIEWS = [routesView, nodesView, neighborsView, checksView, workersView, eventsView];
+let view = routesView;
+
+/* ---- the address: #/routes, #/routes/NAME, #/checks … ---- */
+
+function follow() {
+  const [, name, rest] = /^#\/([a-z]+)(?:\/(.+))?$/.exec(location.hash) || [null, 'routes', ''];
+  const before = view;
+  view = VIEWS.find((each) => each.name === name) || routesView;
+  for (const each of VIEWS) {
+    byId(`view-${each.name}`).hidden = each !== view;
+    setAttribute(byId(`to-${each.name}`), 'aria-current', each === view ? 'page' : null);
+  }
+  document.documentElement.dataset.view = view.name;
+  let route = null;
+  try {
+    route = view === routesView && rest ? decodeURIComponent(rest) : null;
+  } catch {
+    route = null; // a % that is none
+  }
+  const wasOpen = isDetailOpen();
+  openDetail(route);
+  routesView.showOpen(route || routesView.list.chosen);
+  if (view.show && before !== view) {
+    view.show();
+  }
+  if (wasOpen && route === null && view === routesView && !document.activeElement.matches('input')) {
+    view.list.node.focus({ preventScroll: true });
+  }
+  watch({ view: view.name });
+  freshen();
+}
+
+function goTo(name, isWanted) {
+  if (isWanted || isDetailOpen()) {
+    const hash = `#/routes/${encodeURIComponent(name)}`;
+    if (isWanted && !isDetailOpen()) {
+      location.hash = hash;
+    } else {
+      history.replaceState(null, '', hash);
+      follow();
+    }
+  }
+}
+
+/* ---- the head ---- */
+
+function drawHead() {
+  const { status } = data;
+  if (status) {
+    setText(byId('node'), status.node);
+    document.title = `${plain(status.node)} · bgpcommander`;
+    setText(byId('version'), plain(status.version));
+  }
+}
+
+const LINKS = {
+  connecting: ['busy', 'Connecting', 'dots'],
+  live: ['good', 'Live', 'pulse'],
+  lost: ['alarm', 'Lost', 'octagon'],
+  locked: ['warn', 'Token needed', 'lock'],
+};
+
+function drawLink() {
+  const [tone, word, shape] = LINKS[data.link.state];
+  const place = byId('link');
+  if (place.dataset.state !== data.link.state) {
+    place.dataset.state = data.link.state;
+    setAttribute(place, 'class', `link t-${tone}`);
+    replace(place, icon(shape), el('span', {}, word), el('span', { class: 'link-age' }));
+    document.documentElement.dataset.link = data.link.state;
+  }
+  const quiet = performance.now() - data.link.heard;
+  setText(place.querySelector('.link-age'), data.link.heard && quiet > 3000 ? `${span(quiet)} old` : '');
+}
+
+// Changes that people should hear of, in one line, not more often than they can listen.
+function startVoice() {
+  let last = 0;
+  on('events', () => {
+    const event = data.events.find((each) => each.type === 'route' && each.detail);
+    if (event && performance.now() - last > 4000) {
+      last = performance.now();
+      setText(byId('voice'), `${plain(event.subject)} ${plain(event.detail.state)}`);
+    }
+  });
+}
+
+/* ---- keys ---- */
+
+function onEscape(target) {
+  if (isDetailOpen()) {
+    location.hash = '#/routes';
+  } else if (view === routesView && routesView.isFiltered()) {
+    routesView.clear();
+  } else if (target.matches('input')) {
+    target.value = '';
+    target.dispatchEvent(new Event('input'));
+  }
+  if (target.matches('input') && view.list) {
+    view.list.node.focus();
+  }
+}
+
+const KEYS = {
+  '/': () => {
+    const field = document.querySelector(`#view-${view.name} input[type=search]`);
+    if (field) {
+      field.focus();
+      field.select();
+    }
+  },
+  '?': help,
+  t: toggleTheme,
+  j: () => view.list && view.list.move(1),
+  k: () => view.list && view.list.move(-1),
+  ArrowDown: () => view.list && view.list.move(1),
+  ArrowUp: () => view.list && view.list.move(-1),
+  Enter: () => view.list && view.list.open(),
+};
+
+function onKey(event) {
+  const { key } = event;
+  const target = event.target instanceof Element ? event.target : document.body;
+  if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || document.querySelector('dialog[open]')) {
+    return;
+  }
+  if (key === 'Escape') {
+    onEscape(target);
+    event.preventDefault();
+    return;
+  }
+  const isField = target.matches('input, select, textarea');
+  // From the search down into the list, without leaving the search.
+  if (isField && !(target.type === 'search' && ['ArrowDown', 'ArrowUp', 'Enter'].includes(key))) {
+    return;
+  }
+  if (key === 'Enter' && target.matches('button, a, summary')) {
+    return;
+  }
+  if (['ArrowDown', 'ArrowUp'].includes(key) && target.closest('#detail')) {
+    return; // scrolls it
+  }
+  const number = Number(key);
+  if (!isField && number >= 1 && number <= VIEWS.length) {
+    location.hash = `#/${VIEWS[number - 1].name}`;
+    event.preventDefault();
+  } else if (Object.hasOwn(KEYS, key)) {
+    KEYS[key]();
+    event.preventDefault();
+  }
+}
+
+/* ---- changes ---- */
+
+function approveButton(id, what) {
+  if (!hasToken()) {
+    return el('code', { class: 'hint' }, `bgpcommander approve ${id}`);
+  }
+  return el('button', { type: 'button', class: 'small danger', onclick: () => confirmChange('Approve?', [what, `What waits with the id ${id} counts from then on.`], 'Approve', async () => {
+    await post('/v1/approve', { id });
+    return `approved ${id}`;
+  }) }, 'Approve …');
+}
+
+/* ---- */
+
+function tick() {
+  setText(byId('clock'), `${clock(now(), false)} UTC`);
+  drawLink();
+  drawBanners();
+  view.tick();
+  if (view !== neighborsView) {
+    neighborsView.tick();
+  }
+  refreshDetail(false);
+}
+
+function start() {
+  startTheme();
+  for (const [index, each] of VIEWS.entries()) {
+    byId('views').append(el('a', { href: `#/${each.name}`, id: `to-${each.name}`, title: `${each.word} (${index + 1})` }, each.word));
+    each.start(goTo);
+  }
+  startDetail();
+  startBanners({
+    approve: approveButton,
+    enterToken: () => askToken(reconnect),
+    retry: reconnect,
+    filter(key) {
+      setSearch('');
+      setFilter(key);
+      location.hash = '#/routes';
+    },
+  });
+  showToken();
+  byId('token').addEventListener('click', () => askToken(reconnect));
+  byId('help').addEventListener('click', help);
+  document.addEventListener('keydown', onKey);
+  addEventListener('hashchange', follow);
+  on('status', drawHead);
+  on('link', drawLink);
+  on('events', () => {
+    if (data.events.slice(0, 64).some((event) => event.subject === openName())) {
+      refreshDetail(true);
+    }
+  });
+  startVoice();
+  follow();
+  watch({ routes: routesView.shown, checks: checksView.shown });
+  startLive();
+  setInterval(tick, 1000);
+  tick();
+}
+
+start();

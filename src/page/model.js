@@ -1,0 +1,186 @@
+// All that is known, and who wants to hear when it changes. Views draw from here and never ask the daemon for lists themselves.
+import { instant } from './format.js';
+import { stateOf, flagsOf } from './states.js';
+
+const EVENTS_KEPT = 500;
+
+export const data = {
+  status: null,
+  routes: new Map(), // by name
+  ordered: [], // the same, by name
+  foreign: [],
+  foreignTotal: 0,
+  neighbors: [],
+  checks: new Map(), // by kind and name
+  events: [], // newest first
+  nodes: null,
+  link: { state: 'connecting', heard: 0, text: '', retryAt: 0 },
+};
+
+/* ---- who wants to hear ---- */
+
+const listeners = new Map();
+let dirty = new Set();
+let isPlanned = false;
+
+export function on(topics, call) {
+  for (const topic of topics.split(' ')) {
+    listeners.set(topic, [...(listeners.get(topic) || []), call]);
+  }
+}
+
+function deliver() {
+  isPlanned = false;
+  const topics = dirty;
+  dirty = new Set();
+  const calls = new Set();
+  for (const topic of topics) {
+    for (const call of listeners.get(topic) || []) {
+      calls.add(call);
+    }
+  }
+  for (const call of calls) {
+    call(topics);
+  }
+}
+
+// However much changes at once, each view draws once in a frame. A page that nobody sees has no frames.
+export function changed(topic) {
+  dirty.add(topic);
+  if (!isPlanned) {
+    isPlanned = true;
+    if (document.hidden) {
+      setTimeout(deliver, 250);
+    } else {
+      requestAnimationFrame(deliver);
+    }
+  }
+}
+
+/* ---- routes ---- */
+
+const byName = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+export const compareNames = (a, b) => byName.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+
+// What the lists and the search need of a route, worked out once when it came and not at each key that is pressed.
+function prepare(route) {
+  route.name = String(route.name);
+  route.meaning = stateOf(route);
+  route.flags = flagsOf(route);
+  route.rank = route.meaning.rank * 2 - (route.flags.includes('unchecked') || route.flags.includes('fault') ? 7 : 0);
+  route.sinceMs = instant(route.since);
+  route.haystack = [route.name, route.prefix, route.family, route.text, route.state, route.health, route.reason, route.error,
+    route.owner, route.note, route.origin].filter(Boolean).join('\n').toLowerCase();
+  return route;
+}
+
+// A brief answer lacks members that a longer one had: those stay.
+function merge(route) {
+  const before = data.routes.get(String(route.name));
+  return prepare(before ? { ...before, ...route } : route);
+}
+
+export function setRoutes(answer) {
+  const kept = data.routes;
+  data.routes = new Map();
+  for (const route of answer.routes || []) {
+    const before = kept.get(String(route.name));
+    data.routes.set(String(route.name), prepare(before ? { ...before, ...route } : route));
+  }
+  data.ordered = [...data.routes.values()].sort((a, b) => compareNames(a.name, b.name));
+  data.ordered.forEach((route, index) => {
+    route.order = index;
+  });
+  data.foreign = answer.foreign || [];
+  data.foreignTotal = answer.foreignTotal || data.foreign.length;
+  changed('routes');
+}
+
+function insert(route) {
+  let low = 0;
+  let high = data.ordered.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compareNames(data.ordered[middle].name, route.name) < 0) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  const isThere = low < data.ordered.length && data.ordered[low].name === route.name;
+  data.ordered.splice(low, isThere ? 1 : 0, route);
+  if (!isThere) {
+    data.ordered.forEach((each, index) => {
+      each.order = index;
+    });
+  } else {
+    route.order = low;
+  }
+}
+
+// Some routes anew: `asked` are the names that were asked for; one that did not come is gone.
+export function putRoutes(asked, found) {
+  const came = new Map(found.map((route) => [String(route.name), route]));
+  for (const name of asked) {
+    const before = data.routes.get(name);
+    if (came.has(name)) {
+      const route = merge(came.get(name));
+      data.routes.set(name, route);
+      insert(route);
+      if (before && (before.state !== route.state || before.health !== route.health)) {
+        route.movedAt = performance.now();
+      }
+    } else if (before) {
+      data.routes.delete(name);
+      data.ordered = data.ordered.filter((route) => route.name !== name);
+      data.ordered.forEach((route, index) => {
+        route.order = index;
+      });
+    }
+  }
+  changed('routes');
+}
+
+/* ---- the rest ---- */
+
+export function setStatus(status) {
+  data.status = status;
+  changed('status');
+}
+
+export function setNeighbors(list) {
+  data.neighbors = list || [];
+  changed('neighbors');
+}
+
+export const checkKey = (check) => `${check.kind} ${check.name}`;
+
+export function setChecks(list) {
+  data.checks = new Map((list || []).map((check) => [checkKey(check), check]));
+  changed('checks');
+}
+
+export function putChecks(list) {
+  for (const check of list || []) {
+    data.checks.set(checkKey(check), check);
+  }
+  changed('checks');
+}
+
+export function addEvents(list) {
+  data.events = [...list.slice().reverse(), ...data.events].slice(0, EVENTS_KEPT);
+  changed('events');
+}
+
+export function setNodes(nodes) {
+  data.nodes = nodes;
+  changed('nodes');
+}
+
+export function setLink(link) {
+  const before = data.link.state;
+  data.link = { ...data.link, ...link };
+  if (before !== data.link.state) {
+    changed('link');
+  }
+}
