@@ -32,7 +32,7 @@ export function headers(more) {
 }
 
 // What the daemon said when it refused: its words are shown as they are.
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(status, detail, retryAfter) {
     super(detail);
     this.status = status;

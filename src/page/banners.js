@@ -1,5 +1,6 @@
 // What is wrong in all of it, above everything: each with a word for how bad it is, what it means and what to do.
 import { byId, el, replace } from './dom.js';
+import { hasToken } from './api.js';
 import { icon } from './icons.js';
 import { data, on } from './model.js';
 import { count, plain, plural, span } from './format.js';
@@ -144,7 +145,7 @@ export function drawBanners() {
   const warnings = (data.status && data.status.warnings) || [];
   const some = isLong ? found : found.slice(0, MOST);
   // What is there already stays: a reader is not told of it again each second, and a button keeps its focus.
-  const now = JSON.stringify([some.map((what) => [what.key, what.text, what.more, what.approvals]), found.length, warnings]);
+  const now = JSON.stringify([some.map((what) => [what.key, what.text, what.more, what.approvals]), found.length, warnings, hasToken()]);
   if (now === shown) {
     return;
   }

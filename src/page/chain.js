@@ -7,6 +7,7 @@ import { healthOf } from './states.js';
 
 // How each step of the API's chain looks; `title` where it has another word than its own.
 const LOOKS = {
+  __proto__: null,
   key: { title: 'Key', shape: 'key', tone: 'plain' },
   check: { title: 'Check', shape: 'pulse', tone: 'plain' },
   decision: { title: 'Decision', shape: 'scales', tone: 'plain' },
@@ -17,7 +18,7 @@ const LOOKS = {
   unconfirmed: { title: 'Unconfirmed', shape: 'question', tone: 'odd', says: 'did not show it in time' },
   error: { title: 'Given up for now', shape: 'question', tone: 'odd', says: 'does not show it' },
 };
-const HOW = { time: ' by time: it reports no updates', repair: ' (repair)' };
+const HOW = { __proto__: null, time: ' by time: it reports no updates', repair: ' (repair)' };
 // Longer ago it was another matter.
 const NEAR_MS = 60000;
 // So many neighbors one by one.
@@ -35,12 +36,12 @@ function toneOf(each, look, route) {
 }
 
 function stepOf(each, route) {
-  const look = Object.hasOwn(LOOKS, each.step) ? LOOKS[each.step] : { title: plain(each.step), shape: 'dots', tone: 'plain' };
-  const text = each.step === 'command' ? '' : each.step === 'key' ? `${age(each.time)} ago` : plain(each.text) || look.says || '';
+  const look = each.step in LOOKS ? LOOKS[each.step] : { title: plain(each.step), shape: 'dots', tone: 'plain' };
+  const text = each.step === 'command' ? '' : each.step === 'key' ? `last changed ${age(each.time)} ago` : plain(each.text) || look.says || '';
   // The text of the key stands above, unless the daemon goes by another one.
   const code = each.step === 'command' || (each.step === 'key' && each.text !== route.text) ? plain(each.text) : '';
   return { step: each.step, title: look.title, shape: look.shape, tone: toneOf(each, look, route), at: instant(each.time), code,
-    text: [plain(each.name), text].filter(Boolean).join(' ') + (Object.hasOwn(HOW, each.how) ? HOW[each.how] : ''),
+    text: [plain(each.name), text].filter(Boolean).join(' ') + (each.how in HOW ? HOW[each.how] : ''),
     neighbor: plain(each.neighbor), note: [each.id ? `decision ${each.id}` : '', typeof each.tookMs === 'number' ? `took ${each.tookMs} ms` : ''].filter(Boolean).join(', ') };
 }
 
@@ -72,7 +73,7 @@ function latest(steps) {
   return steps.filter((each) => !ends.includes(each.step) || last.get(each.neighbor) === each);
 }
 
-export function stepsOf(route) {
+function stepsOf(route) {
   const given = Array.isArray(route.chain) ? route.chain : [];
   return completed(latest(given).map((each) => stepOf(each, route)), route);
 }

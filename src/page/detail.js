@@ -50,7 +50,9 @@ export const openName = () => open.name;
 
 // Something may be another than before.
 export function refreshDetail(isForced) {
-  if (open.name !== null && data.link.state === 'live' && (isForced || performance.now() - open.asked > AGAIN_MS)) {
+  // What is gone is not asked for again and again.
+  const isGone = open.failure !== '' && !data.routes.has(open.name);
+  if (open.name !== null && !isGone && data.link.state === 'live' && (isForced || performance.now() - open.asked > AGAIN_MS)) {
     open.asked = performance.now();
     read(open.name);
   }
@@ -96,6 +98,7 @@ function actionsOf(route) {
   return el('div', { class: 'buttons' }, el('button', { type: 'button', class: 'danger', id: 'withdraw', onclick: () =>
     confirmChange('Withdraw this route?', [`${route.name}: ${text}`, 'It is withdrawn from every neighbor and forgotten.'], 'Withdraw', async () => {
       await remove(`/v1/routes/${encodeURIComponent(route.name)}`);
+      location.hash = '#/routes';
       return `${route.name} is withdrawn`;
     }) }, 'Withdraw …'));
 }

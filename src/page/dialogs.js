@@ -20,7 +20,7 @@ function dialog(title, ...children) {
 }
 
 // A line that screen readers say and that goes by itself.
-export function say(text, isBad) {
+function say(text, isBad) {
   const line = el('div', { class: `toast t-${isBad ? 'bad' : 'good'}` }, icon(isBad ? 'octagon' : 'tick'), el('span', {}, text));
   byId('toasts').append(line);
   setTimeout(() => line.remove(), isBad ? 12000 : 6000);

@@ -15,7 +15,7 @@ function setAttributes(node, attributes) {
   }
 }
 
-export function append(node, ...children) {
+function append(node, ...children) {
   for (const child of children.flat(Infinity)) {
     if (child !== null && child !== undefined && child !== false) {
       node.append(child); // a string becomes a text node

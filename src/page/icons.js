@@ -2,6 +2,7 @@
 import { svg } from './dom.js';
 
 const SHAPES = {
+  __proto__: null,
   tick: { fill: 'M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1z', cut: 'M4.6 8.3l2.3 2.3 4.5-5' },
   down: { line: 'M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM5.2 7.2L8 10l2.8-2.8' },
   cross: { fill: 'M8 .8L15.6 14.4H.4z', cut: 'M8 5.6v4M8 11.7v.3' },

@@ -50,7 +50,7 @@ async function ask(path) {
 
 /* ---- reading ---- */
 
-export async function readAll() {
+async function readAll() {
   const [status, routes, neighbors] = await Promise.all([ask('/v1/status'), ask('/v1/routes?brief=1'), ask('/v1/neighbors')]);
   lastAll = performance.now();
   instance = `${status.pid} ${status.started}`;
@@ -116,6 +116,7 @@ function plan(wait) {
 let fresh = [];
 
 const EFFECTS = {
+  __proto__: null,
   route: (event) => moved.add(event.subject),
   lease: (event) => moved.add(event.subject),
   neighbor: () => readNeighbors(),
@@ -132,7 +133,7 @@ function onEvent(message) {
     return; // not one of ours
   }
   event.type = event.type || message.type;
-  const effect = Object.hasOwn(EFFECTS, event.type) ? EFFECTS[event.type] : null;
+  const effect = event.type in EFFECTS ? EFFECTS[event.type] : null;
   if (effect) {
     effect(event);
   }

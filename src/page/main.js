@@ -17,6 +17,7 @@ import { workersView } from './view_workers.js';
 import { eventsView } from './view_events.js';
 
 const VIEWS = [routesView, nodesView, neighborsView, checksView, workersView, eventsView];
+const VOICE_MS = 4000;
 let view = routesView;
 
 /* ---- the address: #/routes, #/routes/NAME, #/checks … ---- */
@@ -73,6 +74,7 @@ function drawHead() {
 }
 
 const LINKS = {
+  __proto__: null,
   connecting: ['busy', 'Connecting', 'dots'],
   live: ['good', 'Live', 'pulse'],
   lost: ['alarm', 'Lost', 'octagon'],
@@ -94,14 +96,18 @@ function drawLink() {
 
 // Changes that people should hear of, in one line, not more often than they can listen.
 function startVoice() {
-  let last = 0;
-  on('events', () => {
+  let said = null;
+  let timer = 0;
+  const say = () => {
+    timer = 0;
     const event = data.events.find((each) => each.type === 'route' && each.detail);
-    if (event && performance.now() - last > 4000) {
-      last = performance.now();
+    if (event && event !== said) {
+      said = event;
       setText(byId('voice'), `${plain(event.subject)} ${plain(event.detail.state)}`);
+      timer = setTimeout(say, VOICE_MS);
     }
-  });
+  };
+  on('events', () => timer === 0 && say());
 }
 
 /* ---- keys ---- */
@@ -121,6 +127,7 @@ function onEscape(target) {
 }
 
 const KEYS = {
+  __proto__: null,
   '/': () => {
     const field = document.querySelector(`#view-${view.name} input[type=search]`);
     if (field) {
@@ -163,7 +170,7 @@ function onKey(event) {
   if (!isField && number >= 1 && number <= VIEWS.length) {
     location.hash = `#/${VIEWS[number - 1].name}`;
     event.preventDefault();
-  } else if (Object.hasOwn(KEYS, key)) {
+  } else if (key in KEYS) {
     KEYS[key]();
     event.preventDefault();
   }

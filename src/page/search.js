@@ -2,6 +2,7 @@
 // `neighbor:` and `is:` ask one member; a minus before a word turns it round.
 
 const ASKS = {
+  __proto__: null,
   state: (route, text) => String(route.state).startsWith(text),
   health: (route, text) => String(route.health).startsWith(text),
   layer: (route, text) => String(route.layer).toLowerCase().startsWith(text),
@@ -31,6 +32,7 @@ const WIRE = (route) => (route.onWire || []).length - 1000 * (route.missing || [
 const byText = new Intl.Collator('en', { numeric: true });
 
 const ORDERS = {
+  __proto__: null,
   state: (a, b) => a.rank - b.rank,
   name: () => 0,
   prefix: (a, b) => byText.compare(a.prefix || '', b.prefix || ''),

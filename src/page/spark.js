@@ -12,7 +12,7 @@ const LINE = 16;
 const MARKS = { p: 'passed', f: 'failed' };
 
 // Each result as {status, kind, took}: of a list in brief {marks: "ppf-", tookMs: […]}, of one in full [{status, took}].
-export function results(history) {
+function results(history) {
   let list = [];
   if (Array.isArray(history)) {
     list = history.map((each) => [String(each && each.status), each && each.took]);
@@ -27,7 +27,7 @@ export function median(list) {
   return times.length > 0 ? times[times.length >> 1] : NaN;
 }
 
-export function describe(list) {
+function describe(list) {
   if (list.length === 0) {
     return 'no results yet';
   }

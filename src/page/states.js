@@ -3,6 +3,7 @@
 
 // tone: a class of the style sheet. rank: what comes first in "trouble first".
 const STATES = {
+  __proto__: null, // words from outside are looked up here: "constructor" is none
   refused: { shape: 'octagon', tone: 'alarm', rank: 0, group: 'refused', says: 'ExaBGP refused it' },
   faulty: { shape: 'cross', tone: 'alarm', rank: 1, group: 'faulty', says: 'a key is wrong, and there was never a good version' },
   foreign: { shape: 'square', tone: 'alarm', rank: 2, group: 'foreign', says: 'it stands in ExaBGP and is not ours' },
@@ -34,6 +35,7 @@ export function stateOf(route) {
 }
 
 const HEALTH = {
+  __proto__: null,
   up: { shape: 'tick', tone: 'good', word: 'up' },
   down: { shape: 'down', tone: 'bad', word: 'down' },
   unknown: { shape: 'clock', tone: 'busy', word: 'unknown' },
@@ -46,6 +48,7 @@ export function healthOf(word) {
 }
 
 const SESSIONS = {
+  __proto__: null,
   up: { shape: 'tick', tone: 'good' },
   connected: { shape: 'dots', tone: 'busy' },
   down: { shape: 'down', tone: 'bad' },
@@ -57,6 +60,7 @@ export function sessionOf(word) {
 }
 
 const WORKERS = {
+  __proto__: null,
   running: { shape: 'tick', tone: 'good' },
   restarting: { shape: 'arrow-up', tone: 'warn' },
   off: { shape: 'dash', tone: 'idle' },

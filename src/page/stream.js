@@ -6,7 +6,7 @@ const SILENCE_MS = 40000;
 const BACKOFF_MS = [250, 500, 1000, 2000, 4000, 8000, 15000];
 
 // Lines of text/event-stream become events: feed(text) calls on({id, type, data}).
-export function eventParser(on) {
+function eventParser(on) {
   let rest = '';
   let id;
   let type = '';

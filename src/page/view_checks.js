@@ -17,7 +17,7 @@ const COLUMNS = [
   { key: 'score', word: 'Score' },
   { key: 'why', word: 'Says' },
 ];
-const RANKS = { unchecked: 0, down: 1, unknown: 2, up: 3 };
+const RANKS = { __proto__: null, unchecked: 0, down: 1, unknown: 2, up: 3 };
 
 let list = null;
 

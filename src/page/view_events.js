@@ -14,6 +14,7 @@ const COLUMNS = [
   { key: 'why', word: 'Says' },
 ];
 const SHAPES = {
+  __proto__: null,
   route: ['wire', 'plain'], decision: ['scales', 'plain'], command: ['prompt', 'plain'], neighbor: ['plug', 'busy'], check: ['pulse', 'plain'],
   worker: ['clock', 'warn'], store: ['key', 'warn'], policy: ['scales', 'odd'], lease: ['clock', 'busy'], warning: ['cross', 'warn'],
   http: ['prompt', 'busy'], gap: ['dots', 'warn'], node: ['tick', 'busy'],
@@ -23,12 +24,12 @@ let list = null;
 let isPaused = false;
 let wanted = '';
 
-export function shapeOf(type) {
-  return Object.hasOwn(SHAPES, type) ? SHAPES[type] : ['dots', 'plain'];
+function shapeOf(type) {
+  return type in SHAPES ? SHAPES[type] : ['dots', 'plain'];
 }
 
 // The members of an event's detail in one line: what became of it, then why.
-export function eventText(event) {
+function eventText(event) {
   const { detail } = event;
   if (detail === null || typeof detail !== 'object') {
     return plain(detail);

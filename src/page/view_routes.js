@@ -48,7 +48,8 @@ function wireText(route) {
 }
 
 function whyText(route) {
-  return plain(route.error) || [route.layer, plain(route.reason)].filter(Boolean).join(': ');
+  // A reason of the health says so itself.
+  return plain(route.error) || [route.layer === 'health' ? '' : plain(route.layer), plain(route.reason)].filter(Boolean).join(': ');
 }
 
 function fillHealth(parts, word) {
