@@ -2,7 +2,7 @@
 import { byId, el, replace } from './dom.js';
 import { hasToken } from './api.js';
 import { icon } from './icons.js';
-import { data, on } from './model.js';
+import { data, mayDo, on } from './model.js';
 import { count, plain, plural, span } from './format.js';
 import { workersOf } from './view_workers.js';
 
@@ -145,7 +145,7 @@ export function drawBanners() {
   const warnings = (data.status && data.status.warnings) || [];
   const some = isLong ? found : found.slice(0, MOST);
   // What is there already stays: a reader is not told of it again each second, and a button keeps its focus.
-  const now = JSON.stringify([some.map((what) => [what.key, what.text, what.more, what.approvals]), found.length, warnings, hasToken()]);
+  const now = JSON.stringify([some.map((what) => [what.key, what.text, what.more, what.approvals]), found.length, warnings, hasToken(), mayDo('operate')]);
   if (now === shown) {
     return;
   }

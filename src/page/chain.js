@@ -37,7 +37,7 @@ function toneOf(each, look, route) {
 
 function stepOf(each, route) {
   const look = each.step in LOOKS ? LOOKS[each.step] : { title: plain(each.step), shape: 'dots', tone: 'plain' };
-  const text = each.step === 'command' ? '' : each.step === 'key' ? `last changed ${age(each.time)} ago` : plain(each.text) || look.says || '';
+  const text = each.step === 'command' ? '' : each.step === 'key' ? (age(each.time) ? `last changed ${age(each.time)} ago` : 'unchanged since this daemon began') : plain(each.text) || look.says || '';
   // The text of the key stands above, unless the daemon goes by another one.
   const code = each.step === 'command' || (each.step === 'key' && each.text !== route.text) ? plain(each.text) : '';
   return { step: each.step, title: look.title, shape: look.shape, tone: toneOf(each, look, route), at: instant(each.time), code,

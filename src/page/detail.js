@@ -4,7 +4,7 @@ import { icon } from './icons.js';
 import { get, hasToken, remove } from './api.js';
 import { drawChain } from './chain.js';
 import { confirmChange } from './dialogs.js';
-import { changed, data, on } from './model.js';
+import { changed, data, mayDo, on } from './model.js';
 import { age, clock, day, instant, moment, now, plain, plural, span, took } from './format.js';
 import { code, facts, mark, nothing, pill, section } from './parts.js';
 import { fillSpark, makeSpark, median } from './spark.js';
@@ -94,6 +94,9 @@ function actionsOf(route) {
   if (!hasToken()) {
     return el('p', { class: 'dim' }, 'Read only: with a token this route can be withdrawn here.');
   }
+  if (!mayDo('announce', 'operate')) {
+    return el('p', { class: 'dim' }, 'Read only: this token may not withdraw.');
+  }
   const text = plain(route.text);
   return el('div', { class: 'buttons' }, el('button', { type: 'button', class: 'danger', id: 'withdraw', onclick: () =>
     confirmChange('Withdraw this route?', [`${route.name}: ${text}`, 'It is withdrawn from every neighbor and forgotten.'], 'Withdraw', async () => {
@@ -180,7 +183,7 @@ function draw() {
     return;
   }
   // Nothing new: what somebody selects or has opened is left alone.
-  const now_ = JSON.stringify([route, hasToken(), open.failure], (key, value) => (key === 'haystack' || key === 'movedAt' || key === 'meaning' ? undefined : value));
+  const now_ = JSON.stringify([route, hasToken(), mayDo('announce', 'operate'), open.failure], (key, value) => (key === 'haystack' || key === 'movedAt' || key === 'meaning' ? undefined : value));
   if (now_ === open.drawn) {
     return;
   }
@@ -201,7 +204,7 @@ function draw() {
 }
 
 export function startDetail() {
-  on('routes token', () => {
+  on('routes token status', () => {
     if (open.name !== null) {
       draw();
     }

@@ -3,6 +3,7 @@ import { byId, el, replace, setText } from './dom.js';
 import { icon } from './icons.js';
 import { get, hasToken, setToken } from './api.js';
 import { changed, data } from './model.js';
+import { plain } from './format.js';
 
 function dialog(title, ...children) {
   const close = el('button', { type: 'button', class: 'icon-button', 'aria-label': 'Close', onclick: () => node.close() }, icon('close'));
@@ -31,12 +32,13 @@ function say(text, isBad) {
 export function showToken() {
   const button = byId('token');
   replace(button, icon(hasToken() ? 'unlock' : 'lock'), el('span', { class: 'wide' }, hasToken() ? 'Token' : 'Read only'));
-  button.title = hasToken() ? 'A token is used: changes are possible' : 'Read only: enter a token to change something';
+  button.title = hasToken() ? 'A token is used: changes are possible as far as it allows them' : 'Read only: enter a token to change something';
   document.documentElement.dataset.token = hasToken() ? 'yes' : 'no';
   changed('token');
 }
 
 export function askToken(onChange) {
+  const access = data.status && data.status.access;
   const field = el('input', { type: 'password', id: 'token-field', autocomplete: 'off', spellcheck: 'false', placeholder: 'bgpc_…', required: true });
   const problem = el('p', { class: 'problem', role: 'alert' });
   const use = async (text) => {
@@ -59,6 +61,7 @@ export function askToken(onChange) {
     event.preventDefault();
     use(field.value.trim());
   } }, el('p', {}, 'With a token this page may ask for changes, as far as the token allows them. It stays in this tab and is forgotten when the tab is closed.'),
+  hasToken() && access ? el('p', {}, `Now: ${plain(access.who)} may ${(access.scopes || []).map(plain).join(', ')}.`) : null,
   el('label', { for: 'token-field' }, 'Token'), field, problem,
   el('div', { class: 'buttons' }, hasToken() ? el('button', { type: 'button', onclick: () => use('') }, 'Forget it') : null,
     el('button', { type: 'submit', class: 'primary' }, 'Use it')));

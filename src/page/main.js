@@ -5,7 +5,7 @@ import { hasToken, post } from './api.js';
 import { startBanners, drawBanners } from './banners.js';
 import { askToken, confirmChange, help, showToken } from './dialogs.js';
 import { isDetailOpen, openDetail, openName, refreshDetail, startDetail } from './detail.js';
-import { data, on } from './model.js';
+import { data, mayDo, on } from './model.js';
 import { clock, now, plain, span } from './format.js';
 import { freshen, reconnect, startLive, watch } from './live.js';
 import { startTheme, toggleTheme } from './theme.js';
@@ -179,7 +179,7 @@ function onKey(event) {
 /* ---- changes ---- */
 
 function approveButton(id, what) {
-  if (!hasToken()) {
+  if (!hasToken() || !mayDo('operate')) {
     return el('code', { class: 'hint' }, `bgpcommander approve ${id}`);
   }
   return el('button', { type: 'button', class: 'small danger', onclick: () => confirmChange('Approve?', [what, `What waits with the id ${id} counts from then on.`], 'Approve', async () => {

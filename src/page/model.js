@@ -57,6 +57,12 @@ export function changed(topic) {
   }
 }
 
+// Whether the daemon lets who asks do that; true when it does not say.
+export function mayDo(...scopes) {
+  const said = data.status && data.status.access && data.status.access.scopes;
+  return !Array.isArray(said) || scopes.some((scope) => said.includes(scope));
+}
+
 /* ---- routes ---- */
 
 const byName = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });

@@ -347,6 +347,20 @@ def test_with_a_token_what_is_held_can_be_approved(page, browser):
     assert json.loads(page.stand.asked("POST .*")[-1]["body"]) == {"id": "7ed23445"}
 
 
+def test_a_token_that_may_only_read_is_not_asked_to_do_more(page, browser):
+    world = page_world.World(20)
+    world.status_changes = {"access": {"who": "token wall", "scopes": ["read"]}, "store.loss": {"id": "d9898b46", "kind": "emptied", "text": "kept"}}
+    page.show_all(world=world)
+    enter(browser, "bgpc_wall")
+    browser.see_gone("dialog")
+    page.go("#/routes/api%3Amitigation-13")
+    browser.see_text("#detail", "this token may not withdraw")
+    assert browser.run("return document.querySelectorAll('[data-banner=loss] button').length") == 0
+    world.status_changes["access"] = {"who": "token wall", "scopes": ["read", "announce", "operate"]}
+    browser.see("document.querySelector('#withdraw') !== null", "it may now")
+    browser.see("document.querySelectorAll('[data-banner=loss] button').length === 1", "and approve")
+
+
 # ---- people who mean harm ----
 
 def test_no_text_from_outside_becomes_markup(page, browser):
