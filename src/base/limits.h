@@ -120,6 +120,7 @@
   X(EVENT_BYTES, 4096, "bytes of what an event tells, as JSON")                                                        \
   X(EVENT_STREAMS, 64, "clients that follow the events by HTTP at once")                                               \
   X(HISTORY_RESULTS, 32, "results of a health check that are kept")                                                    \
+  X(SCRAPES, 4, "scrapes of the metrics at once")                                                                      \
   X(SOCKET_CLIENTS, 32, "clients of the local socket at once")                                                         \
   X(SOCKET_REQUEST_BYTES, 65536, "bytes of a request on the local socket")                                             \
   X(SOCKET_PIECE_BYTES, 1048576, "bytes of an answer on the local socket that wait for its reader")                    \

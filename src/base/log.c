@@ -15,6 +15,7 @@ static struct {
   enum bc_log_level level;
   enum bc_log_format format;
   const char *role;
+  uint64_t counts[BC_LOG_DEBUG + 1];
   uint64_t dropped;
   uint64_t dropped_told;
   uint64_t left_out;      /* changes, not told yet */
@@ -38,6 +39,10 @@ void bc_log_setup(enum bc_log_level level, enum bc_log_format format, const char
   log_state.level = level;
   log_state.format = format;
   log_state.role = role;
+}
+
+uint64_t bc_log_count(enum bc_log_level level) {
+  return level <= BC_LOG_DEBUG ? log_state.counts[level] : 0;
 }
 
 uint64_t bc_log_dropped(void) {
@@ -130,6 +135,7 @@ static void log_print(enum bc_log_level level, uint64_t decision, const char *fo
     __attribute__((format(printf, 3, 0)));
 
 static void log_print(enum bc_log_level level, uint64_t decision, const char *format, va_list args) {
+  log_state.counts[level]++;
   char message[BC_LIMIT_LOG_LINE_BYTES - 512];
   (void)vsnprintf(message, sizeof message, format, args);
   log_tell_dropped();

@@ -44,6 +44,8 @@ void bc_log_tell_left_out(void);
 /* Left out and not told yet. */
 uint64_t bc_log_left_out(void);
 
+/* Lines of this level so far that were to be written. */
+uint64_t bc_log_count(enum bc_log_level level);
 /* Lines dropped so far because fd 2 was full. */
 uint64_t bc_log_dropped(void);
 

@@ -210,3 +210,27 @@ long long bc_client_number(const json_t *object, const char *name) {
 bool bc_client_is_true(const json_t *object, const char *name) {
   return json_is_true(json_object_get(object, name));
 }
+
+int bc_client_print_text(const struct bc_settings *settings, json_t *request, const char *last) {
+  struct bc_buf answer;
+  bc_buf_init(&answer, BC_LIMIT_SOCKET_ANSWER_BYTES);
+  int code = client_talk(settings, request, false, &answer);
+  json_decref(request);
+  struct bc_str text = bc_str_trim(bc_buf_str(&answer));
+  size_t len = strlen(last);
+  bool is_whole = text.len >= len && memcmp(text.at + text.len - len, last, len) == 0;
+  if (code == BC_CLI_OK && bc_str_starts(text, "{")) {
+    json_t *none = NULL;
+    (void)client_judge(settings, &answer, CLIENT_JSON_PRINTED, false, &none);
+    json_decref(none);
+    code = BC_CLI_BAD_NEWS;
+  } else if (code == BC_CLI_OK && !is_whole) {
+    (void)fputs("the daemon's answer broke off\n", stderr);
+    code = BC_CLI_BAD_NEWS;
+  } else if (code == BC_CLI_OK) {
+    (void)fwrite(text.at, 1, text.len, stdout);
+    (void)fputc('\n', stdout);
+  }
+  bc_buf_free(&answer);
+  return code;
+}

@@ -18,6 +18,9 @@ int bc_client_ask_to_judge(const struct bc_settings *settings, json_t *request, 
 int bc_client_ask_for_part(const struct bc_settings *settings, json_t *request, json_t **answer);
 /* The same for a command that can do without a daemon: that none answers, or not to the end, is not told. */
 int bc_client_try_for_part(const struct bc_settings *settings, json_t *request, json_t **answer);
+/* The same for a command whose answer is a text, printed as it came, that ends in the line `last`: nothing is printed
+ * of one that breaks off. */
+int bc_client_print_text(const struct bc_settings *settings, json_t *request, const char *last);
 /* {"command":NAME} */
 json_t *bc_client_request(const char *command);
 

@@ -52,6 +52,12 @@ static json_t *api_neighbors(struct bc_core *core, const json_t *request, struct
   return core_report_neighbors(core);
 }
 
+/* The text that Prometheus reads, not JSON. */
+static json_t *api_metrics(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
+  (void)request;
+  return core_metrics_begin(core, BC_PROMETHEUS_TEXT, answer) ? NULL : api_error("too many ask for metrics at once");
+}
+
 static json_t *api_ping(struct bc_core *core, const json_t *request, struct bc_sock_answer *answer) {
   (void)request;
   (void)answer;
@@ -118,6 +124,7 @@ static const struct {
     {"checks", api_checks, false},       {"neighbors", api_neighbors, false}, {"approve", api_approve, true},
     {"upgrade", api_upgrade, true},      {"script", api_script, false},       {"context", api_context, false},
     {"admission", api_admission, false}, {"decisions", api_decisions, false}, {"events", api_events, false},
+    {"metrics", api_metrics, false},
 };
 
 static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer, const json_t *request,
@@ -138,7 +145,7 @@ static json_t *api_answer(struct bc_core *core, const struct bc_sock_peer *peer,
     return api_commands[i].fn(core, request, answer);
   }
   return api_error("unknown command: expected ping, status, routes, checks, neighbors, script, context, "
-                   "admission, decisions, events, approve or upgrade");
+                   "admission, decisions, events, metrics, approve or upgrade");
 }
 
 static void api_on_request(void *arg, const struct bc_sock_peer *peer, struct bc_str line,

@@ -363,6 +363,7 @@ static void apply_on_state(void *arg, enum bc_store_state state, const char *tex
     bc_log(state == BC_STORE_STATE_CONNECTED ? BC_LOG_NOTICE : BC_LOG_WARNING, "store is %s: %s%s",
            bc_store_state_text(state), text,
            state == BC_STORE_STATE_CONNECTED ? "" : "; routes are kept, checks go on");
+    core->counts.store_connections += state == BC_STORE_STATE_CONNECTED;
     apply_tell(core, "state", bc_store_state_text(state), text);
   }
   apply->state = state;

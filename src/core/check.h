@@ -107,6 +107,13 @@ struct core_version {
 
 /* The version in `running` decides. The newest one of the store runs beside it as the candidate until it has passed
  * once, if the other ever has. */
+/* How its runs ended since it came. Each count begins anew after 4,294,967,295 of them: what reads it takes that for a
+ * restart. */
+struct core_tally {
+  uint32_t runs[BC_CHECK_STATUS_COUNT];
+  uint64_t took_us;
+};
+
 struct core_check {
   const char *name;         /* interned: of its route, or its own */
   struct core_route *route; /* NULL: a named one, part of a struct core_named */
@@ -116,6 +123,7 @@ struct core_check {
   struct core_version *candidate;     /* NULL = none */
   struct core_script *previous;       /* the last one that decided before and had passed; NULL = none is known */
   struct bc_metrics *metrics;         /* NULL = none */
+  struct core_tally *tally;           /* NULL: no run has ended yet */
   char *kept;                         /* its state, JSON; NULL = none */
   bool is_state_refused;              /* the last one that it wanted kept, and that was told */
   struct core_check_history *history; /* NULL: no route under a policy rests on it (policy.h) */

@@ -161,6 +161,7 @@ void core_check_fini(struct bc_core *core, struct core_check *check) {
   core_state_drop(core, check);
   free(check->history);
   free(check->results);
+  free(check->tally);
   core->checks.series -= bc_metrics_count(check->metrics);
   bc_metrics_free(check->metrics);
   bc_intern_put(core->intern, check->name);
@@ -323,8 +324,20 @@ static void check_take_metrics(struct bc_core *core, struct core_check *check, s
   core->checks.series += bc_metrics_count(check->metrics) - before;
 }
 
+static void check_count(struct bc_core *core, const struct core_version *version, const struct core_result *result) {
+  struct core_check *check = version->check;
+  if (check->tally == NULL) {
+    check->tally = bc_mem_new(1, sizeof *check->tally);
+  }
+  check->tally->runs[result->status]++;
+  check->tally->took_us += result->duration_us;
+  core_metrics_count_run(core, version->script->is_lua, (enum bc_check_status)result->status, result->duration_us,
+                         result->late_us);
+}
+
 void core_check_result(struct bc_core *core, struct core_version *version, const struct core_result *result) {
   struct core_check *check = version->check;
+  check_count(core, version, result);
   bool is_news = check->history != NULL && check_says_news(version, result);
   enum bc_health_state before = check->health.state;
   bool is_new = check_keep_result(version, result);

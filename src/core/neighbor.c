@@ -152,6 +152,7 @@ void core_neighbor_detail(struct bc_core *core, const struct bc_exabgp_neighbor_
   bool was_established = neighbor->has_state && neighbor->state == BC_EXABGP_UP;
   if (!neighbor->has_state || was_established != detail->is_established) {
     const char *was = core_neighbor_state_text(neighbor);
+    neighbor->sessions += detail->is_established;
     neighbor->has_state = true;
     neighbor->state = detail->is_established ? BC_EXABGP_UP : BC_EXABGP_DOWN;
     neighbor->since_ms = bc_wall_now_ms();
@@ -295,6 +296,7 @@ bool core_neighbor_event(struct bc_core *core, const struct bc_exabgp_event *eve
   bool told = neighbor->state == BC_EXABGP_UP || event->state == BC_EXABGP_UP || !neighbor->has_state;
   neighbor->has_state = true;
   if (changed) {
+    neighbor->sessions += event->state == BC_EXABGP_UP;
     /* A failing session repeats connected and down each second: told once per change of up and down. */
     bool is_notice = neighbor->state == BC_EXABGP_UP || event->state == BC_EXABGP_UP;
     neighbor->state = event->state;

@@ -358,6 +358,7 @@ static void job_on_result(struct core_pool *pool, const struct bc_msg_policy_res
     return;
   }
   policies->run_us = (policies->run_us * 15 + from->cpu_us) / 16;
+  bc_histogram_add(&core->counts.policy_runs, from->cpu_us);
   job_log(job->version, part, from->log);
   job_take_reads(core, job->version, from->reads);
   struct core_policy_said said = {.verdict = BC_VERDICT_KEEP};

@@ -37,6 +37,12 @@ static const struct pool_kind *pool_kind(const struct core_pool *pool) {
   return &pool_kinds[pool->kind];
 }
 
+static void pool_kill(struct core_pool *pool) {
+  pool->kills += !pool->is_killed;
+  pool->is_killed = true;
+  bc_child_kill(pool->child);
+}
+
 static void pool_stop_channel(struct core_pool *pool) {
   bc_channel_free(pool->channel);
   pool->channel = NULL;
@@ -121,7 +127,7 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
   struct bc_core *core = pool->core;
   if (!pool_may_say(pool, message->type)) {
     bc_log(BC_LOG_ERROR, "%s sends %s, which is not its to say: killed", pool->name, bc_msg_name(message->type));
-    bc_child_kill(pool->child);
+    pool_kill(pool);
     return;
   }
   switch (message->type) {
@@ -129,7 +135,7 @@ static void pool_on_message(void *arg, const struct bc_msg *message) {
     if (message->hello.version != BC_MSG_VERSION) {
       bc_log(BC_LOG_ERROR, "%s speaks version %u, expected %u: the binary was replaced; run upgrade", pool->name,
              message->hello.version, (unsigned)BC_MSG_VERSION);
-      bc_child_kill(pool->child);
+      pool_kill(pool);
       return;
     }
     pool->is_greeted = true;
@@ -211,6 +217,8 @@ static void pool_on_ended(void *arg, int wait_status, const char *why) {
   pool_stop_channel(pool);
   bc_child_free(pool->child);
   pool->child = NULL;
+  pool->cpu_done_us += pool->cpu_seen_us;
+  pool->cpu_seen_us = 0;
   unsigned strays = pool->kind == CORE_WORKER_EXEC ? bc_child_kill_strays() : 0;
   if (core->is_exiting) {
     return;
@@ -279,6 +287,7 @@ static void pool_start(struct core_pool *pool) {
   struct bc_channel_handler handler = {.arg = pool, .message = pool_on_message, .closed = pool_on_closed};
   pool->channel = bc_channel_new(pool->core->loop, fd, BC_MSG_TO_CORE, &handler);
   pool->started = bc_mono_now();
+  pool->is_killed = false;
   pool->cpu_at = (struct bc_mono){0};
   pool->cpu_permille = 0;
   pool->pong_due = false;
@@ -297,6 +306,11 @@ static unsigned pool_patience(const struct core_pool *pool) {
   return is_busy ? POOL_BUSY_PINGS : POOL_SILENT_PINGS;
 }
 
+/* Between its end and our knowing of that the kernel tells nothing of it. */
+static void pool_see_cpu(struct core_pool *pool, uint64_t now_us) {
+  pool->cpu_seen_us = now_us > pool->cpu_seen_us ? now_us : pool->cpu_seen_us;
+}
+
 /* What it used of a processor in the last seconds. */
 static void pool_measure(struct core_pool *pool, struct bc_mono now) {
   int64_t passed_ms = bc_mono_ms_between(pool->cpu_at, now);
@@ -304,6 +318,7 @@ static void pool_measure(struct core_pool *pool, struct bc_mono now) {
     return;
   }
   uint64_t now_us = core_pool_cpu_us(pool->core, pool->number);
+  pool_see_cpu(pool, now_us);
   bool is_known = bc_mono_is_set(pool->cpu_at) && now_us >= pool->cpu_us;
   pool->cpu_permille = is_known ? (unsigned)((now_us - pool->cpu_us) / (uint64_t)passed_ms) : 0;
   pool->cpu_us = now_us;
@@ -324,7 +339,7 @@ static void pool_on_ping(void *arg) {
     bc_log(BC_LOG_ERROR, "%s has not answered for %u s: killed", pool->name, pool->pings_missed * POOL_PING_MS / 1000);
     pool->pong_due = false;
     pool_tell(pool, "silent", NULL);
-    bc_child_kill(pool->child);
+    pool_kill(pool);
     return;
   }
   if (!pool->pong_due) {
@@ -357,9 +372,15 @@ uint64_t core_pool_cpu_us(const struct bc_core *core, unsigned worker) {
   return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
 }
 
+uint64_t core_pool_cpu_total_us(struct bc_core *core, unsigned worker) {
+  struct core_pool *pool = &core->pools[worker];
+  pool_see_cpu(pool, core_pool_cpu_us(core, worker));
+  return pool->cpu_done_us + pool->cpu_seen_us;
+}
+
 void core_pool_kill(struct bc_core *core, unsigned worker) {
   if (core->pools[worker].child != NULL) {
-    bc_child_kill(core->pools[worker].child);
+    pool_kill(&core->pools[worker]);
   }
 }
 
@@ -376,7 +397,7 @@ bool core_pool_send(struct bc_core *core, unsigned worker, const struct bc_msg *
   enum bc_err err = bc_channel_send(pool->channel, message);
   if (err != BC_ERR_OK) {
     bc_log(BC_LOG_ERROR, "%s takes no message (%s): killed", pool->name, bc_err_name(err));
-    bc_child_kill(pool->child);
+    pool_kill(pool);
     return false;
   }
   return true;

@@ -15,6 +15,7 @@
 #include "core/history.h"
 #include "core/lease.h"
 #include "core/link.h"
+#include "core/metrics.h"
 #include "core/policy.h"
 #include "core/report.h"
 #include "io/disk.h"
@@ -100,7 +101,8 @@ struct core_neighbor {
   bool is_gone;   /* an answer was complete without it: its place may be taken */
   char reason[192];
   int64_t since_ms;
-  unsigned advised; /* advice.c */
+  unsigned advised;  /* advice.c */
+  uint64_t sessions; /* that were established, as far as we know */
 };
 
 /* ---- the store and what we make of its history (apply.c) ---- */
@@ -189,6 +191,8 @@ struct core_pool {
   struct bc_timer *restart_timer;
   struct bc_timer *ping_timer;
   unsigned restarts;
+  uint64_t kills;
+  bool is_killed;
   unsigned backoff_ms;
   bool is_greeted; /* said HELLO */
   bool is_running; /* … and was told what it has to know first */
@@ -202,6 +206,8 @@ struct core_pool {
   struct bc_mono started;
   struct bc_mono cpu_at; /* when its CPU time was looked at, … */
   uint64_t cpu_us;       /* … how much it was then, … */
+  uint64_t cpu_seen_us;  /* … the most that it was ever seen to have used, … */
+  uint64_t cpu_done_us;  /* … what those before it had used, … */
   unsigned cpu_permille; /* … and what it used of a processor in the seconds before */
   struct core_seat seat;
   uint64_t files;         /* core_renew_look when it was started */
@@ -347,6 +353,7 @@ struct bc_core {
   struct core_journal journal;
   struct core_record record;
   struct core_publish publish;
+  struct core_counts counts;
   struct core_addresses addresses;
   struct core_guard guard;
   struct core_leases *leases; /* lease_private.h */
@@ -522,6 +529,8 @@ void core_pool_need(struct bc_core *core, unsigned worker);
 pid_t core_pool_pid(const struct bc_core *core, unsigned worker);
 /* CPU time that its process has used, in microseconds; 0 when it does not run. */
 uint64_t core_pool_cpu_us(const struct bc_core *core, unsigned worker);
+/* The same with all that ran in its place before; never less than before. */
+uint64_t core_pool_cpu_total_us(struct bc_core *core, unsigned worker);
 /* Less than a quarter of what may wait for the worker waits. */
 bool core_pool_has_room(const struct bc_core *core, unsigned worker);
 /* False when it does not take it now; after a restart all is sent again. */

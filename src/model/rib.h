@@ -40,6 +40,7 @@
 #define BC_MODEL_RIB_H
 
 #include "base/enum_text.h"
+#include "base/histogram.h"
 #include "base/limits.h"
 #include "base/mono.h"
 #include "model/route.h"
@@ -256,6 +257,12 @@ struct bc_rib_counts {
   uint64_t lines_written, acks, acks_missing, nudges;
 };
 struct bc_rib_counts bc_rib_counts(const struct bc_rib *rib);
+/* Foreign routes that stand at this neighbor. */
+size_t bc_rib_count_foreign(const struct bc_rib *rib, unsigned neighbor);
+/* From the moment in which a line was handed out to its ack (not while there are no acks), … */
+const struct bc_histogram *bc_rib_ack_times(const struct bc_rib *rib);
+/* … and to the UPDATE of each NLRI on the wire of each neighbor that reports its updates. */
+const struct bc_histogram *bc_rib_wire_times(const struct bc_rib *rib);
 
 /* True when nothing is queued, journalled, outstanding or waiting for confirmation. */
 bool bc_rib_is_settled(const struct bc_rib *rib);

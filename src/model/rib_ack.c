@@ -108,6 +108,9 @@ void bc_rib_on_done(struct bc_rib *rib, struct bc_mono now) {
   if (line->is_barrier && rib->epoch_trusted < line->epoch) {
     rib->epoch_trusted = line->epoch;
   }
+  if (!line->is_barrier) {
+    bc_histogram_add(&rib->ack_times, bc_rib_us_since(line->sent_at, now));
+  }
   rib_line_acked(rib, line, now);
   free(line);
   bc_rib_reap(rib);

@@ -3,6 +3,7 @@
 #include "model/rib_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int rib_foreign_compare(const struct rib_foreign *a, const struct rib_foreign *b) {
   return bc_nlri_compare(&a->nlri, &b->nlri);
@@ -44,6 +45,10 @@ bool bc_rib_foreign_covers(const struct bc_rib *rib, const struct rib_entry *ent
   return foreign != NULL && (foreign->mask & entry->selector->mask & rib->ours) != 0;
 }
 
+static size_t *rib_foreign_count(struct bc_rib *rib, unsigned neighbor) {
+  return &rib->foreign_at[neighbor < BC_LIMIT_NEIGHBORS ? neighbor : BC_LIMIT_NEIGHBORS];
+}
+
 void bc_rib_foreign_add(struct bc_rib *rib, struct rib_foreign *foreign, unsigned neighbor, struct bc_str text) {
   if (foreign != NULL) {
     uint64_t bit = UINT64_C(1) << neighbor;
@@ -53,6 +58,7 @@ void bc_rib_foreign_add(struct bc_rib *rib, struct rib_foreign *foreign, unsigne
     foreign->mask |= bit;
   }
   rib->counts.foreign++;
+  ++*rib_foreign_count(rib, neighbor);
   size_t count = rib->foreign_texts_count;
   if (count >= RIB_FOREIGN_TEXTS) {
     return;
@@ -81,6 +87,7 @@ void bc_rib_foreign_drop(struct bc_rib *rib, struct rib_foreign *foreign, unsign
   }
   foreign->mask &= ~bit;
   rib->counts.foreign--;
+  --*rib_foreign_count(rib, neighbor);
   for (size_t at = foreign->text; at > 0; at = rib->foreign_texts[at - 1].before) {
     if (rib->foreign_texts[at - 1].neighbor == neighbor) {
       rib_foreign_forget_text(&rib->foreign_texts[at - 1]);
@@ -102,6 +109,7 @@ void bc_rib_foreign_drop_neighbor(struct bc_rib *rib, unsigned neighbor) {
     struct rib_foreign_text *text = &rib->foreign_texts[i];
     if (text->neighbor == neighbor && text->text != NULL) {
       rib->counts.foreign--;
+      --*rib_foreign_count(rib, neighbor);
       rib_foreign_forget_text(text);
     }
   }
@@ -119,4 +127,9 @@ void bc_rib_foreign_free_all(struct bc_rib *rib) {
   rib->foreign_texts = NULL;
   rib->foreign_texts_count = 0;
   rib->counts.foreign = 0;
+  memset(rib->foreign_at, 0, sizeof rib->foreign_at);
+}
+
+size_t bc_rib_count_foreign(const struct bc_rib *rib, unsigned neighbor) {
+  return neighbor < BC_LIMIT_NEIGHBORS ? rib->foreign_at[neighbor] : 0;
 }

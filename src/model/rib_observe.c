@@ -53,12 +53,27 @@ void bc_rib_tell_acked(struct bc_rib *rib, const struct rib_work *work) {
   }
 }
 
+uint64_t bc_rib_us_since(struct bc_mono then, struct bc_mono now) {
+  return now.us > then.us ? (uint64_t)(now.us - then.us) : 0;
+}
+
+const struct bc_histogram *bc_rib_ack_times(const struct bc_rib *rib) {
+  return &rib->ack_times;
+}
+
+const struct bc_histogram *bc_rib_wire_times(const struct bc_rib *rib) {
+  return &rib->wire_times;
+}
+
 void bc_rib_tell_wire(struct bc_rib *rib, struct rib_work *work, uint64_t neighbors, bool is_by_time) {
   struct bc_rib_event event = rib_event_of(BC_RIB_EVENT_WIRE, work);
   uint64_t told = work->is_nudge ? 0 : work->is_alarmed ? neighbors & work->owed : neighbors;
   event.is_by_time = is_by_time;
   work->owed &= ~told;
   work->entry->is_told = work->entry->is_told || (told != 0 && work->mark == work->entry->mark);
+  for (uint64_t left = is_by_time ? 0 : told; left != 0; left &= left - 1) {
+    bc_histogram_add(&rib->wire_times, bc_rib_us_since(work->sent_at, rib->last_now));
+  }
   rib_tell_each(rib, &event, told);
 }
 

@@ -117,6 +117,7 @@ struct rib_work {
   struct rib_form written;       /* of the last one that was written */
   struct rib_form before;        /* WAIT: what was told before the ack, should it prove another's */
   struct bc_mono timer_at;       /* not set = not in the tree */
+  struct bc_mono sent_at;        /* the last command was written */
   struct bc_mono acked_at;
   struct bc_mono drain_at;
   struct bc_mono retry_at; /* refused or alarmed: no repeat before */
@@ -152,6 +153,7 @@ struct rib_work {
 /* What was written to ExaBGP and not answered yet, in order */
 struct rib_line {
   TAILQ_ENTRY(rib_line) list;
+  struct bc_mono sent_at; /* not of a barrier */
   uint64_t epoch;
   bool is_barrier;
   bool is_header_seen;
@@ -218,7 +220,8 @@ struct bc_rib {
   struct rib_foreign_tree foreign;
   struct rib_foreign_text *foreign_texts;
   size_t foreign_texts_count;
-  struct rib_standing *standing; /* until the start */
+  size_t foreign_at[BC_LIMIT_NEIGHBORS + 1]; /* the last: of those that are not followed */
+  struct rib_standing *standing;             /* until the start */
   size_t standing_count;
   size_t standing_cap;
   size_t standing_sorted; /* so many of them are in order */
@@ -258,6 +261,8 @@ struct bc_rib {
   struct rib_notes notes;
   const char *taken_owner;
   struct bc_rib_counts counts;
+  struct bc_histogram ack_times;
+  struct bc_histogram wire_times;
   struct bc_route view_wanted;
   struct bc_route view_told;
 };
@@ -316,6 +321,9 @@ void bc_rib_foreign_drop_neighbor(struct bc_rib *rib, unsigned neighbor);
 void bc_rib_foreign_free_all(struct bc_rib *rib);
 
 /* ---- rib_observe.c ---- */
+
+/* 0 when it is not later. */
+uint64_t bc_rib_us_since(struct bc_mono then, struct bc_mono now);
 
 /* Its entry is wanted anew, or not any more. */
 void bc_rib_take_mark(struct bc_rib *rib, struct rib_entry *entry);

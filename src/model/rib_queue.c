@@ -126,7 +126,9 @@ static bool rib_write_line(struct bc_rib *rib, struct rib_work **works, size_t c
   }
   struct rib_line *line = rib_line_add(rib, count);
   line->is_solo = is_solo;
+  line->sent_at = now;
   for (size_t i = 0; i < count; i++) {
+    works[i]->sent_at = now;
     rib_work_send(rib, works[i], line, bc_buf_str(to));
   }
   rib->counts.outstanding_lines++;

@@ -84,6 +84,7 @@ static void settings_store_number(struct bc_settings *settings, const struct bc_
   switch (entry->kind) {
   case BC_SETTINGS_COUNT:
   case BC_SETTINGS_MEBIBYTES:
+  case BC_SETTINGS_SERIES:
   case BC_SETTINGS_NUMBER:
   case BC_SETTINGS_DURATION:
   case BC_SETTINGS_AUDIT_SIZE:

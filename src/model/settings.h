@@ -18,6 +18,8 @@ enum { BC_SETTINGS_WORKERS = 64 };
 enum { BC_SETTINGS_RECORDS = 4096 };
 /* The most that audit_size takes, MiB. */
 enum { BC_SETTINGS_AUDIT = 1024 };
+/* The most that --metrics-routes takes. */
+enum { BC_SETTINGS_SERIES_MOST = 100000 };
 
 #define BC_SETTINGS_CONFIG "/etc/bgpcommander/bgpcommander.conf"
 
@@ -45,6 +47,8 @@ struct bc_settings {
   char *config;     /* --config; default /etc/bgpcommander/bgpcommander.conf (may be missing) */
   unsigned workers; /* --workers; Lua workers, 1 … 64 */
   unsigned records; /* --records; MiB, 0 = off; default 64 */
+  /* --metrics-routes; routes, and as many checks, with series of their own; 0 = none */
+  unsigned metrics_routes;
   enum bc_log_level log_level;
   enum bc_log_format log_format;
   bool shell;         /* node file only: shell on|off; default on */

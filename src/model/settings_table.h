@@ -25,6 +25,7 @@ enum bc_settings_kind {
   BC_SETTINGS_NEXT_HOPS,
   BC_SETTINGS_COUNT, /* here and below: not a text */
   BC_SETTINGS_MEBIBYTES,
+  BC_SETTINGS_SERIES,
   BC_SETTINGS_NUMBER,
   BC_SETTINGS_DURATION, /* milliseconds */
   BC_SETTINGS_AUDIT_SIZE,

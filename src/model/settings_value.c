@@ -78,10 +78,10 @@ static bool settings_read_count(struct bc_str value, unsigned *number) {
   return true;
 }
 
-static bool settings_read_mebibytes(struct bc_str value, unsigned *number) {
+static bool settings_read_up_to(struct bc_str value, uint64_t most, unsigned *number) {
   uint64_t size = 0;
   bool is_off = bc_str_is(value, "off");
-  if (!is_off && (bc_str_to_u64(value, BC_SETTINGS_RECORDS, &size) != BC_ERR_OK || size == 0)) {
+  if (!is_off && (bc_str_to_u64(value, most, &size) != BC_ERR_OK || size == 0)) {
     return false;
   }
   *number = (unsigned)size;
@@ -207,7 +207,9 @@ bool bc_settings_value_read(enum bc_settings_kind kind, struct bc_str value, uns
   case BC_SETTINGS_COUNT:
     return settings_read_count(value, number);
   case BC_SETTINGS_MEBIBYTES:
-    return settings_read_mebibytes(value, number);
+    return settings_read_up_to(value, BC_SETTINGS_RECORDS, number);
+  case BC_SETTINGS_SERIES:
+    return settings_read_up_to(value, BC_SETTINGS_SERIES_MOST, number);
   case BC_SETTINGS_NUMBER:
     return settings_read_number(value, number);
   case BC_SETTINGS_LEVEL:
@@ -268,6 +270,8 @@ const char *bc_settings_value_expected(enum bc_settings_kind kind) {
     return "expected a number of MiB from 1 to 1024";
   case BC_SETTINGS_COUNT:
     return "expected a number from 1 to 64";
+  case BC_SETTINGS_SERIES:
+    return "expected a number from 1 to 100000, or off";
   case BC_SETTINGS_MEBIBYTES:
     return "expected a number of MiB from 1 to 4096, or off";
   case BC_SETTINGS_NUMBER:

@@ -244,7 +244,5 @@ void bc_prometheus_add_histogram(struct bc_prometheus *prometheus, const struct 
 }
 
 void bc_prometheus_end(struct bc_prometheus *prometheus) {
-  if (prometheus->format == BC_PROMETHEUS_OPENMETRICS) {
-    bc_buf_add_text(prometheus->to, "# EOF\n");
-  }
+  bc_buf_add_text(prometheus->to, "# EOF\n");
 }

@@ -50,7 +50,7 @@ void bc_prometheus_add(struct bc_prometheus *prometheus, const struct bc_prometh
 /* One histogram: its buckets, sum and count. */
 void bc_prometheus_add_histogram(struct bc_prometheus *prometheus, const struct bc_prometheus_label *labels,
                                  size_t count, const struct bc_histogram *histogram);
-/* After the last family. */
+/* After the last family: "# EOF", which in the older format is a comment, and tells that nothing is missing. */
 void bc_prometheus_end(struct bc_prometheus *prometheus);
 
 /* A text as a name of a metric or label: [a-zA-Z_][a-zA-Z0-9_]*. */

@@ -32,7 +32,8 @@ static void a_family_is_told_once_before_its_samples(void **state) {
                                "x_runs_total{check=\"dns\",kind=\"\"} 0.25\n"
                                "# HELP x_info What\n"
                                "# TYPE x_info gauge\n"
-                               "x_info 1\n");
+                               "x_info 1\n"
+                               "# EOF\n");
   bc_buf_free(&to);
 }
 
