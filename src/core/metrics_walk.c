@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WALK_ROUTES = 500, WALK_CHECKS = 500, WALK_PREFIX_BYTES = 64 };
+enum { WALK_ROUTES = 2000, WALK_CHECKS = 1000, WALK_PREFIX_BYTES = 64 };
 
 /* As core_route_state_text tells them. */
 static const char *const walk_states[] = {"pending",      "sent",        "acked",    "announced", "standby",

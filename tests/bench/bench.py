@@ -11,6 +11,7 @@
   tests/bench/run testkit [--count 1000]    how long so many cases of `bgpcommander test` take
   tests/bench/run policies [--routes 10000] [--repeat 3]
                                             a check of many routes goes down, under one policy and by health alone
+  tests/bench/run metrics [--routes 10000]  what a scrape costs, and how long others wait meanwhile
 """
 import argparse
 import json
@@ -24,6 +25,7 @@ import time
 tests = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(tests / "e2e"), str(tests)]
 import checks  # noqa: E402
+import metrics  # noqa: E402
 import policies  # noqa: E402
 import policy  # noqa: E402
 import testkit  # noqa: E402
@@ -225,7 +227,7 @@ def start_with(routes, repeat):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["single", "start", "checks", "crowd", "policy", "policies", "testkit"])
+    parser.add_argument("what", choices=["single", "start", "checks", "crowd", "policy", "policies", "testkit", "metrics"])
     parser.add_argument("--count", type=int)
     parser.add_argument("--routes", type=int, default=10000)
     parser.add_argument("--repeat", type=int, default=3)
@@ -244,6 +246,8 @@ def main():
         policy.main(os.environ["BGPCOMMANDER"], options.count or 20)
     elif options.what == "testkit":
         testkit.main(os.environ["BGPCOMMANDER"], options.count or 1000)
+    elif options.what == "metrics":
+        metrics.cost(options.routes)
     elif options.what == "policies":
         policies.main(options.routes, options.repeat)
     else:
