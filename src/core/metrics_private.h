@@ -2,6 +2,8 @@
 #ifndef BC_CORE_METRICS_PRIVATE_H
 #define BC_CORE_METRICS_PRIVATE_H
 
+#include "core/http.h"
+#include "core/lease.h"
 #include "core/metrics.h"
 #include "core/private.h"
 #include "io/process.h"
@@ -29,6 +31,13 @@ struct metrics_check {
 struct metrics_family;
 RB_HEAD(metrics_family_tree, metrics_family);
 
+/* An owner of routes of the API. */
+struct metrics_owner {
+  char name[CORE_HTTP_WHO_BYTES];
+  size_t leases;
+};
+enum { METRICS_OWNERS = 32 };
+
 struct metrics_sums {
   size_t *by_state; /* METRICS_STATES */
   size_t by_health[BC_HEALTH_NONE + 1];
@@ -37,6 +46,8 @@ struct metrics_sums {
   size_t checks_by_state[BC_HEALTH_NONE + 1];
   size_t nlri[BC_LIMIT_NEIGHBORS][BC_FAMILY_COUNT];
   size_t user_series, user_left_out;
+  struct metrics_owner owners[METRICS_OWNERS];
+  size_t owner_count, other_leases;
 };
 
 /* One scrape. */

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "core/metrics_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,28 @@ static void walk_count_state(struct metrics *m, const char *state) {
   }
 }
 
+static void walk_count_lease(struct metrics *m, const struct core_route *route) {
+  bool is_of_api = bc_str_starts(bc_str_of(route->name), BC_LEASE_PREFIX);
+  const struct bc_lease *lease = is_of_api ? core_lease_find(m->core, route->name) : NULL;
+  struct metrics_sums *sums = &m->sums;
+  size_t at = 0;
+  if (lease == NULL) {
+    return;
+  }
+  while (at < sums->owner_count && strcmp(sums->owners[at].name, lease->owner) != 0) {
+    at++;
+  }
+  if (at == METRICS_OWNERS || strlen(lease->owner) >= sizeof sums->owners[at].name) {
+    sums->other_leases++;
+    return;
+  }
+  if (at == sums->owner_count) {
+    (void)snprintf(sums->owners[at].name, sizeof sums->owners[at].name, "%s", lease->owner);
+    sums->owner_count++;
+  }
+  sums->owners[at].leases++;
+}
+
 static void walk_note_route(struct metrics *m, const struct core_route *route) {
   struct metrics_sums *sums = &m->sums;
   struct core_view view;
@@ -83,6 +106,7 @@ static void walk_note_route(struct metrics *m, const struct core_route *route) {
   sums->by_health[health]++;
   walk_count_state(m, state);
   walk_count_nlri(m, route, &view);
+  walk_count_lease(m, route);
   if (route->check != NULL) {
     walk_note_check(m, route->check);
   }
@@ -190,6 +214,15 @@ void metrics_routes_alarmed(struct metrics *m) {
 
 void metrics_routes_left_out(struct metrics *m) {
   metrics_add(m, NULL, 0, (double)(m->sums.routes - m->route_count));
+}
+
+void metrics_leases_by_owner(struct metrics *m) {
+  for (size_t i = 0; i < m->sums.owner_count; i++) {
+    metrics_add_one(m, "owner", m->sums.owners[i].name, (double)m->sums.owners[i].leases);
+  }
+  if (m->sums.other_leases > 0) {
+    metrics_add_one(m, "owner", "other", (double)m->sums.other_leases);
+  }
 }
 
 /* ---- routes one by one ---- */
