@@ -38,6 +38,12 @@ void metrics_log_lines(struct metrics *m) {
   }
 }
 
+void metrics_events(struct metrics *m) {
+  for (unsigned i = 0; i < BC_EVENT_TYPES; i++) {
+    metrics_add_one(m, "type", bc_event_type_text((enum bc_event_type)i), (double)m->core->event.told[i]);
+  }
+}
+
 void metrics_socket_requests(struct metrics *m) {
   struct bc_sock_counts counts = m->core->sock == NULL ? (struct bc_sock_counts){0} : bc_sock_counts(m->core->sock);
 #define LIST_ADD(name, text) metrics_add_one(m, "outcome", text, (double)counts.name);

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import urllib.parse
 
 import pytest
 
@@ -59,7 +60,7 @@ def routes_of(scrape, name="bgpcommander_route_state"):
        "bgpcommander_check_last_duration_seconds", "bgpcommander_check_last_lateness_seconds",
        "bgpcommander_worker_checks", "bgpcommander_worker_cpu_seconds_total", "bgpcommander_worker_resident_memory_bytes",
        "bgpcommander_worker_up", "process_cpu_seconds_total", "process_resident_memory_bytes", "bgpcommander_scrapes_total",
-       "bgpcommander_log_lines_total", "bgpcommander_socket_requests_total", "bgpcommander_store_age_seconds",
+       "bgpcommander_log_lines_total", "bgpcommander_socket_requests_total", "bgpcommander_events_total", "bgpcommander_store_age_seconds",
        "bgpcommander_admin_state", "bgpcommander_worker_restarts_total", "bgpcommander_worker_kills_total")
 def test_routes_and_checks_are_told_as_they_are(scene):
     daemon = start(scene)
@@ -396,6 +397,30 @@ def test_http_tells_the_same_in_both_formats(scene):
     assert now.value("bgpcommander_http_server_events_total", event="requests") >= 4
 
 
+@moves("bgpcommander_leases", "bgpcommander_leases_by_owner", "bgpcommander_audit_lines_total", "bgpcommander_event_streams")
+def test_routes_of_the_api_are_counted_by_owner(scene):
+    port = free_port()
+    daemon = start(scene, f"--http=127.0.0.1:{port}")
+    daemon.wait_settled()
+    scene.scrape()
+    for number in range(3):
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        link.request("POST", "/", urllib.parse.urlencode({"command": f"announce route 10.55.0.{number}/32 next-hop self"}),
+                     {"Content-Type": "application/x-www-form-urlencoded"})
+        assert link.getresponse().status == 200
+        link.close()
+    now = scene.wait_value("bgpcommander_leases", 3)
+    assert now.samples["bgpcommander_leases_by_owner"] == {(("owner", "127.0.0.1"),): 3}
+    assert now.value("bgpcommander_audit_lines_total") >= 3
+    assert now.value("bgpcommander_http_requests_total", method="POST", path="/", status="2xx") == 3
+    stream = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    stream.request("GET", "/v1/events/stream")
+    assert stream.getresponse().status == 200
+    scene.wait_value("bgpcommander_event_streams", 1)
+    stream.close()
+    scene.wait_value("bgpcommander_event_streams", 0)
+
+
 def test_counters_only_grow_while_core_lives(scene):
     scene.put_route("web", 1, "#!lua\nmetric.counter('asked')\nreturn time.now() % 2 < 1\n")
     scene.put_route("loop", 2, UP)
@@ -496,7 +521,7 @@ STILL = {
     "bgpcommander_pipe_journal_nlri": "a disk that hangs", "bgpcommander_nlri_unnamed": "test_core_fake",
     "bgpcommander_state_problem": "a disk that is full", "bgpcommander_log_lines_dropped_total": "test_log",
     "bgpcommander_records_lost_total": "test_records", "bgpcommander_store_publish_problem": "test_etcd_faults",
-    "bgpcommander_leases": "test_http", "bgpcommander_leases_by_owner": "test_http", "bgpcommander_audit_lines_total": "test_http",
+    "bgpcommander_events_left_out_total": "test_events",
     "bgpcommander_audit_lines_lost_total": "a disk that is full", "bgpcommander_route_unchecked": "30 s without a result", "bgpcommander_scripts_quarantined": "test_lua_worker",
     "bgpcommander_policies_quarantined": "test_policy_harm", "bgpcommander_policy_queue": "a matter of luck", "bgpcommander_worker_running": "a matter of luck",
     "process_virtual_memory_bytes": "the system's", "process_max_fds": "the system's",

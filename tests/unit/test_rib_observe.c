@@ -181,6 +181,55 @@ static void a_refusal_is_told_once_with_its_command_and_then_that_it_was_taken(v
   expect_seen("ack 3; wire 3 @0; ");
 }
 
+static void expect_time(const struct bc_histogram *times, uint64_t count, uint64_t sum_us) {
+  assert_int_equal(bc_histogram_count(times), count);
+  assert_int_equal(times->sum_us, sum_us);
+}
+
+static void acks_and_updates_are_timed_from_the_line_on(void **state) {
+  struct bench *bench = *state;
+  const struct bc_histogram *acks = bc_rib_ack_times(bench->rib);
+  const struct bc_histogram *wire = bc_rib_wire_times(bench->rib);
+  bench_neighbor(bench, 1, true, true);
+  bench_neighbor(bench, 2, true, false);
+  bench_pass_ms(bench, 10000);
+  want_marked(bench, ONE, 1);
+  bench_pass_ms(bench, 500); /* it waits: that is not ExaBGP's time */
+  bench_expect(bench, "announce " ONE);
+  bench_pass_ms(bench, 20);
+  bench_wire(bench, 0, "announce " ONE); /* before its ack */
+  bench_pass_ms(bench, 30);
+  bench_done(bench);
+  expect_time(acks, 1, 50000);
+  bench_pass_ms(bench, 50);
+  bench_wire(bench, 1, "announce " ONE);
+  expect_time(wire, 2, 20000 + 100000);
+  bench_wire(bench, 1, "announce " ONE); /* again */
+  bench_pass_ms(bench, 20000);           /* the one that reports nothing: nobody knows when */
+  expect_time(wire, 2, 120000);
+  expect_time(acks, 1, 50000);
+  bc_rib_set_mark(bench->rib, 0); /* nobody is told of it, and it is timed all the same */
+  bench_unwant(bench, ONE);
+  bench_expect(bench, "withdraw " ONE);
+  bench_pass_ms(bench, 7);
+  bench_done(bench);
+  bench_wire(bench, 0, "withdraw " ONE);
+  expect_time(acks, 2, 57000);
+  expect_time(wire, 3, 127000);
+}
+
+static void an_answer_that_never_comes_is_no_time(void **state) {
+  struct bench *bench = *state;
+  bench_pass_ms(bench, 10000);
+  want_marked(bench, ONE, 1);
+  bench_expect(bench, "announce " ONE);
+  bench_pass_ms(bench, 2000);
+  bench_expect(bench, "show neighbor summary");
+  bc_rib_on_barrier(bench->rib, bench->now);
+  bench_done(bench); /* of the summary */
+  expect_time(bc_rib_ack_times(bench->rib), 0, 0);
+}
+
 static void nobody_needs_to_observe(void **state) {
   struct bench *bench = *state;
   bc_rib_observe(bench->rib, NULL, NULL);
@@ -200,6 +249,8 @@ int main(void) {
       RULE(the_first_wire_after_a_standby_is_told_and_no_other),
       RULE(what_the_wire_does_not_show_is_told_once_and_then_as_an_alarm),
       RULE(a_refusal_is_told_once_with_its_command_and_then_that_it_was_taken),
+      RULE(acks_and_updates_are_timed_from_the_line_on),
+      RULE(an_answer_that_never_comes_is_no_time),
       RULE(nobody_needs_to_observe),
   };
 #undef RULE

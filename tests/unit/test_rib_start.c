@@ -153,6 +153,8 @@ static void foreign_routes_are_never_touched_not_even_when_wanted(void **state) 
   bench_expect_none(bench);
   bench_expect_state(bench, SELF, BC_RIB_FOREIGN);
   assert_int_equal(bc_rib_counts(bench->rib).foreign, 3);
+  assert_int_equal(bc_rib_count_foreign(bench->rib, 0), 2);
+  assert_int_equal(bc_rib_count_foreign(bench->rib, 1), 1);
   unsigned neighbor;
   const char *text;
   size_t at = 0;
@@ -172,7 +174,9 @@ static void a_foreign_route_that_was_withdrawn_gives_way(void **state) {
   bench_standing(bench, 0, ONE_OTHER);
   bench_start(bench);
   bench_expect_none(bench);
+  assert_int_equal(bc_rib_count_foreign(bench->rib, 0), 1);
   bench_wire(bench, 0, "withdraw " ONE_OTHER);
+  assert_int_equal(bc_rib_count_foreign(bench->rib, 0), 0);
   bench_expect(bench, "announce " ONE);
 }
 
@@ -287,6 +291,9 @@ static void more_neighbors_than_the_limit_are_not_followed(void **state) {
   bench_start(bench);
   bench_wire(bench, BC_LIMIT_NEIGHBORS, "announce " ONE);
   assert_int_equal(bc_rib_counts(bench->rib).foreign, 1);
+  for (unsigned i = 0; i <= BC_LIMIT_NEIGHBORS; i++) {
+    assert_int_equal(bc_rib_count_foreign(bench->rib, i), 0);
+  }
 }
 
 int main(void) {
