@@ -30,7 +30,9 @@ int bc_edit_tell(struct bc_edit *edit, int code, const char *outcome, const char
   (void)json_object_set_new(edit->answer, "outcome", json_string(outcome));
   (void)json_object_set_new(edit->answer, "text", json_string(shown));
   (void)fflush(stdout);
-  (void)fprintf(stderr, "%s\n", shown);
+  if (!edit->is_quiet) {
+    (void)fprintf(stderr, "%s\n", shown);
+  }
   return code;
 }
 
@@ -88,13 +90,13 @@ static enum bc_store_type edit_ask_daemon(const struct bc_settings *settings) {
   return type;
 }
 
-int bc_edit_begin(struct bc_edit *edit, const struct bc_settings *settings) {
+static int edit_begin(struct bc_edit *edit, const struct bc_settings *settings, bool is_quiet) {
   static const enum bc_store_api apis[] = {[BC_SETTINGS_API_AUTO] = BC_STORE_API_AUTO,
                                            [BC_SETTINGS_API_V3] = BC_STORE_API_V3,
                                            [BC_SETTINGS_API_V2] = BC_STORE_API_V2};
   struct bc_fault fault = {.column = 0};
   unsigned ms = EDIT_TIMEOUT_MS;
-  *edit = (struct bc_edit){.settings = settings, .loop = bc_loop_new()};
+  *edit = (struct bc_edit){.settings = settings, .loop = bc_loop_new(), .is_quiet = is_quiet};
   edit->answer = json_pack("{s:n, s:[], s:[], s:[]}", "outcome", "changes", "refused", "warnings");
   bc_log_setup(BC_LOG_ERROR, BC_LOG_TEXT, "edit");
   if (settings->timeout != NULL && (bc_duration_parse(bc_str_of(settings->timeout), &ms) != BC_ERR_OK || ms == 0)) {
@@ -116,6 +118,14 @@ int bc_edit_begin(struct bc_edit *edit, const struct bc_settings *settings) {
     return bc_edit_tell(edit, BC_CLI_NO_STORE, "unreachable", "the store cannot be used: %s", fault.text);
   }
   return BC_CLI_OK;
+}
+
+int bc_edit_begin(struct bc_edit *edit, const struct bc_settings *settings) {
+  return edit_begin(edit, settings, false);
+}
+
+int bc_edit_begin_quietly(struct bc_edit *edit, const struct bc_settings *settings) {
+  return edit_begin(edit, settings, true);
 }
 
 int bc_edit_end(struct bc_edit *edit, int code) {

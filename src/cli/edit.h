@@ -20,6 +20,7 @@ struct bc_edit {
   struct bc_store_edit *store;
   struct bc_edit_change changes[BC_STORE_EDIT_CHANGES];
   size_t count;
+  bool is_quiet;   /* what goes wrong is in edit->answer alone */
   bool is_full;    /* more changes than can be made at once */
   const void *arg; /* the command's own */
   json_t *answer;  /* of --json */
@@ -30,6 +31,8 @@ struct bc_edit {
 
 /* Opens the store of the settings: BC_CLI_OK, or the exit code (told). Always to be ended. */
 int bc_edit_begin(struct bc_edit *edit, const struct bc_settings *settings);
+/* The same, without telling: edit->answer has the words. */
+int bc_edit_begin_quietly(struct bc_edit *edit, const struct bc_settings *settings);
 /* Prints what --json wants; frees. Returns `code`. */
 int bc_edit_end(struct bc_edit *edit, int code);
 
