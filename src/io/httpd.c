@@ -450,16 +450,46 @@ static size_t httpd_on_unescape(void *arg, struct MHD_Connection *mhd, char *tex
   return strlen(text);
 }
 
+static struct httpd_conn *httpd_find_at_head(const struct bc_httpd *httpd) {
+  struct httpd_conn *conn;
+  TAILQ_FOREACH(conn, &httpd->conns, link) {
+    if (conn->request != NULL && conn->request->stage == HTTPD_HEAD &&
+        MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) != NULL) {
+      break; /* its head is complete, and was not given to us: it is the one that libmicrohttpd works on */
+    }
+  }
+  return conn;
+}
+
+/* What libmicrohttpd says of a bad Content-Length is mangled: it makes the head of its answer twice. */
+static bool httpd_tell_of_length(struct bc_httpd *httpd, bool is_too_large) {
+  struct httpd_conn *conn = httpd_find_at_head(httpd);
+  if (conn == NULL) {
+    return false;
+  }
+  bc_httpd_tell(conn, conn->request, is_too_large ? 413 : 400, is_too_large ? "body-too-large" : "malformed",
+                is_too_large ? "the body is longer than 131072 bytes" : "Content-Length is no number");
+  (void)shutdown(conn->fd, SHUT_RDWR); /* nothing else is sent */
+  return true;
+}
+
 /* It tells of the errors that it answers by itself with a line, which has the status first. */
 static void httpd_on_log(void *arg, const char *format, va_list arguments) {
   struct bc_httpd *httpd = arg;
   static const char begin[] = "Error processing request (HTTP response code is %u";
-  if (strncmp(format, begin, sizeof begin - 1) == 0) {
+  static const char bad_length[] = "Failed to parse `Content-Length' header.";
+  static const char large_length[] = "Too large value of 'Content-Length' header.";
+  bool is_too_large = strncmp(format, large_length, sizeof large_length - 1) == 0;
+  if (is_too_large || strncmp(format, bad_length, sizeof bad_length - 1) == 0) {
+    httpd->is_told = httpd_tell_of_length(httpd, is_too_large);
+  } else if (strncmp(format, begin, sizeof begin - 1) == 0 && !httpd->is_told) {
     unsigned status = va_arg(arguments, unsigned);
-    bool is_too_large = status == 413 || status == 414 || status == 431;
-    uint64_t *count = is_too_large ? &httpd->counts.too_large : &httpd->counts.malformed;
+    bool is_large = status == 413 || status == 414 || status == 431;
+    uint64_t *count = is_large ? &httpd->counts.too_large : &httpd->counts.malformed;
     (*count)++;
     httpd->told++;
+  } else {
+    httpd->is_told = false;
   }
 }
 

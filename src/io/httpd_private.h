@@ -120,6 +120,7 @@ struct bc_httpd {
   size_t body_bytes;         /* of all requests under way */
   struct httpd_conn *adding; /* is just handed over to libmicrohttpd */
   uint64_t progress;         /* anything that moved a request on */
+  bool is_told;              /* the error that libmicrohttpd is about to answer */
   unsigned told;             /* errors that libmicrohttpd answered by itself, until their connections end */
   bool has_resumed;          /* since libmicrohttpd ran last */
   unsigned idle_runs;        /* of libmicrohttpd in a row that moved nothing although it wanted to run on */

@@ -245,6 +245,37 @@ static void many_are_answered_in_any_order(void **state) {
   f->pending_count = 0;
 }
 
+static void a_handler_may_answer_another_request(void **state) {
+  struct fixture *f = *state;
+  struct client waiting;
+  client_open(&waiting, f);
+  client_send(&waiting, "GET /later HTTP/1.1\r\n" HOST CLOSE "\r\n");
+  wait_until_calls(f, 1);
+  ask(f, "GET /release HTTP/1.1\r\n" HOST CLOSE "\r\n", "released it");
+  client_wait_text(&waiting, "released", 1);
+  client_end(&waiting);
+}
+
+/* libmicrohttpd runs on for a line that does not fit into its buffer: our loop must not. */
+static void an_endless_chunk_line_costs_no_time(void **state) {
+  struct fixture *f = *state;
+  struct client client;
+  char bytes[65536];
+  unsigned runs = 0;
+  bc_httpd_set_times(f->httpd, 500, 30);
+  memset(bytes, 'e', sizeof bytes);
+  client_open(&client, f);
+  client_send(&client, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5;");
+  (void)send(client.fd, bytes, sizeof bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (!client.has_ended) {
+    one_round(f);
+    runs = f->httpd->idle_runs > runs ? f->httpd->idle_runs : runs;
+  }
+  assert_in_range(runs, 33, 33 + 500 / 10);
+  assert_int_equal(status_of(&client), 408);
+  client_end(&client);
+}
+
 /* At each byte of a conversation, however the connection ends. */
 static void a_client_may_leave_at_any_point(void **state) {
   static const char conversation[] =
@@ -401,6 +432,8 @@ int main(void) {
       TEST(who_leaves_before_the_answer_is_told),
       TEST(nobody_is_told_after_the_answer),
       TEST(many_are_answered_in_any_order),
+      TEST(a_handler_may_answer_another_request),
+      TEST(an_endless_chunk_line_costs_no_time),
       TEST(a_client_may_leave_at_any_point),
       TEST(the_end_of_each_request_is_told_once),
       TEST(a_header_with_a_line_break_is_not_sent),
