@@ -80,7 +80,6 @@ static void httpd_answer_begin(struct bc_httpd_request *request, unsigned status
   request->status = status;
   request->response = response;
   request->stage = HTTPD_ANSWERED;
-  request->gone = NULL;
   httpd_answer_tell_end(request, status);
   if (!request->is_in_handler) {
     bc_httpd_resume(request->conn); /* it comes back for the answer */

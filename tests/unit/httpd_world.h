@@ -50,7 +50,7 @@ struct fixture {
   /* Of /stream. */
   struct bc_httpd_request *stream;
   struct bc_buf news;
-  bool stream_ends;
+  bool stream_ends, stream_wakes_itself;
   unsigned asked;
 };
 
@@ -88,6 +88,11 @@ static inline bool stream_on_more(void *arg, struct bc_buf *text) {
   f->asked++;
   bc_buf_add_str(text, bc_buf_str(&f->news));
   bc_buf_clear(&f->news);
+  if (f->stream_wakes_itself) {
+    f->stream_wakes_itself = false;
+    bc_buf_add_text(&f->news, "more;");
+    bc_httpd_wake(f->stream);
+  }
   return !f->stream_ends;
 }
 

@@ -131,6 +131,21 @@ static void a_stream_tells_when_it_is_woken(void **state) {
   client_end(&client);
 }
 
+static void a_stream_may_wake_itself(void **state) {
+  struct fixture *f = *state;
+  struct client client;
+  client_open(&client, f);
+  client_send(&client, "GET /stream HTTP/1.1\r\n" HOST "\r\n");
+  client_wait_text(&client, "\r\n\r\n", 1);
+  while (f->asked == 0) {
+    one_round(f);
+  }
+  f->stream_wakes_itself = true; /* with nothing to tell at that time */
+  bc_httpd_wake(f->stream);
+  client_wait_text(&client, "more;", 1);
+  client_end(&client);
+}
+
 static void a_stream_ends_with_its_client(void **state) {
   struct fixture *f = *state;
   struct client client;
@@ -427,6 +442,7 @@ int main(void) {
       TEST(who_does_not_read_makes_nothing_grow),
       TEST(who_does_not_read_for_too_long_is_left),
       TEST(a_stream_tells_when_it_is_woken),
+      TEST(a_stream_may_wake_itself),
       TEST(a_stream_ends_with_its_client),
       TEST(a_stream_that_is_not_read_waits_for_its_reader),
       TEST(who_leaves_before_the_answer_is_told),

@@ -178,6 +178,19 @@ static void it_listens_at_several_addresses(void **state) {
   assert_non_null(strstr(fault.text, listen));
 }
 
+static void all_addresses_of_ipv6_leave_those_of_ipv4(void **state) {
+  struct fixture *f = *state;
+  struct bc_fault fault;
+  bc_httpd_close(f->httpd);
+  char listen[64];
+  unsigned port = free_port(AF_INET6);
+  (void)snprintf(listen, sizeof listen, "[::]:%u,127.0.0.1:%u", port, port);
+  assert_int_equal(bc_httpd_open(f->loop, listen, on_request, f, &f->httpd, &fault), BC_ERR_OK);
+  ask_port(f, AF_INET, port);
+  assert_string_equal(f->peer.address, "127.0.0.1");
+  ask_port(f, AF_INET6, port);
+}
+
 static void a_reset_of_tcp_is_seen(void **state) {
   struct fixture *f = *state;
   struct bc_fault fault;
@@ -284,6 +297,7 @@ int main(void) {
       TEST(one_address_cannot_take_all_connections),
       TEST(bodies_together_have_a_limit),
       TEST(it_listens_at_several_addresses),
+      TEST(all_addresses_of_ipv6_leave_those_of_ipv4),
       TEST(a_reset_of_tcp_is_seen),
       TEST(a_stale_socket_is_replaced_and_nothing_else),
       TEST(lists_that_are_none_are_refused),
