@@ -70,7 +70,9 @@ static bool journal_is_grown(const struct bc_core *core) {
 
 void core_journal_flush(struct bc_core *core) {
   struct core_journal *journal = &core->journal;
-  if (journal->log == NULL || journal->is_busy || bc_timer_is_armed(journal->retry_timer)) {
+  /* A new one would say that nothing is ours: whoever starts next must still know that it is lost. */
+  bool must_stay_lost = journal->was_lost && !bc_rib_is_started(core->rib);
+  if (must_stay_lost || journal->log == NULL || journal->is_busy || bc_timer_is_armed(journal->retry_timer)) {
     return;
   }
   bool is_due = journal->must_rewrite || journal_is_grown(core);

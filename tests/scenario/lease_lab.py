@@ -132,7 +132,10 @@ class World:
             "#!/bin/sh",
             f"export LD_PRELOAD={FAKETIME} FAKETIME_TIMESTAMP_FILE={self.faketime} FAKETIME_NO_CACHE=1",
             "export FAKETIME_DONT_FAKE_MONOTONIC=1 ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS",
+            "echo its clock is set >&2",
             f'exec {default_program()} "$@"'])
+        # Cores come one after the other: all that follow are the script's.
+        wait_for(lambda: "its clock is set" in self.daemon.log()[self.logged:], "a core whose clock is set", 30)
         (self.folder / "state").chmod(0o700)
 
     def script(self, name, lines):

@@ -1,13 +1,14 @@
 """Routes of the API are kept over whatever ends the daemon, end when their time is over, and never touch a route of the
 store."""
+import datetime
+import json
 import os
-import shutil
-import signal
+import zlib
 
 import pytest
 
 from lease_lab import PEER, World
-from wait import nothing_happens_for, wait_for
+from wait import wait_for
 
 A, B, C, D = "10.70.0.1/32", "10.70.0.2/32", "10.70.0.3/32", "10.70.0.4/32"
 
@@ -107,7 +108,6 @@ def test_it_is_kept_over(world, end, store):
 
 
 def seconds(text):
-    import datetime
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
@@ -211,6 +211,26 @@ def test_many_that_end_at_once_are_withdrawn_in_slices(world):
     world.wait_prefixes(B, seconds=60)
     assert len(world.withdrawn()) == count
     wait_for(lambda: {r["name"] for r in world.kept()} == {"api:b"}, "all are forgotten", 60, pause_s=0.5)
+
+
+def test_what_becomes_of_it_is_told(world):
+    world.start()
+    world.put("a", A, ttl=3600, reason="why")
+    world.put("a", A, ttl=2)
+    world.put("b", B)
+    world.wait_prefixes(B)
+    world.api.remove("b", wait="wire")
+
+    def told():
+        events = world.daemon.ask("events", type="lease")["events"]
+        return [(event["subject"], event["detail"]["what"]) for event in events]
+    wanted = [("api:a", "put"), ("api:a", "changed"), ("api:b", "put"), ("api:a", "expired"), ("api:b", "removed")]
+    assert told() == wanted
+    lines = [json.loads(line) for line in (world.folder / "state" / "audit.log").read_text().splitlines()]
+    assert [(line["name"], line["action"]) for line in lines] == [
+        ("api:a", "announce"), ("api:a", "announce"), ("api:b", "announce"), ("api:a", "expire"), ("api:b", "withdraw")]
+    reasons = [d["reason"] for d in world.daemon.ask("decisions", route="api:a")["decisions"]]
+    assert reasons[0] == "its time is over"
 
 
 # ---- clocks that are set ----
@@ -553,7 +573,6 @@ def test_ten_thousand_start_quickly(world):
     rib = world.stop()
     seed = next(r for r in world.records() if r.get("put"))
     count = 9999
-    import json, zlib
     with world.file.open("a") as file:
         for i in range(count):
             record = {**seed, "put": i + 10, "name": f"api:r{i}", "ttl": 3600000, "left": 3600000,
