@@ -135,4 +135,13 @@ BC_MUST_CHECK struct core_wait *core_wait_begin(struct bc_core *core, const char
 /* Not after its fn was called. */
 void core_wait_cancel(struct core_wait *wait);
 
+/* For core: */
+void core_wait_open(struct bc_core *core);
+/* Nobody is told. */
+void core_wait_close(struct bc_core *core);
+/* We are ending: all that wait are told soon. */
+void core_wait_end_all(struct bc_core *core);
+/* Something of this route changed: what was decided, or what the RIB has of it. */
+void core_wait_look(struct bc_core *core, const char *name);
+
 #endif

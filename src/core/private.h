@@ -455,8 +455,8 @@ void core_apply_remember_loss(struct bc_core *core, struct bc_str text);
 BC_MUST_CHECK enum bc_err core_apply_approve(struct bc_core *core, const char *id);
 /* Config changes → routes; starts the routes once link and config are ready. */
 void core_apply_changes(struct bc_core *core);
-/* Before the start of the RIB: of each route that stands is known whether it is ours. Without a journal only the store can
- * tell. */
+/* Before the start of the RIB: of each route that stands is known whether it is ours. Without a journal only the store
+ * can tell. */
 bool core_apply_knows_standing(const struct bc_core *core);
 /* Something of ours may stand that nothing names yet. */
 bool core_apply_lacks_names(const struct bc_core *core);
@@ -502,14 +502,6 @@ void core_want_nothing(struct bc_core *core, struct core_route *route);
 void core_want_drop_claim(struct bc_core *core, struct core_route *route);
 /* The same NLRI for the same neighbors. */
 bool core_want_is_same(const struct bc_route *a, const struct bc_route *b);
-/* ---- wait.c ---- */
-void core_wait_open(struct bc_core *core);
-/* Nobody is told. */
-void core_wait_close(struct bc_core *core);
-/* We are ending: all that wait are told soon. */
-void core_wait_end_all(struct bc_core *core);
-/* Something of this route changed: what was decided, or what the RIB has of it. */
-void core_wait_look(struct bc_core *core, const char *name);
 /* ---- view.c ---- */
 /* False when the RIB has nothing of what it was last wanted to be. */
 bool core_route_view(const struct bc_core *core, const struct core_route *route, struct core_view *to);

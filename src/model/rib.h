@@ -224,8 +224,8 @@ bool bc_rib_find(const struct bc_rib *rib, const char *selector, const struct bc
  * nobody. */
 const char *bc_rib_find_wanting(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri,
                                 const char *except);
-/* Whether this NLRI stands, ours, with a selector that meets this one, and nobody has named it yet: before bc_rib_start,
- * whether the journal has it, as far as is known. */
+/* Whether this NLRI stands, ours, with a selector that meets this one, and nobody has named it yet: before
+ * bc_rib_start, whether the journal has it, as far as is known. */
 bool bc_rib_may_be_named(const struct bc_rib *rib, const char *selector, const struct bc_nlri *nlri);
 /* Takes one owner whose entry's view changed since it was last taken; NULL when none is left. The text
  * stays valid until the next call. Entries without owner are not told. */
