@@ -207,8 +207,7 @@ static bool access_is_ours(const struct bc_http_access *access, const struct bc_
  * to it. */
 static bool access_is_same(const struct bc_http_host *origin, const struct bc_http_host *host) {
   bool is_default = origin->port == ACCESS_HTTP_PORT || origin->port == ACCESS_HTTPS_PORT;
-  return strcmp(origin->name, host->name) == 0 && origin->is_address == host->is_address &&
-         (host->has_port ? origin->port == host->port : is_default);
+  return strcmp(origin->name, host->name) == 0 && (host->has_port ? origin->port == host->port : is_default);
 }
 
 static bool access_is_own_origin(const char *origin, const struct bc_http_host *host) {

@@ -333,6 +333,25 @@ static void the_hash_itself_opens_nothing(void **state) {
   assert_int_equal(find(header, 0, &name), BC_TOKEN_UNKNOWN);
 }
 
+static void each_digit_of_the_hash_counts(void **state) {
+  (void)state;
+  uint8_t random[BC_TOKEN_RANDOM_BYTES] = {7};
+  char text[BC_TOKEN_TEXT_BYTES];
+  char hash[65];
+  char line[128];
+  char header[128];
+  const char *name;
+  bc_token_print(random, text);
+  (void)snprintf(header, sizeof header, "Bearer %s", text);
+  for (unsigned i = 0; i < 64; i++) {
+    bc_token_print_hash(bc_str_of(text), hash);
+    hash[i] = hash[i] == '0' ? '1' : '0';
+    (void)snprintf(line, sizeof line, "t%u %s read", i, hash);
+    add(line);
+    assert_int_equal(find(header, 0, &name), BC_TOKEN_UNKNOWN);
+  }
+}
+
 static void the_last_day_counts_and_the_next_does_not(void **state) {
   (void)state;
   static const struct {
@@ -424,6 +443,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(each_token_is_found_among_all_and_nothing_else_is, setup, teardown),
       cmocka_unit_test_setup_teardown(the_header_is_bearer_and_one_word, setup, teardown),
       cmocka_unit_test_setup_teardown(the_hash_itself_opens_nothing, setup, teardown),
+      cmocka_unit_test_setup_teardown(each_digit_of_the_hash_counts, setup, teardown),
       cmocka_unit_test_setup_teardown(the_last_day_counts_and_the_next_does_not, setup, teardown),
       cmocka_unit_test_setup_teardown(a_token_announces_within_its_prefixes_only, setup, teardown),
       cmocka_unit_test_setup_teardown(a_token_for_all_of_ipv4_has_all_of_it, setup, teardown),
