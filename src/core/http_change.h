@@ -5,8 +5,7 @@
 #include "core/http_private.h"
 #include "core/lease.h"
 
-#define CORE_HTTP_LATE_TEXT                                                                                            \
-  "no answer in time: what became of it is not known yet; it is kept, and tried on: ask for the route"
+#define CORE_HTTP_LATE_TEXT "no answer in time: what becomes of it is not known yet; ask for the route"
 
 struct http_refusal {
   unsigned status;

@@ -17,7 +17,7 @@ NOBODY = 65534
 FAST = {"quiet_ms": 30, "quiet_most_ms": 400, "removal_most_ms": 3000, "rescan_ms": 60000, "poll_ms": 100,
         "round_ms": 50, "pause_ms": 200, "stale_ms": 300}
 LIBC = ctypes.CDLL(None, use_errno=True)
-FAN_CLOEXEC, FAN_NONBLOCK, FAN_CLASS_CONTENT, FAN_MARK_ADD, FAN_OPEN_PERM = 1, 2, 4, 1, 0x10000
+FAN_CLOEXEC, FAN_NONBLOCK, FAN_CLASS_CONTENT, FAN_MARK_ADD, FAN_OPEN_PERM, FAN_ON_CHILD = 1, 2, 4, 1, 0x10000, 0x8000000
 
 
 class DirProbe(etcd_lab.Probe):
@@ -105,13 +105,13 @@ class Lab:
 
 
 class Hang:
-    """Whoever opens this file waits until it is released."""
+    """Whoever opens this file, or a file of this directory, waits until it is released."""
 
-    def __init__(self, path):
+    def __init__(self, path, children=False):
         self.fd = LIBC.fanotify_init(FAN_CLASS_CONTENT | FAN_NONBLOCK | FAN_CLOEXEC, os.O_RDONLY)
         if self.fd < 0:
             raise OSError(ctypes.get_errno(), "fanotify_init")
-        if LIBC.fanotify_mark(self.fd, FAN_MARK_ADD, ctypes.c_uint64(FAN_OPEN_PERM), -100,
+        if LIBC.fanotify_mark(self.fd, FAN_MARK_ADD, ctypes.c_uint64(FAN_OPEN_PERM | (FAN_ON_CHILD if children else 0)), -100,
                               os.fsencode(path)) != 0:
             code = ctypes.get_errno()
             os.close(self.fd)

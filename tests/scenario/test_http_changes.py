@@ -9,6 +9,7 @@ import threading
 import urllib.parse
 
 import pytest
+from dir_lab import Hang
 from http_lab import Neighbor, Scene
 from wait import nothing_happens_for, wait_for
 
@@ -490,3 +491,28 @@ return false, err or "it answered"
     scene.start()
     route = wait_for(lambda: (r := scene.daemon.route("web")) and r["error"] and r, "the check has asked")
     assert f"egress denied: 127.0.0.1 port {scene.port} is a listener of bgpcommander" in route["error"], route
+
+
+# ---- a disk that hangs ----
+
+def test_a_disk_that_hangs_holds_up_no_withdraw_and_no_client(scene):
+    """What is announced waits for the audit log, and the client is told in time; what is withdrawn leaves."""
+    scene.start()
+    assert scene.send_json("PUT", "/v1/routes/one?wait=wire", {"route": ROUTE}).status == 201
+    try:
+        hang = Hang(scene.folder / "state", children=True)
+    except OSError as error:
+        pytest.skip(f"fanotify cannot be had here: {error}")
+    try:
+        (scene.folder / "state" / "audit.log").unlink()
+        late = scene.command("announce route 198.51.100.2/32 next-hop self", path="/?timeout=500ms")
+        assert late.status == 504 and late.code == "outcome-unknown", late
+        assert hang.is_met() and "198.51.100.2/32" not in scene.exabgp.prefixes()
+        gone = scene.ask("DELETE", "/v1/routes/one?timeout=500ms")
+        assert gone.status == 504, gone
+        wait_for(lambda: NET not in scene.exabgp.prefixes(), "it is withdrawn all the same")
+        assert scene.ask("GET", "/v1/status").status == 200
+    finally:
+        hang.release()
+    wait_for(lambda: scene.command("announce route 198.51.100.3/32 next-hop self", path="/?wait=wire").status == 200,
+             "the disk answers again")
