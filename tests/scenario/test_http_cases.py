@@ -113,7 +113,6 @@ REQUESTS = [
     ("form-percent", "POST", "/", FORM, "command=announce%20route%20198.51.100.4/32%20next-hop%20self", 200, None),
     ("form-plus", "POST", "/", FORM, "command=announce+route+198.51.100.4/32+next-hop+self", 200, None),
     ("unknown-field", "POST", "/", FORM, form(command="announce " + GOOD, other="1"), 200, None),
-    ("get-command", "GET", "/?command=announce", {}, None, None, None),
     ("put-root", "PUT", "/", JSON, "{}", 405, "method"),
     ("delete-root", "DELETE", "/", {}, None, 405, "method"),
     # ids
@@ -302,6 +301,16 @@ def test_a_command_is_refused_with_its_column(shared, command, code, column):
 def test_a_request_gets_its_answer(shared, method, path, headers, body, status, code):
     body = body.encode() if isinstance(body, str) else body
     check(shared.ask(method, path, body, headers), status, code)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/", "/?command=announce+" + GOOD.replace(" ", "+"), "/v1/routes/x?wait=wire", "/v1/blackhole"])
+def test_get_changes_nothing(shared, method, path):
+    routes, written = shared.daemon.ask("routes"), len(shared.exabgp.lines)
+    shared.ask(method, path, b"command=announce " + GOOD.encode(), {"Content-Type": "application/x-www-form-urlencoded"})
+    after = shared.daemon.ask("routes")
+    assert [route["name"] for route in after["routes"]] == [route["name"] for route in routes["routes"]]
+    assert not any("announce" in line for line in shared.exabgp.lines[written:])
 
 
 def test_there_are_as_many_cases_as_were_promised_and_none_twice():
