@@ -17,6 +17,8 @@ struct list_texts {
 struct list {
   struct bc_core *core;
   struct list_texts names;  /* or globs */
+  bool is_exact;            /* none of them is a glob: they are sorted, … */
+  size_t at;                /* … and from this one on not looked up yet */
   struct list_texts states; /* of routes */
   char *part;               /* of its name, prefix or reason; NULL = any */
   bool is_brief;
@@ -41,12 +43,17 @@ static bool list_is_asked_for(const struct list *list, const char *name) {
   return is_asked_for;
 }
 
-static struct core_route *list_next(const struct list *list) {
-  bool is_one_name = list->names.count == 1 && strpbrk(list->names.each[0], "*?") == NULL;
-  if (is_one_name) {
-    return list->after == NULL ? core_route_find(list->core, list->names.each[0]) : NULL;
+static struct core_route *list_next(struct list *list) {
+  struct core_route *route = NULL;
+  if (!list->is_exact) {
+    return core_route_after(list->core, list->after);
   }
-  return core_route_after(list->core, list->after);
+  while (route == NULL && list->at < list->names.count) {
+    const char *name = list->names.each[list->at++];
+    bool is_twice = list->after != NULL && strcmp(list->after, name) == 0;
+    route = is_twice ? NULL : core_route_find(list->core, name);
+  }
+  return route;
 }
 
 /* The name of the next check, and the check if it has one: named ones, then those of routes. */
@@ -80,10 +87,16 @@ static bool list_checks(struct list *list, struct bc_buf *text) {
   return true;
 }
 
+/* Nothing of what was looked at is asked for: that it goes on is seen all the same. */
+static bool list_go_on(struct bc_buf *text) {
+  bc_buf_add_text(text, text->len == 0 ? " " : "");
+  return true;
+}
+
 static bool list_more_checks(void *arg, struct bc_buf *text) {
   struct list *list = arg;
   if (list_checks(list, text)) {
-    return true;
+    return list_go_on(text);
   }
   if (list->is_rest) {
     bc_buf_add_text(text, "]}");
@@ -170,7 +183,7 @@ static bool list_more(void *arg, struct bc_buf *text) {
   struct list *list = arg;
   if (!list->is_rest) {
     if (list_routes(list, text)) {
-      return true;
+      return list_go_on(text);
     }
     if (list->names.each != NULL || list->states.each != NULL || list->part != NULL) {
       bc_buf_add_text(text, "]}");
@@ -230,6 +243,20 @@ static bool list_take_texts(struct list_texts *texts, const json_t *from) {
   return true;
 }
 
+static int list_compare(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void list_judge_names(struct list *list) {
+  list->is_exact = list->names.each != NULL;
+  for (size_t i = 0; i < list->names.count; i++) {
+    list->is_exact = list->is_exact && strpbrk(list->names.each[i], "*?") == NULL;
+  }
+  if (list->names.count > 0) {
+    qsort(list->names.each, list->names.count, sizeof *list->names.each, list_compare);
+  }
+}
+
 static const char *list_take(struct list *list, const json_t *request) {
   const json_t *part = json_object_get(request, "q");
   const json_t *brief = json_object_get(request, "brief");
@@ -244,6 +271,7 @@ static const char *list_take(struct list *list, const json_t *request) {
   }
   list->part = bc_mem_copy_string(json_string_value(part));
   list->is_brief = json_is_true(brief);
+  list_judge_names(list);
   return NULL;
 }
 
