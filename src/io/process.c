@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,13 +28,16 @@ bool bc_process_is_below(pid_t pid, pid_t ancestor) {
 
 /* Two numbers of pages. */
 static bool process_read_memory(pid_t pid, unsigned long *total, unsigned long *resident) {
-  char path[64];
-  (void)snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
-  FILE *file = fopen(path, "re");
-  bool is_read = file != NULL && fscanf(file, "%lu %lu", total, resident) == 2;
+  char text[256] = "";
+  (void)snprintf(text, sizeof text, "/proc/%ld/statm", (long)pid);
+  FILE *file = fopen(text, "re");
+  bool is_read = file != NULL && fgets(text, sizeof text, file) != NULL;
   if (file != NULL) {
     (void)fclose(file);
   }
+  char *rest = text;
+  *total = is_read ? strtoul(text, &rest, 10) : 0;
+  *resident = is_read ? strtoul(rest, NULL, 10) : 0;
   return is_read;
 }
 

@@ -183,14 +183,15 @@ def test_what_the_wire_does_not_show_is_seen(scene):
     daemon = start(scene)
     daemon.wait_settled()
     scene.scrape()
-    daemon.exabgp.unseen = lambda prefix: True
-    scene.tree.put("routes/web/config", "route 10.8.0.1/32 next-hop self")
+    daemon.exabgp.unseen = lambda prefix: prefix == "10.8.0.1/32"
+    scene.tree.put("routes/web/config", "attributes next-hop self nlri 10.8.0.1/32 10.8.0.2/32")
     now = scene.wait_value("bgpcommander_route_unconfirmed", 1, route="web")
     assert now.value("bgpcommander_routes_not_announced") == 1
+    assert now.value("bgpcommander_neighbor_nlri", family="ipv4 unicast") == 1
     now = scene.wait_value("bgpcommander_routes_alarmed", 1, seconds=60)
     assert now.value("bgpcommander_repairs_total") >= 3
     scene.wait_value("bgpcommander_route_missing_neighbors", 1, route="web")
-    assert now.value("bgpcommander_wire_seconds_count") == 0
+    assert now.value("bgpcommander_wire_seconds_count") == 1
 
 
 @moves("bgpcommander_pipe_outstanding_nlri", "bgpcommander_pipe_outstanding_lines", "bgpcommander_pipe_queued_nlri",

@@ -169,6 +169,7 @@ static void openmetrics_is_given_to_who_likes_it_as_much(void **state) {
        BC_PROMETHEUS_OPENMETRICS},
       {"application/openmetrics-text;version=1.0.0;q=0.2, text/plain;version=0.0.4;q=0.5", BC_PROMETHEUS_TEXT},
       {"application/openmetrics-text", BC_PROMETHEUS_OPENMETRICS},
+      {"text/plain, application/openmetrics-text", BC_PROMETHEUS_OPENMETRICS},
       {"application/openmetrics-text; q=0", BC_PROMETHEUS_TEXT},
       {"application/openmetrics-text;version=2.0.0", BC_PROMETHEUS_TEXT},
       {"application/openmetrics-text;q=7", BC_PROMETHEUS_TEXT},
