@@ -3,6 +3,7 @@ import { learnClock } from './format.js';
 
 const KEPT = 'bgpcommander-token';
 const TIMEOUT_MS = 10000;
+const LONG_MS = 90000;
 let token = '';
 try {
   token = sessionStorage.getItem(KEPT) || '';
@@ -53,9 +54,9 @@ export async function refusalOf(response) {
     Number.isFinite(wait) && wait > 0 ? wait : 0);
 }
 
-async function send(method, path, body) {
+async function send(method, path, body, timeout = TIMEOUT_MS) {
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
+  const timer = setTimeout(() => stop.abort(), timeout);
   try {
     const response = await fetch(path, {
       method,
@@ -75,6 +76,8 @@ async function send(method, path, body) {
 }
 
 export const get = (path) => send('GET', path);
+// All of very many: may take its time.
+export const getLong = (path) => send('GET', path, undefined, LONG_MS);
 export const post = (path, body) => send('POST', path, body);
 export const remove = (path) => send('DELETE', path);
 

@@ -1,6 +1,6 @@
 // Keeps the model as the daemon has it: everything once, then what the events name, and what has no events (results, ages)
 // now and then for what is on the screen.
-import { get, query } from './api.js';
+import { get, getLong, query } from './api.js';
 import { Stream } from './stream.js';
 import { data, changed, setRoutes, putRoutes, setStatus, setNeighbors, setChecks, putChecks, addEvents, setNodes, setLink } from './model.js';
 
@@ -10,14 +10,20 @@ const QUESTIONS_AT_ONCE = 4;
 const STATUS_MS = 2000;
 const RESULTS_MS = 3000;
 const NODES_MS = 10000;
+// Soon after the first of several events, and then not more often than twice a second.
 const SETTLE_MS = 150;
+const SETTLE_GAP_MS = 500;
+const EVENTS = 200;
+// Between two readings of the whole list, and so much more for each of its routes.
 const RELOAD_MS = 5000;
+const RELOAD_ROUTE_MS = 0.1;
 
 let moved = new Set();
 let timer = 0;
 let isReading = false;
 let wantsAll = false;
 let lastAll = 0;
+let lastSettled = 0;
 let shown = { view: 'routes', routes: () => [], checks: () => [] };
 let stream = null;
 let instance = '';
@@ -42,8 +48,8 @@ function failed(error) {
 
 const heard = () => setLink({ heard: performance.now() });
 
-async function ask(path) {
-  const answer = await get(path);
+async function ask(path, way = get) {
+  const answer = await way(path);
   heard();
   return answer;
 }
@@ -51,7 +57,7 @@ async function ask(path) {
 /* ---- reading ---- */
 
 async function readAll() {
-  const [status, routes, neighbors] = await Promise.all([ask('/v1/status'), ask('/v1/routes?brief=1'), ask('/v1/neighbors')]);
+  const [status, routes, neighbors] = await Promise.all([ask('/v1/status'), ask('/v1/routes?brief=1', getLong), ask('/v1/neighbors')]);
   lastAll = performance.now();
   instance = `${status.pid} ${status.started}`;
   setStatus(status);
@@ -72,6 +78,7 @@ async function settle() {
     return;
   }
   isReading = true;
+  lastSettled = performance.now();
   const names = [...moved];
   moved = new Set();
   try {
@@ -79,9 +86,10 @@ async function settle() {
     if (wantsAll || isTooMuch) {
       const since = performance.now() - lastAll;
       // Thousands of routes that move for minutes: the whole list at most each few seconds.
-      if (!wantsAll && since < RELOAD_MS) {
+      const gap = RELOAD_MS + data.ordered.length * RELOAD_ROUTE_MS;
+      if (!wantsAll && since < gap) {
         names.forEach((name) => moved.add(name));
-        plan(RELOAD_MS - since);
+        plan(gap - since);
       } else {
         wantsAll = false;
         await readAll();
@@ -107,7 +115,7 @@ function plan(wait) {
     timer = setTimeout(() => {
       timer = 0;
       settle();
-    }, wait);
+    }, Math.max(wait, lastSettled + SETTLE_GAP_MS - performance.now()));
   }
 }
 
@@ -192,11 +200,14 @@ const readShownRoutes = single(async () => {
 const readShownChecks = single(async () => {
   const names = shown.checks();
   if (data.checks.size === 0) {
-    setChecks((await ask('/v1/checks')).checks);
+    setChecks((await ask('/v1/checks', getLong)).checks);
   } else if (names.length > 0) {
     putChecks((await ask(query('/v1/checks', { name: names.slice(0, NAMES_AT_ONCE).join(',') }))).checks);
   }
 });
+
+// What happened before the page was opened.
+const readPast = single(async () => addEvents((await ask(query('/v1/events', { limit: EVENTS }))).events || []));
 
 const readNodes = single(async () => setNodes(await ask('/v1/nodes')));
 
@@ -220,6 +231,9 @@ export function startLive() {
       // Also after a stream that was taken up again: ages, results and numbers have no events.
       wantsAll = true;
       plan(0);
+      if (data.events.length === 0) {
+        readPast();
+      }
     },
     onEvent,
     onHeard: heard,

@@ -6,7 +6,7 @@ import { startBanners, drawBanners } from './banners.js';
 import { askToken, confirmChange, help, showToken } from './dialogs.js';
 import { isDetailOpen, openDetail, openName, refreshDetail, startDetail } from './detail.js';
 import { data, mayDo, on } from './model.js';
-import { clock, now, plain, span } from './format.js';
+import { clock, instant, now, plain, span } from './format.js';
 import { freshen, reconnect, startLive, watch } from './live.js';
 import { startTheme, toggleTheme } from './theme.js';
 import { routesView, setFilter, setSearch } from './view_routes.js';
@@ -96,12 +96,14 @@ function drawLink() {
 
 // Changes that people should hear of, in one line, not more often than they can listen.
 function startVoice() {
+  const opened = now();
   let said = null;
   let timer = 0;
   const say = () => {
     timer = 0;
     const event = data.events.find((each) => each.type === 'route' && each.detail);
-    if (event && event !== said) {
+    // Nothing of before the page was opened.
+    if (event && event !== said && instant(event.time) > opened) {
       said = event;
       setText(byId('voice'), `${plain(event.subject)} ${plain(event.detail.state)}`);
       timer = setTimeout(say, VOICE_MS);

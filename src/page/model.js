@@ -174,7 +174,10 @@ export function putChecks(list) {
 }
 
 export function addEvents(list) {
-  data.events = [...list.slice().reverse(), ...data.events].slice(0, EVENTS_KEPT);
+  // Those of before the page was opened may come after the first that it was told.
+  const known = new Set(data.events.map((event) => event.id));
+  const fresh = list.filter((event) => !known.has(event.id));
+  data.events = [...fresh, ...data.events].sort((a, b) => b.id - a.id).slice(0, EVENTS_KEPT);
   changed('events');
 }
 

@@ -62,7 +62,7 @@ function railLine(event) {
 function drawRail() {
   const some = data.events.slice(0, RAIL);
   replace(byId('rail-events'), el('h2', {}, 'Live events'),
-    some.length > 0 ? el('ul', { class: 'events' }, some.map(railLine)) : el('p', { class: 'dim' }, 'Nothing has happened since this page was opened.'));
+    some.length > 0 ? el('ul', { class: 'events' }, some.map(railLine)) : el('p', { class: 'dim' }, 'Nothing has happened lately.'));
 }
 
 function makeRow() {

@@ -139,7 +139,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         world = self.stand.world
         names = query["name"].split(",") if "name" in query else None
         answers = {"/v1/status": world.status, "/v1/routes": lambda: world.routes_answer(names), "/v1/neighbors": world.neighbors_answer,
-                   "/v1/checks": lambda: world.checks_answer(names), "/v1/nodes": world.nodes_answer}
+                   "/v1/checks": lambda: world.checks_answer(names), "/v1/nodes": world.nodes_answer,
+                   "/v1/events": lambda: {"events": world.events[-int(query.get("limit", 100)):], "last": world.event_id}}
         if path == "/v1/events/stream":
             self.stream()
         elif path in answers:

@@ -357,6 +357,16 @@ def test_workers(page, browser):
     browser.see_text("#view-workers", "restarting")
 
 
+def test_what_happened_before_the_page_was_opened_is_there_too(page, browser):
+    world = page_world.World(20)
+    world.move("dns-fra-1", "withdrawn", health="down")
+    page.show_all(world=world)
+    browser.see_text("#rail-events", "dns-fra-1")
+    page.stand.move("ntp-fra-1", "withdrawn", health="down")
+    browser.see_text("#rail-events", "ntp-fra-1")
+    assert browser.run("return [...document.querySelectorAll('#rail-events .event-about')].map((each) => each.innerText)") == ["ntp-fra-1"] * 3 + ["dns-fra-1"] * 3
+
+
 def test_events_can_be_searched_and_stopped(page, browser):
     page.show_all(20)
     page.go("#/events")
