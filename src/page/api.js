@@ -2,6 +2,8 @@
 import { learnClock } from './format.js';
 
 const KEPT = 'bgpcommander-token';
+// In place of a token: the daemon wants none, and somebody has said that this tab may change something.
+const OPEN = 'open';
 const TIMEOUT_MS = 10000;
 const LONG_MS = 90000;
 let token = '';
@@ -11,6 +13,7 @@ try {
   token = ''; // storage is forbidden here: the token lasts as long as the page
 }
 
+// Whether this tab may ask for changes.
 export function hasToken() {
   return token !== '';
 }
@@ -28,8 +31,10 @@ export function setToken(text) {
   }
 }
 
+export const allowWithout = () => setToken(OPEN);
+
 export function headers(more) {
-  return { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...more };
+  return { ...(token && token !== OPEN ? { Authorization: `Bearer ${token}` } : {}), ...more };
 }
 
 // What the daemon said when it refused: its words are shown as they are.

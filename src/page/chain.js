@@ -14,7 +14,7 @@ const LOOKS = {
   command: { title: 'Command', shape: 'prompt', tone: 'plain' },
   ack: { title: 'Ack', shape: 'ack', tone: 'good', says: 'ExaBGP took it' },
   refused: { title: 'Refused', shape: 'octagon', tone: 'alarm' },
-  wire: { title: 'Wire', shape: 'wire', tone: 'good', says: 'was sent it' },
+  wire: { title: 'Wire', shape: 'wire', tone: 'good', says: 'was told' },
   unconfirmed: { title: 'Unconfirmed', shape: 'question', tone: 'odd', says: 'did not show it in time' },
   error: { title: 'Given up for now', shape: 'question', tone: 'odd', says: 'does not show it' },
 };

@@ -1,8 +1,8 @@
 // Questions and answers over the page: the token, a change that wants a yes, the keys.
 import { byId, el, replace, setText } from './dom.js';
 import { icon } from './icons.js';
-import { get, hasToken, setToken } from './api.js';
-import { changed, data } from './model.js';
+import { allowWithout, get, hasToken, setToken } from './api.js';
+import { changed, data, mayDo } from './model.js';
 import { plain } from './format.js';
 
 function dialog(title, ...children) {
@@ -57,10 +57,19 @@ export function askToken(onChange) {
     node.close();
     onChange();
   };
+  // Who is known without a token, and may do more than read, needs none.
+  const isOpen = !hasToken() && access && !plain(access.who).startsWith('token ') && mayDo('announce', 'operate');
+  const allow = () => {
+    allowWithout();
+    showToken();
+    node.close();
+  };
   const form = el('form', { class: 'dialog-body', onsubmit: (event) => {
     event.preventDefault();
     use(field.value.trim());
   } }, el('p', {}, 'With a token this page may ask for changes, as far as the token allows them. It stays in this tab and is forgotten when the tab is closed.'),
+  isOpen ? el('div', { class: 'buttons' }, el('span', { class: 'grow' }, 'This daemon wants no token from here.'),
+    el('button', { type: 'button', id: 'allow', onclick: allow }, 'Allow changes')) : null,
   hasToken() && access ? el('p', {}, `Now: ${plain(access.who)} may ${(access.scopes || []).map(plain).join(', ')}.`) : null,
   el('label', { for: 'token-field' }, 'Token'), field, problem,
   el('div', { class: 'buttons' }, hasToken() ? el('button', { type: 'button', onclick: () => use('') }, 'Forget it') : null,

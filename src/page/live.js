@@ -10,6 +10,7 @@ const QUESTIONS_AT_ONCE = 4;
 const STATUS_MS = 2000;
 const RESULTS_MS = 3000;
 const NODES_MS = 10000;
+const HIDDEN_MS = 20000;
 // Soon after the first of several events, and then not more often than twice a second.
 const SETTLE_MS = 150;
 const SETTLE_GAP_MS = 500;
@@ -250,13 +251,24 @@ export function startLive() {
   setInterval(readStatus, STATUS_MS);
   setInterval(() => (shown.view === 'checks' ? readShownChecks() : shown.view === 'routes' && readShownRoutes()), RESULTS_MS);
   setInterval(() => shown.view === 'nodes' && readNodes(), NODES_MS);
+  // A tab that nobody looks at gives its connection back: browsers have six for a daemon, the daemon 64 for all.
+  let hiding = 0;
   document.addEventListener('visibilitychange', () => {
-    if (!document.hidden) {
+    clearTimeout(hiding);
+    if (document.hidden) {
+      hiding = setTimeout(() => stream.stop(), HIDDEN_MS);
+    } else {
+      if (stream.isStopped && data.link.state !== 'locked') {
+        reconnect();
+      }
       readStatus();
       freshen();
     }
   });
   addEventListener('online', reconnect);
+  // A browser may keep a page that was left, to come back to it.
+  addEventListener('pagehide', () => stream.stop());
+  addEventListener('pageshow', (event) => event.persisted && reconnect());
 }
 
 // At once: the token is another, or somebody does not want to wait.

@@ -25,8 +25,8 @@ class Stand:
         self.port = 0
         self.requests = []
         self.changed = threading.Condition()
-        self.silent_streams = False
         self.streams = set()
+        self.followers = 0  # of the events
         self.refuse = {}  # by path (status, text)
         self.start()
 
@@ -190,12 +190,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.close_connection = True
         self.end_headers()
+        stand.followers += 1
+        try:
+            self.follow(after)
+        finally:
+            stand.followers -= 1
+
+    def follow(self, after):
+        stand = self.stand
         self.wfile.write(b"retry: 1000\n\n")
         while stand.is_on:
             with stand.changed:
                 fresh = [event for event in stand.world.events if event["id"] > after]
                 if not fresh:
-                    stand.changed.wait(5)
+                    stand.changed.wait(1)
                     fresh = [event for event in stand.world.events if event["id"] > after]
             for event in fresh:
                 after = event["id"]

@@ -161,12 +161,20 @@ def test_very_many_routes_that_move_at_once_are_read_as_one_list(page, browser, 
             many.move(name, "announced", health="up")
 
 
+def change_out_of_sight(page, browser):
+    """One route of very many, that is not on the screen: nothing but the whole list tells of it."""
+    name = [name for name, route in page.world.routes.items() if route["state"] == "announced"][-1]
+    assert name not in [row["name"] for row in browser.rows()]
+    page.world.routes[name].update(state="withdrawn", health="down")
+    return str(sum(route["state"] == "withdrawn" for route in page.world.routes.values()))
+
+
 def test_after_a_gap_the_whole_list_is_read_again(page, browser):
-    page.show_all(20)
+    page.show_all(1000)
     with page.stand.changed:
-        page.world.routes["dns-fra-1"].update(state="refused", error="ExaBGP refused it")  # nobody is told
+        wanted = change_out_of_sight(page, browser)
     page.stand.event("gap", None, missed=12)
-    browser.see_row("dns-fra-1", state="refused")
+    browser.see_text("[data-filter=withdrawn] .tile-number", wanted)
 
 
 def test_results_and_ages_on_the_screen_go_on(page, browser):
@@ -210,11 +218,24 @@ def test_it_comes_back_by_itself(page, browser):
 
 
 def test_a_daemon_that_began_anew_is_read_anew(page, browser):
-    page.show_all(5)
+    page.show_all(1000)
     with page.stand.changed:
-        page.world.routes["dns-fra-1"].update(state="refused")
+        wanted = change_out_of_sight(page, browser)
         page.world.status_changes["pid"] = 9999
-    browser.see_row("dns-fra-1", state="refused")
+    browser.see_text("[data-filter=withdrawn] .tile-number", wanted)
+
+
+def test_a_tab_that_nobody_looks_at_gives_its_connection_back(page, browser):
+    page.show_all(5)
+    hide = "Object.defineProperty(document, 'hidden', { value: arguments[0], configurable: true }); document.dispatchEvent(new Event('visibilitychange'))"
+    followed = len(page.stand.asked("GET /v1/events/stream"))
+    browser.run(hide, True)  # a browser without a window has no tab that is hidden
+    wait.wait_for(lambda: page.stand.followers == 0, "the stream has ended", 60)
+    page.world.move("dns-fra-1", "withdrawn", health="down")
+    browser.run(hide, False)
+    browser.see_row("dns-fra-1", state="withdrawn")
+    assert len(page.stand.asked("GET /v1/events/stream")) == followed + 1
+    browser.see_text("#link", "Live")
 
 
 # ---- banners ----

@@ -361,6 +361,23 @@ def test_a_token_that_may_only_read_is_not_asked_to_do_more(page, browser):
     browser.see("document.querySelectorAll('[data-banner=loss] button').length === 1", "and approve")
 
 
+def test_where_the_daemon_wants_no_token_a_yes_is_enough(page, browser):
+    world = page_world.World(20)
+    world.status_changes = {"access": {"who": "127.0.0.1", "scopes": ["read", "announce", "operate"]}}
+    page.show_all(world=world)
+    page.go("#/routes/api%3Amitigation-13")
+    browser.see_text("#detail", "Read only")
+    browser.click("#token")
+    browser.click("#allow")
+    browser.see_gone("dialog")
+    browser.click("#withdraw")
+    page.excuse("404")
+    browser.click("dialog .danger")
+    browser.see_text("#toasts", "api:mitigation-13 is withdrawn")
+    assert "Authorization" not in page.stand.asked("DELETE .*")[-1]["headers"]
+    assert world.deleted == ["api:mitigation-13"]
+
+
 # ---- people who mean harm ----
 
 def test_no_text_from_outside_becomes_markup(page, browser):
