@@ -59,13 +59,14 @@ void bc_cli_print_commands(struct bc_buf *to) {
   }
   bc_buf_add_format(to, "  %-18s %s\n", "help", "Print this");
   bc_buf_add_text(
-      to, "\nExit codes: 0 fine, 1 bad news, 2 wrong usage, 3 no daemon answers.\n"
-          "Of route, node, check, module and data: 0 done, 1 refused, 2 wrong usage, 3 no store, 4 somebody else\n"
-          "changed it, 5 written and not on the wire (--wait), 6 not known whether it was written.\n"
-          "Of why: 4 nothing recorded of that, 5 the records begin later.\n"
-          "Of run: 0 up, 1 down, 3 script error, 4 stopped by a limit or by rules of this node,\n"
-          "5 no daemon or no such route, 64 wrong usage. Other commands have codes of their own beside\n"
-          "the first ones: see the manual page.\n");
+      to,
+      "\nExit codes: 0 fine, 1 bad news, 2 wrong usage, 3 no daemon answers.\n"
+      "Of route, node, check, policy, module and data: 0 done, 1 refused, 2 wrong usage, 3 no store, 4 somebody else\n"
+      "changed it, 5 written and not on the wire (--wait), 6 not known whether it was written.\n"
+      "Of why: 4 nothing recorded of that, 5 the records begin later.\n"
+      "Of run: 0 up, 1 down, 3 script error, 4 stopped by a limit or by rules of this node,\n"
+      "5 no daemon or no such route, 64 wrong usage. Other commands have codes of their own beside\n"
+      "the first ones: see the manual page.\n");
 }
 
 int bc_cli_usage_code(const char *command) {

@@ -283,6 +283,28 @@ static int node_unsubscribe(struct bc_edit *edit) {
   return node_edit_subscription(edit, false);
 }
 
+/* ---- labels and policy ---- */
+
+static int node_set(struct bc_edit *edit) {
+  static const char *const leaves[] = {"labels", "policy"};
+  const struct bc_settings *settings = edit->settings;
+  const char *node = settings->words[1];
+  const struct bc_edit_source sources[] = {{"labels", settings->labels}, {"policy", settings->policy}};
+  struct bc_buf question;
+  int code = node_read(edit, node);
+  code = code == BC_CLI_OK ? bc_edit_put_files(edit, "node", node, sources, 2) : code;
+  code = code == BC_CLI_OK ? bc_edit_remove_leaves(edit, "node", node, leaves, 2) : code;
+  if (code != BC_CLI_OK) {
+    return code;
+  }
+  bc_buf_init(&question, NODE_QUESTION_BYTES);
+  node_ask_whether_known(edit, node, &question);
+  code =
+      bc_edit_commit(edit, &(struct bc_edit_plan){.node = node, .question = question.len == 0 ? NULL : question.data});
+  bc_buf_free(&question);
+  return code;
+}
+
 /* ---- up, down, drain ---- */
 
 static int node_set_admin(struct bc_edit *edit, const char *state, bool is_dangerous) {
@@ -327,6 +349,7 @@ int bc_command_node(const struct bc_settings *settings) {
       {"show", "[NODE]", 0, 1, node_show},
       {"subscribe", "NODE NAME...", 2, NODE_NAMES_MOST, node_subscribe},
       {"unsubscribe", "NODE NAME...", 2, NODE_NAMES_MOST, node_unsubscribe},
+      {"set", "NODE [--labels FILE|JSON] [--policy FILE|JSON] [--remove labels,policy]", 1, 1, node_set},
       {"up", "[NODE]", 0, 1, node_up},
       {"down", "[NODE]", 0, 1, node_down},
       {"drain", "[NODE]", 0, 1, node_drain},

@@ -36,5 +36,5 @@ bool bc_store_edit_etcd_goes_on(struct bc_store_edit *edit, const struct bc_etcd
   }
   *err = reply->err == BC_ERR_TIMEOUT ? BC_ERR_TIMEOUT : BC_ERR_IO;
   bc_etcd_link_next(edit->link);
-  return edit->failures < bc_etcd_link_count(edit->link);
+  return edit->failures < bc_etcd_link_count(edit->link) || reply->err == BC_ERR_TIMEOUT;
 }

@@ -123,7 +123,8 @@ void bc_store_edit_clash(struct bc_store_edit *edit, const struct bc_store_edit_
 /* ---- etcd (store_edit_etcd.c) ---- */
 BC_MUST_CHECK enum bc_err bc_store_edit_etcd_open(struct bc_store_edit *edit, enum bc_store_type type,
                                                   struct bc_fault *fault);
-/* After a failed call: true when it is to be made again, to the next member; else `err` and `text` say how it ends. */
+/* After a failed call: true when it is to be made again, to the next member (each once; while they only are slow, as
+ * long as there is time); else `err` and `text` say how it ends. */
 bool bc_store_edit_etcd_goes_on(struct bc_store_edit *edit, const struct bc_etcd_reply *reply, enum bc_err *err,
                                 struct bc_fault *text);
 

@@ -83,7 +83,7 @@ struct bc_settings {
   char *lint_mode;           /* --as, for lint; as are these: */
   bool is_of_store, is_strict, wants_rules;
   /* For commands that edit the store: */
-  char *healthcheck, *check_options, *policy, *route_prefix, *check_script, *removed;
+  char *healthcheck, *check_options, *policy, *route_prefix, *check_script, *removed, *labels;
   bool is_dry, is_sure, is_waiting;
   bool wants_help, wants_version;
   /* The command and its words: those of argv that are no options; command NULL = the daemon. The array of

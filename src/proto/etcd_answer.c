@@ -206,7 +206,7 @@ enum bc_err bc_etcd_answer_txn(struct bc_str body, struct bc_etcd_header *header
     bc_fault_set(fault, 0, "etcd's answer to a transaction does not say whether it succeeded");
     err = BC_ERR_PROTOCOL;
   }
-  *has_succeeded = json_is_true(succeeded);
+  *has_succeeded = err == BC_ERR_OK && json_is_true(succeeded);
   json_decref(root);
   return err;
 }

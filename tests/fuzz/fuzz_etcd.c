@@ -35,9 +35,13 @@ static void fuzz_rest(uint8_t which, struct bc_str body) {
   struct bc_etcd_lease_answer lease;
   struct bc_buf token;
   const char *prefix;
+  bool has_succeeded;
   switch (which) {
   case 0:
     (void)!bc_etcd_answer_write(body, &header, &fault);
+    if (bc_etcd_answer_txn(body, &header, &has_succeeded, &fault) != BC_ERR_OK && has_succeeded) {
+      abort();
+    }
     break;
   case 1:
     (void)!bc_etcd_answer_lease(body, &lease, &fault);

@@ -227,7 +227,7 @@ def test_auto_takes_the_api_that_has_the_routes_and_guesses_nothing(etcd_lab, tm
     edit = Edit(tmp_path, V2(etcd_lab, tmp_path))
     edit.store.api = "auto"
     errors = edit.run("route", "set", "WEB", WEB, code=3)[1]
-    assert "neither has /bgp/routes/ yet" in errors and "--etcd-api v3 or v2" in errors
+    assert "neither has /bgp/routes/ yet" in errors and "--etcd-api v3 or v2: nothing is written before it is known which" in errors
     assert edit.store.all() == {} and member_keys_v3(edit) == 0
     edit.store.put("routes/DNS/config", DNS)
     assert edit.json("route", "set", "WEB", WEB)["store"] == "etcd v2"

@@ -260,3 +260,29 @@ def test_wrong_words_are_told_the_usage(edit):
         out, errors = edit.run(*words, code=2)
         assert "usage" in errors or "expected" in errors or "only one" in errors, (words, errors)
     assert edit.store.all() == {}
+
+
+def test_labels_and_policies_are_edited_too(edit):
+    (edit.folder / "policy.lua").write_text("return function(ctx) return announce() end\n")
+    (edit.folder / "admission.lua").write_text("return function(ctx) return admit() end\n")
+    (edit.folder / "bad.lua").write_text("return function(ctx) return anounce() end\n")
+    edit.store.put("routes/WEB/config", WEB)
+    edit.store.put("node/edge1/subscribedRoutes", "WEB")
+    edit.run("node", "set", "edge1", "--labels", '{"site": "ams"}', "--policy", '{"use": "builtin"}')
+    edit.run("policy", "set", "default", edit.folder / "policy.lua")
+    edit.run("policy", "set", "admission", edit.folder / "admission.lua")
+    held = {key: value.strip() for key, value in edit.store.all().items()}
+    lua = "return function(ctx) return announce() end"
+    assert held == {"routes/WEB/config": WEB, "node/edge1/subscribedRoutes": "WEB", "node/edge1/labels": '{"site": "ams"}',
+                    "node/edge1/policy": '{"use": "builtin"}', "policy": lua, "admission": lua.replace("announce", "admit")}
+    assert edit.run("policy", "get", "default")[0] == lua + "\n"
+    for words, text in ((["node", "set", "edge1", "--labels", '{"a": 1'], "node/edge1/labels: "),
+                        (["node", "set", "edge1", "--policy", edit.folder / "bad.lua"], "node/edge1/policy: line 1: "),
+                        (["policy", "set", "default", edit.folder / "bad.lua"], "policy: line 1: "),
+                        (["policy", "set", "default", '{"use": "none such"}'], "policy: ")):
+        assert text in edit.run(*words, code=1)[1]
+    assert "expected default or admission" in edit.run("policy", "get", "web", code=2)[1]
+    edit.run("node", "set", "edge1", "--remove", "labels,policy")
+    edit.run("policy", "delete", "default")
+    edit.run("policy", "delete", "admission")
+    assert set(edit.store.all()) == {"routes/WEB/config", "node/edge1/subscribedRoutes"}
