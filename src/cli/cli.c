@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CLI_WORD_MAX = 64, CLI_WATCH_MS = 2000 };
+enum { CLI_WORD_MAX = 64, CLI_NAME_SHOWN = 18, CLI_WATCH_MS = 2000 };
 
 static const struct cli_command {
   const char *name, *words, *help;
@@ -55,7 +55,9 @@ void bc_cli_print_commands(struct bc_buf *to) {
   for (size_t i = 0; i < CLI_COMMANDS; i++) {
     char name[CLI_WORD_MAX * 2];
     (void)snprintf(name, sizeof name, "%s %s", cli_commands[i].name, cli_commands[i].words);
-    bc_buf_add_format(to, "  %-18s %s\n", name, cli_commands[i].help);
+    /* A long one has its help below it. */
+    bc_buf_add_format(to, "  %-18s%s%s\n", name, strlen(name) > CLI_NAME_SHOWN ? "\n                     " : " ",
+                      cli_commands[i].help);
   }
   bc_buf_add_format(to, "  %-18s %s\n", "help", "Print this");
   bc_buf_add_text(

@@ -162,8 +162,12 @@ static void judge_look_as(struct judge *judge, const char *node) {
   json_t *unused;
   json_object_foreach(after, text, unused) {
     bool is_new = json_object_get(before, text) == NULL || judge_is_of_change(judge, text);
-    if (is_new && strstr(text, ": no route matches ") != NULL) {
-      bc_edit_warn(judge->edit, "%s", text);
+    if (strstr(text, ": no route matches ") != NULL) {
+      /* What only makes routes makes no word of a subscription meaningless; but the words that are left tell another
+       * text. */
+      if (is_new && (judge->plan->node != NULL || judge->plan->is_delete)) {
+        bc_edit_warn(judge->edit, "%s", text);
+      }
     } else if (is_new && json_object_get(judge->told, text) == NULL) {
       (void)json_object_set_new(judge->told, text, json_true());
       judge_refuse(judge, text);

@@ -12,7 +12,7 @@ enum { WORDS_LINE_BYTES = 400 };
 
 int bc_edit_run(const struct bc_settings *settings, const char *command, const struct bc_edit_action *actions,
                 size_t count, const void *arg) {
-  const char *word = settings->words[0];
+  const char *word = settings->word_count > 0 ? settings->words[0] : "";
   for (size_t i = 0; i < count; i++) {
     int words = settings->word_count - 1;
     if (strcmp(actions[i].name, word) == 0 && words >= actions[i].least && words <= actions[i].most) {

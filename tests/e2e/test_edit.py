@@ -30,6 +30,8 @@ def edit(lab, *words, code=0):
 
 
 def test_a_route_that_is_set_is_at_the_router_and_one_that_is_deleted_is_not(lab):
+    late = edit(lab, "route", "set", "nobodys", "route", "172.16.1.9/32", "next-hop", "self", "--wait", code=5)
+    assert "nobodys is unsubscribed" in late["text"]
     errors = edit(lab, "route", "set", "web", "route", WEB, "next-hop", "self", "med", "7")["warnings"]
     assert "no node subscribes to web" in errors[0] and not lab.bird.has(WEB)
     answer = edit(lab, "node", "subscribe", "n1", "web", "--wait")

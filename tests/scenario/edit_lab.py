@@ -94,7 +94,7 @@ class Edit:
     def __init__(self, folder, store, endpoints=None):
         self.folder, self.store = pathlib.Path(folder), store
         self.endpoints = endpoints or store.endpoints
-        self.flags = []
+        self.flags, self.environment = [], {}
 
     def command(self, *words):
         return [PROGRAM, *map(str, words), "-c", self.endpoints, "-n", "edge1", "-p", self.folder, "--etcd-api",
@@ -108,7 +108,7 @@ class Edit:
         """(standard output, standard error) of a run that ends with this code."""
         given = {"input": text} if text is not None else {"stdin": subprocess.DEVNULL}
         done = subprocess.run(self.command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120,
-                              **given)
+                              env={**os.environ, **self.environment}, **given)
         assert done.returncode == code, (words, done)
         return done.stdout, done.stderr
 
@@ -147,7 +147,7 @@ class Proxy:
     handing it on, "cut" hands it on and closes without an answer."""
 
     def __init__(self, port, before):
-        self.writes, self.is_shut = 0, False
+        self.writes, self.reads, self.is_shut = 0, 0, False
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -160,6 +160,7 @@ class Proxy:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 is_write = self.path.endswith("/kv/txn") or self.command in ("PUT", "DELETE")
                 proxy.writes += is_write
+                proxy.reads += not is_write
                 word = before(self.command, self.path) if is_write else None
                 if word == "drop" or proxy.is_shut:
                     self.close_connection = True

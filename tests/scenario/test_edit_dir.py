@@ -4,6 +4,7 @@ import os
 import stat
 
 import pytest
+from dir_lab import Hang
 from edit_lab import DNS, WEB, Dir, Edit
 
 OWNER = 65533
@@ -81,3 +82,17 @@ def test_a_deleted_route_takes_its_empty_folder_along_and_no_more(edit):
     edit.run("route", "delete", "WEB", "DNS", "--yes")
     assert edit.store.all() == {"routes/DNS/README": "mine"}
     assert not (edit.store.tree.dir / "routes/WEB").exists()
+
+
+def test_a_file_system_that_hangs_holds_up_nobody(edit):
+    edit.store.put("routes/WEB/config", WEB)
+    try:
+        hang = Hang(edit.store.tree.dir / "routes/WEB/config")
+    except OSError as error:
+        pytest.skip(f"fanotify: {error}")
+    # Looking for leaks stops all threads first: that one does not stop.
+    edit.environment["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    try:
+        assert "the store cannot be read: not within 1000 ms" in edit.run("route", "list", "--timeout", "1s", code=3)[1]
+    finally:
+        hang.release()

@@ -150,15 +150,18 @@ def test_more_keys_than_a_page_and_the_daemons_own_in_between(etcd_lab, tmp_path
     edit = Edit(tmp_path, V3(etcd_lab, tmp_path))
     keys = {f"routes/R{number:04}/config": f"route 10.0.{number // 250}.{number % 250}/32 next-hop self" for number in range(2300)}
     for node in range(12):
-        keys |= {f"node/n{node}/neighbors/192.0.2.{peer}/state": "up" for peer in range(40)}
-        keys |= {f"node/n{node}/routes/R{number:04}/state": "announce" for number in range(40)}
+        keys |= {f"node/n{node}/neighbors/192.0.2.{peer}/state": "up" for peer in range(200)}
+        keys |= {f"node/n{node}/routes/R{number:04}/state": "announce" for number in range(200)}
         keys |= {f"node/n{node}/adminState": "up", f"node/n{node}/labels": "{}", f"node/n{node}/status": "{}",
                  f"node/n{node}/subscribedRoutes": "R0*", f"node/n{node}/policy": '{"use": "builtin"}'}
     items = list(keys.items())
     for at in range(0, len(items), 100):
         edit.store.gateway.post("/kv/txn", {"success": [{"requestPut": {"key": b64("/bgp/" + key), "value": b64(value)}}
                                                         for key, value in items[at:at + 100]]})
-    listed = edit.json("route", "list")["routes"]
+    proxied = behind(edit, None)
+    listed = proxied.json("route", "list")["routes"]
+    assert proxied.proxy.reads < 70, "the daemon's own keys are gone through"
+    proxied.proxy.close()
     assert len(listed) == 2300
     assert {len(route["nodes"]) for route in listed if route["name"] < "R1"} == {12}
     assert edit.json("node", "show", "n7")["node"]["labels"] == "{}"

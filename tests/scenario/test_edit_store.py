@@ -286,3 +286,12 @@ def test_labels_and_policies_are_edited_too(edit):
     edit.run("policy", "delete", "default")
     edit.run("policy", "delete", "admission")
     assert set(edit.store.all()) == {"routes/WEB/config", "node/edge1/subscribedRoutes"}
+
+
+def test_only_what_loses_its_meaning_by_the_edit_is_warned_of(edit):
+    edit.store.put("routes/DNS/config", DNS)
+    edit.store.put("routes/WEB/config", WEB)
+    edit.store.put("node/edge1/subscribedRoutes", "DNS WEB NEW OLD")
+    assert edit.json("route", "set", "NEW", "route 192.0.2.9/32 next-hop self")["warnings"] == []
+    assert edit.json("route", "delete", "DNS")["warnings"] == [
+        'node/edge1/subscribedRoutes: no route matches "DNS", "OLD"']
