@@ -98,7 +98,7 @@ static int edit_begin(struct bc_edit *edit, const struct bc_settings *settings, 
   unsigned ms = EDIT_TIMEOUT_MS;
   *edit = (struct bc_edit){.settings = settings, .loop = bc_loop_new(), .is_quiet = is_quiet};
   edit->answer = json_pack("{s:n, s:[], s:[], s:[]}", "outcome", "changes", "refused", "warnings");
-  bc_log_setup(BC_LOG_ERROR, BC_LOG_TEXT, "edit");
+  bc_log_setup(BC_LOG_WARNING, BC_LOG_TEXT, "edit");
   if (settings->timeout != NULL && (bc_duration_parse(bc_str_of(settings->timeout), &ms) != BC_ERR_OK || ms == 0)) {
     return bc_edit_tell(edit, BC_CLI_USAGE, "usage",
                         "--timeout: expected seconds, or a number with a unit (500ms, 2s, 1m), found \"%s\"",

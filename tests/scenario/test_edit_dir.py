@@ -41,6 +41,18 @@ def test_a_link_is_not_replaced(edit, tmp_path):
     assert config.is_symlink() and edit.store.all() == {"routes/WEB/config": WEB}
 
 
+def test_no_link_below_the_directory_is_followed_to_write(edit, tmp_path):
+    """Who may write into the store could else let an administrator write elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (edit.store.tree.dir / "routes/WEB").symlink_to(elsewhere)
+    assert "a link on the way: edit what it leads to" in edit.run("route", "set", "WEB", WEB, code=3)[1]
+    (elsewhere / "config").write_text(WEB + "\n")
+    assert edit.run("route", "get", "WEB", "config")[0] == WEB + "\n"
+    assert "a link on the way" in edit.run("route", "delete", "WEB", "--yes", code=3)[1]
+    assert [path.name for path in elsewhere.iterdir()] == ["config"]
+
+
 def test_a_key_that_cannot_be_had_is_said_so(edit):
     (edit.store.tree.dir / "node/edge1/subscribedRoutes").mkdir(parents=True)
     edit.store.put("routes/WEB/config", WEB)

@@ -241,6 +241,15 @@ def member_keys_v3(edit):
     return int(edit.store.member.gateway().post("/kv/range", {"key": b64("/"), "range_end": b64("0")}).get("count", 0))
 
 
+def test_auto_says_when_both_apis_have_routes(etcd_lab, tmp_path):
+    edit = Edit(tmp_path, V2(etcd_lab, tmp_path))
+    edit.store.api = "auto"
+    edit.store.put("routes/OLD/config", DNS)
+    edit.store.member.gateway().put("/bgp/routes/DNS/config", DNS)
+    out, errors = edit.run("route", "list")
+    assert "DNS" in out and "OLD" not in out and "both APIs have routes: those of v2 are not looked at" in errors
+
+
 def test_auto_takes_v3_where_there_is_no_v2(etcd_lab, tmp_path):
     edit = Edit(tmp_path, V3(etcd_lab, tmp_path))
     edit.store.api = "auto"

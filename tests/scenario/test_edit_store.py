@@ -152,6 +152,10 @@ def test_other_words_of_a_subscription_stay_as_they_are(edit):
     assert edit.store.all()["node/edge1/subscribedRoutes"] == "-"
     edit.run("node", "subscribe", "edge1", "D*")
     assert edit.store.all()["node/edge1/subscribedRoutes"] == "D*"
+    assert 'DNS is in "D*" already: it is not added' in edit.run("node", "subscribe", "edge1", "DNS")[1]
+    assert edit.store.all()["node/edge1/subscribedRoutes"] == "D*"
+    edit.run("node", "subscribe", "edge1", "DN*")
+    assert edit.store.all()["node/edge1/subscribedRoutes"] == "D* DN*"
     edit.run("node", "subscribe", "edge2", "*", "--yes")
     assert edit.store.all()["node/edge2/subscribedRoutes"] == "*"
 
