@@ -233,6 +233,9 @@ static void httpd_on_late(void *arg) {
   conn->is_late = true;
   bc_httpd_tell(conn, conn->request, 408, "timeout", "the request was not complete 10 s after its first byte");
   (void)shutdown(conn->fd, SHUT_RDWR); /* which libmicrohttpd sees, and ends the connection */
+  /* But it does not look when its buffer is full. */
+  (void)MHD_set_connection_option(conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 1U);
+  bc_timer_start(conn->httpd->timer, 0);
 }
 
 static unsigned httpd_count_address(const struct bc_httpd *httpd, const struct bc_httpd_peer *peer) {
