@@ -200,6 +200,7 @@ static void without_a_time_it_stays(void **state) {
 
 static void a_time_without_end_does_not_wrap(void **state) {
   (void)state;
+  tick(HOUR);
   struct bc_lease *lease = put("api:a", UINT64_MAX);
   tick(HOUR);
   assert_true(bc_lease_left_ms(world->leases, lease) > UINT64_MAX / 2);
@@ -313,6 +314,13 @@ static void there_are_no_more_than_the_limit(void **state) {
   }
   (void)snprintf(name, sizeof name, "api:more");
   assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_LIMIT);
+  /* Those that are on their way to the disk count too. */
+  removed("api:1");
+  assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_OK);
+  struct bc_lease *second = NULL;
+  (void)snprintf(name, sizeof name, "api:yet more");
+  assert_int_equal(bc_leases_make(world->leases, &ask, &second, &world->file), BC_ERR_LIMIT);
+  bc_leases_commit(world->leases, made);
   (void)snprintf(name, sizeof name, "api:7");
   assert_int_equal(bc_leases_make(world->leases, &ask, &made, &world->file), BC_ERR_OK);
   bc_leases_commit(world->leases, made);
