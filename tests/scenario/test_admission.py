@@ -7,7 +7,7 @@ import threading
 import http_lab
 import pytest
 from fake_exabgp import Neighbor
-from samples import block
+from samples import ROOT, block
 from wait import wait_for
 
 DESK = "bgpc_AAgQGCAoMDhASFBYYGhweICIkJigqLC4wMjQ2ODo8Pg"  # that of the page
@@ -69,6 +69,14 @@ def test_the_node_file_of_the_page_does_what_the_page_says(scene):
     scene.refused(scene.put("x", "route 192.0.2.8/32 next-hop self", ttl="25h"), 422, "ttl-too-long",
                   "admit_max_ttl: expected at most 86400 s, found 90000 s")
     assert scene.announced() == before
+
+
+def test_the_page_has_each_word_for_programs():
+    """With its status, as the lists in the headers have it."""
+    headers = (ROOT / "src/model/admission.h").read_text() + (ROOT / "src/model/http_access.h").read_text()
+    lists = re.findall(r"^  X\(BC_(?:ADMISSION|HTTP_ACCESS)_\w+, (\d+), \"([a-z-]+)\"\)", headers, re.M)
+    rows = re.findall(r"^\| (\d+) \| `([a-z-]+)` \|", (ROOT / "docs/http-access.md").read_text(), re.M)
+    assert sorted(rows) == sorted(lists) and len(lists) > 15
 
 
 def test_counts_hold_also_for_many_at_once(scene):
