@@ -91,7 +91,7 @@ enum bc_err bc_admission_add_next_hop(struct bc_admission *rules, struct bc_str 
 /* ---- what is one ---- */
 
 static bool blackhole_holds(const char *words, struct bc_str community) {
-  struct bc_str rest = bc_str_of(words);
+  struct bc_str rest = bc_str_of(words == NULL ? "" : words);
   struct bc_str word;
   while ((word = bc_policy_items_next(&rest)).len > 0) {
     if (bc_str_equal(word, community)) {
@@ -116,7 +116,7 @@ bool bc_admission_is_blackhole(const struct bc_admission *rules, const struct bc
   bc_policy_items_read(&items, (enum bc_family)route->nlri.family, route->attributes);
   for (unsigned kind = 0; kind < ADMISSION_COMMUNITY_KINDS; kind++) {
     const struct bc_policy_item *item = blackhole_find(&items, kind);
-    struct bc_str value = item == NULL ? (struct bc_str){0} : item->value;
+    struct bc_str value = item == NULL ? bc_str_of("") : item->value;
     struct bc_str word;
     while (!is_one && (word = bc_policy_items_next(&value)).len > 0) {
       is_one =
