@@ -4,13 +4,16 @@ import json
 import re
 import urllib.parse
 
+import jsonschema
 import pytest
 from http_lab import Neighbor, Scene
+from samples import ROOT
 
 FAMILIES = ("ipv4 unicast", "ipv6 unicast", "ipv4 flow", "ipv6 flow", "ipv4 mpls-vpn", "ipv4 nlri-mpls", "l2vpn vpls")
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 TEXT = {"Content-Type": "text/plain", "Accept": "application/json"}
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+DOCUMENT = json.loads((ROOT / "src/core/openapi.json").read_text())
 LONG = "x" * 600
 GOOD = "route 198.51.100.1/32 next-hop self"
 
@@ -256,6 +259,21 @@ def shared(tmp_path_factory):
     assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
 
 
+def is_documented(method, path, answer):
+    """What /openapi.json says of a path's answers holds for this one."""
+    path = path.partition("?")[0]
+    template = "/v1/routes/{name}" if path.startswith("/v1/routes/") else path
+    operation = DOCUMENT["paths"].get(template, {}).get(method.lower())
+    if operation is None or answer.status == 404 and answer.code == "no-such-path":
+        return
+    told = operation["responses"].get(str(answer.status))
+    assert told, f"{method} {template} is not said to answer {answer}"
+    kind = answer.headers["Content-Type"].partition(";")[0]
+    schema = told["content"][kind].get("schema")
+    if "json" in kind:
+        jsonschema.validate(answer.json, {**schema, "components": DOCUMENT["components"]})
+
+
 def check(answer, status, code, column=None):
     assert status is None or answer.status == status, answer
     if code is not None:
@@ -300,7 +318,9 @@ def test_a_command_is_refused_with_its_column(shared, command, code, column):
 @pytest.mark.parametrize("method, path, headers, body, status, code", [case[1:] for case in REQUESTS], ids=[case[0] for case in REQUESTS])
 def test_a_request_gets_its_answer(shared, method, path, headers, body, status, code):
     body = body.encode() if isinstance(body, str) else body
-    check(shared.ask(method, path, body, headers), status, code)
+    answer = shared.ask(method, path, body, headers)
+    check(answer, status, code)
+    is_documented(method, path, answer)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
