@@ -103,7 +103,8 @@ static bool metrics_print_rows(struct metrics *m, const struct metrics_entry *en
     metrics_begin_family(m, entry);
   }
   size_t end = count - m->at > METRICS_PIECE_ROWS ? m->at + METRICS_PIECE_ROWS : count;
-  for (; m->at < end; m->at++) {
+  /* A check has as many lines as there are ways to end, and a name may be long. */
+  for (; m->at < end && m->out.to->len < METRICS_PIECE_BYTES; m->at++) {
     if (entry->route != NULL) {
       entry->route(m, &m->routes[m->at]);
     } else {

@@ -62,6 +62,7 @@ struct metrics {
   } policies;
   enum { METRICS_WALK_ROUTES, METRICS_WALK_CHECKS, METRICS_PRINT, METRICS_PRINT_USER } stage;
   const char *after; /* interned: walked so far; NULL = nothing yet */
+  size_t work;       /* done in this step: routes, checks, NLRI, series */
   size_t early;      /* metrics that do not wait for the walk: printed so far */
   size_t late;       /* the others: printed so far, … */
   size_t at;         /* … and so many routes or checks of the next one */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WALK_ROUTES = 2000, WALK_CHECKS = 1000, WALK_PREFIX_BYTES = 64 };
+enum { WALK_WORK = 2000, WALK_PREFIX_BYTES = 64 };
 
 /* As core_route_state_text tells them. */
 static const char *const walk_states[] = {"pending",      "sent",        "acked",    "announced", "standby",
@@ -28,6 +28,7 @@ static void *walk_provide(void *rows, size_t count, size_t size) {
 static void walk_note_check(struct metrics *m, const struct core_check *check) {
   struct metrics_sums *sums = &m->sums;
   sums->checks++;
+  m->work++;
   sums->checks_by_state[check->health.state]++;
   sums->troubled += core_check_is_troubled(check);
   if (m->check_count == m->core->settings->metrics_routes) {
@@ -48,6 +49,7 @@ static void walk_note_check(struct metrics *m, const struct core_check *check) {
   if (check->tally != NULL) {
     to->tally = *check->tally;
   }
+  m->work += bc_metrics_count(check->metrics);
   metrics_user_take(m, check, walk_kinds[to->is_route]);
 }
 
@@ -100,6 +102,7 @@ static void walk_note_route(struct metrics *m, const struct core_route *route) {
   enum bc_health_state health = core_route_health(route).state;
   bool is_fine = view.state == BC_RIB_ANNOUNCED || view.state == BC_RIB_STANDBY;
   sums->routes++;
+  m->work += view.count > 0 ? view.count : 1;
   sums->wanted += route->is_wanted;
   sums->not_announced += route->is_wanted && !is_fine;
   sums->alarmed += view.is_alarmed;
@@ -138,7 +141,7 @@ static void walk_set_after(struct metrics *m, const char *name) {
 static bool walk_routes(struct metrics *m) {
   struct core_route *route = core_route_after(m->core, m->after);
   struct core_route *last = NULL;
-  for (unsigned i = 0; route != NULL && i < WALK_ROUTES; i++) {
+  while (route != NULL && m->work < WALK_WORK) {
     walk_note_route(m, route);
     last = route;
     route = core_route_next(m->core, route);
@@ -148,7 +151,7 @@ static bool walk_routes(struct metrics *m) {
 }
 
 static bool walk_checks(struct metrics *m) {
-  for (unsigned i = 0; i < WALK_CHECKS; i++) {
+  while (m->work < WALK_WORK) {
     struct core_named *named = core_named_after(m->core, m->after);
     if (named == NULL) {
       walk_set_after(m, NULL);
@@ -161,6 +164,7 @@ static bool walk_checks(struct metrics *m) {
 }
 
 bool metrics_walk(struct metrics *m) {
+  m->work = 0;
   if (m->sums.by_state == NULL) {
     m->sums.by_state = bc_mem_new(WALK_STATES, sizeof *m->sums.by_state);
   }
