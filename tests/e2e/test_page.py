@@ -346,6 +346,10 @@ def test_nodes_and_routes(page, browser):
     assert "says nothing" in browser.text("#nodes-cards") and "unreachable" in browser.text("#nodes-cards")
     browser.click("#nodes-parted")
     browser.see("document.querySelector('.matrix').getAttribute('aria-rowcount') === '61'", "all routes")
+    browser.type("#nodes-search", "api:mitigation-13")
+    browser.see("document.querySelector('.matrix').getAttribute('aria-rowcount') === '2'", "that route")
+    assert browser.run(f"return {cell}.innerText", "api:mitigation-13 on fra1:") == "announced"
+    assert browser.run(f"return {cell}.innerText", "api:mitigation-13 on ams1:") == "·", "what came by a node's API is of that node"
 
 
 def test_neighbors_and_what_is_not_ours(page, browser):

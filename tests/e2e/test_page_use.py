@@ -238,6 +238,10 @@ def test_on_a_phone_all_of_it_is_there(page, browser):
     browser.size(390, 844, is_phone=True)
     row = wait.wait_for(lambda: (rows := browser.rows()) and rows[0], "a row")
     assert row["name"] and row["state"] and row["prefix"] and row["since"] and row["why"]
+    boxes = browser.run("""const row = document.querySelector('.list-port .list-row'); const box = row.getBoundingClientRect();
+      return ['name', 'state', 'prefix', 'results', 'since', 'why'].map((key) => row.querySelector('.c-' + key).getBoundingClientRect())
+        .map((cell) => cell.width > 20 && cell.height > 10 && cell.left >= 0 && cell.right <= 390 && cell.top >= box.top && cell.bottom <= box.bottom + 1)""")
+    assert boxes == [True] * 6
     box = browser.run("return document.querySelector('.list-port .list-row').getBoundingClientRect().height")
     assert 70 <= box <= 80
     for view in ("routes", "nodes", "neighbors", "checks", "workers", "events"):
