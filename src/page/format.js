@@ -79,7 +79,7 @@ export function moment(value) {
 const grouped = new Intl.NumberFormat('en-US');
 
 export function count(number) {
-  return grouped.format(number || 0);
+  return Number.isFinite(number || 0) ? grouped.format(number || 0) : '?';
 }
 
 export function plural(number, one, many) {

@@ -404,6 +404,7 @@ def test_no_text_from_outside_becomes_markup(page, browser):
     world.status_changes = {"node": HOSTILE, "version": HOSTILE, "store.loss": {"id": HOSTILE, "kind": HOSTILE, "text": HOSTILE}, "workers.exec.confinement": HOSTILE, "workers.exec.state": HOSTILE,
                             "exabgp.version": HOSTILE, "exabgp.state": HOSTILE, "mode": HOSTILE, "store.text": HOSTILE, "store.state": HOSTILE}
     world.nodes[0] = {"name": HOSTILE, "self": False, "status": {"version": HOSTILE, "routes": {HOSTILE: {"state": HOSTILE, "reason": HOSTILE}}, "summary": {"announced": HOSTILE}, "warnings": [HOSTILE]}}
+    page.excuse("404")
     page.show(world=world)
     browser.see_text("#link", "Live")
     browser.see_text("#routes-list", "<img src=x onerror=")
@@ -417,7 +418,8 @@ def test_no_text_from_outside_becomes_markup(page, browser):
             browser.see_text("#detail .code", "<img src=x onerror=")
         if view == "events":
             browser.see_text("#events-list", "<svg/onload")
-    page.excuse("404")
+        shown = browser.run("return document.body.outerHTML")
+        assert not [word for word in ("undefined", "NaN", "[object") if word in shown], view
     assert browser.run("return window.harmed ?? null") is None
     assert browser.run("return [document.querySelectorAll('img:not(.brand img), script:not([src=\"/page/app.js\"]), iframe, object, embed, form, base').length, document.scripts.length]") == [0, 1]
     assert "7*7" in browser.run("return document.title + document.body.innerText") and HOSTILE in browser.run("return document.title")
