@@ -1,4 +1,6 @@
 """The live page in a real browser, over a made-up daemon: what is seen follows what the daemon says, at 10,000 routes too."""
+import re
+
 import page_world
 import pytest
 import wait
@@ -195,7 +197,8 @@ def test_a_lost_connection_is_told_with_the_age_of_what_is_shown_and_taken_up_ag
     browser.see_text("[data-banner=lost]", "Connection to the daemon lost")
     browser.see_text("#link", "Lost")
     assert browser.run("return document.querySelector('[data-banner=lost]').getAttribute('role')") == "alert"
-    wait.wait_for(lambda: "What is shown is 2s old" in (browser.text("[data-banner=lost]") or ""), "the age grows")
+    # A busy machine may miss a second.
+    wait.wait_for(lambda: re.search(r"What is shown is ([2-9]|\d\d)s old", browser.text("[data-banner=lost]") or ""), "the age grows")
     assert len(browser.rows()) == 20, "what was known is not shown any more"
     page.world.move("dns-fra-1", "withdrawn", health="down")
     page.stand.start()
