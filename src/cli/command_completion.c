@@ -22,7 +22,7 @@ static const char *completion_kind(const struct completion_command *command) {
   static const struct {
     const char *in_words, *kind;
   } kinds[] = {{"bash|zsh", "shells"}, {"FILE", "files"}, {"PATH", "files"}, {"SCRIPT", "files"}, {"POLICY", "files"}};
-  if (strcmp(command->name, "checks") == 0) {
+  if (strcmp(command->name, "checks") == 0 || strcmp(command->name, "check") == 0) {
     return "checks";
   }
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -72,6 +72,21 @@ static void completion_print_tables(void) {
   (void)printf("'\n");
 }
 
+/* Words with bars between them that are followed by others ("set|get NAME") are the first word. */
+static void completion_print_command(const struct completion_command *command) {
+  const char *kind = completion_kind(command);
+  size_t len = strcspn(command->words, " ");
+  if (command->words[len] == '\0' || memchr(command->words, '|', len) == NULL || command->words[0] < 'a') {
+    (void)printf("    %s) kind='%s' ;;\n", command->name, kind);
+    return;
+  }
+  (void)printf("    %s)\n      kind='%s'\n      [ \"$previous\" != %s ] || kind='", command->name, kind, command->name);
+  for (size_t i = 0; i < len; i++) {
+    (void)putchar(command->words[i] == '|' ? ' ' : command->words[i]);
+  }
+  (void)printf("'\n      ;;\n");
+}
+
 static void completion_print_values(void) {
   (void)printf("  case $previous in\n");
   for (size_t i = 0; i < BC_SETTINGS_ENTRIES; i++) {
@@ -84,7 +99,7 @@ static void completion_print_values(void) {
   }
   (void)printf("  *)\n    case $command in\n");
   for (size_t i = 0; i < COMPLETION_COMMANDS; i++) {
-    (void)printf("    %s) kind='%s' ;;\n", completion_commands[i].name, completion_kind(&completion_commands[i]));
+    completion_print_command(&completion_commands[i]);
   }
   (void)printf("    *) kind=commands ;;\n    esac\n    ;;\n  esac\n");
 }

@@ -68,6 +68,8 @@ def test_values_of_an_option_are_offered(complete):
     assert complete("--log-level", "in") == ["info"]
     assert complete("status", "--log-format", "") == ["text", "json"]
     assert complete("completion", "z") == ["zsh"]
+    assert complete("route", "d") == ["delete"] and complete("node", "sub") == ["subscribe"]
+    assert complete("data", "g") == ["get"] and complete("policy", "s") == ["set"]
 
 
 def test_files_are_offered_where_a_file_is_read(complete):
