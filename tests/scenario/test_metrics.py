@@ -331,6 +331,33 @@ def test_a_script_that_cannot_tell_is_seen(scene):
     scene.wait_value("bgpcommander_checks_troubled", 0)
 
 
+@moves("bgpcommander_scripts_quarantined", "bgpcommander_route_unchecked")
+def test_a_script_that_is_killed_is_seen(scene):
+    scene.put_route("web", 1, UP)
+    daemon = start(scene)
+    daemon.wait_state("web", "announced")
+    scene.scrape()
+    scene.put_route("loop", 2, LOOP)
+    now = scene.wait_value("bgpcommander_scripts_quarantined", 1, seconds=60)
+    assert now.value("bgpcommander_check_results_total", language="lua", status="killed") >= 3
+    now = scene.wait_value("bgpcommander_route_unchecked", 1, route="loop", seconds=60)
+    assert now.value("bgpcommander_routes_by_health", health="unchecked") == 1 == now.value("bgpcommander_checks", state="unchecked")
+    assert now.value("bgpcommander_route_unchecked", route="web") == 0
+
+
+@moves("bgpcommander_state_problem")
+def test_a_state_that_cannot_be_kept_is_seen(scene):
+    daemon = start(scene)
+    daemon.wait_settled()
+    scene.wait_value("bgpcommander_state_problem", 0)
+    path = scene.folder / "state" / "lastgood"
+    wait_for(path.exists, "the last known good is saved")
+    path.unlink()
+    (path / "in-the-way").mkdir(parents=True)
+    scene.tree.put("routes/web/config", "route 10.8.0.1/32 next-hop self")
+    scene.wait_value("bgpcommander_state_problem", 1, seconds=40)
+
+
 @moves("bgpcommander_safe_mode", "bgpcommander_core_starts_total", "process_start_time_seconds")
 def test_crashes_are_seen(scene):
     scene.put_route("web", 1, UP)
@@ -520,10 +547,9 @@ STILL = {
     "bgpcommander_build_info": "the version", "bgpcommander_node_info": "the name", "bgpcommander_exabgp_info": "the version",
     "bgpcommander_exabgp_synced": "a scrape before is a matter of luck", "bgpcommander_pipe_window_nlri": "a limit",
     "bgpcommander_pipe_journal_nlri": "a disk that hangs", "bgpcommander_nlri_unnamed": "test_core_fake",
-    "bgpcommander_state_problem": "a disk that is full", "bgpcommander_log_lines_dropped_total": "test_log",
-    "bgpcommander_records_lost_total": "test_records", "bgpcommander_store_publish_problem": "test_etcd_faults",
-    "bgpcommander_events_left_out_total": "test_events",
-    "bgpcommander_audit_lines_lost_total": "a disk that is full", "bgpcommander_route_unchecked": "30 s without a result", "bgpcommander_scripts_quarantined": "test_lua_worker",
+    "bgpcommander_log_lines_dropped_total": "test_log", "bgpcommander_records_lost_total": "test_records",
+    "bgpcommander_store_publish_problem": "test_etcd_faults", "bgpcommander_events_left_out_total": "test_events",
+    "bgpcommander_audit_lines_lost_total": "a disk that is full",
     "bgpcommander_policies_quarantined": "test_policy_harm", "bgpcommander_policy_queue": "a matter of luck", "bgpcommander_worker_running": "a matter of luck",
     "process_virtual_memory_bytes": "the system's", "process_max_fds": "the system's",
 }
