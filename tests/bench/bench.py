@@ -12,6 +12,8 @@
   tests/bench/run policies [--routes 10000] [--repeat 3]
                                             a check of many routes goes down, under one policy and by health alone
   tests/bench/run metrics [--routes 10000]  what a scrape costs, and how long others wait meanwhile
+  tests/bench/run http [--count 10] [--repeat 3]
+                                            wrk for so many seconds on the HTTP API, beside Flask under gunicorn
 """
 import argparse
 import json
@@ -25,6 +27,7 @@ import time
 tests = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(tests / "e2e"), str(tests)]
 import checks  # noqa: E402
+import http_bench  # noqa: E402
 import metrics  # noqa: E402
 import policies  # noqa: E402
 import policy  # noqa: E402
@@ -227,7 +230,7 @@ def start_with(routes, repeat):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["single", "start", "checks", "crowd", "policy", "policies", "testkit", "metrics"])
+    parser.add_argument("what", choices=["single", "start", "checks", "crowd", "policy", "policies", "testkit", "metrics", "http"])
     parser.add_argument("--count", type=int)
     parser.add_argument("--routes", type=int, default=10000)
     parser.add_argument("--repeat", type=int, default=3)
@@ -250,6 +253,8 @@ def main():
         metrics.cost(options.routes)
     elif options.what == "policies":
         policies.main(options.routes, options.repeat)
+    elif options.what == "http":
+        http_bench.main(options.count or 10, options.repeat)
     else:
         start_with(options.routes, options.repeat)
 
