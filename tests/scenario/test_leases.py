@@ -324,6 +324,23 @@ def test_a_full_disk_refuses_what_is_put_and_withdraws_what_is_removed(world):
     world.wait_prefixes(B, C)
 
 
+def test_a_removal_that_a_full_disk_did_not_take_is_written_later(world):
+    world.start(store=False)
+    world.put("a", A)
+    world.put("b", B)
+    block(world)
+    world.daemon.exabgp.answering.clear()  # so that nothing tells later that it has left
+    world.api.remove("a")
+    wait_for(lambda: any("routes of the API" in line for line in world.daemon.status()["warnings"]), "it is told")
+    unblock(world)
+    wait_for(lambda: not any("routes of the API" in line for line in world.daemon.status()["warnings"]), "it is mended")
+    assert [r["name"] for r in world.kept() if r.get("leaving")] == ["api:a"]
+    rib = world.stop()
+    world.start(store=False, rib=rib)
+    world.wait_prefixes(B)
+    assert not any(A in line for line in world.announced())
+
+
 def block(world):
     """Nothing can be written to it, nor put in its place."""
     os.mkdir(world.folder / "state" / "leases.new")
