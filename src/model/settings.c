@@ -170,14 +170,24 @@ static struct settings_option settings_split_option(const char *word) {
   return option;
 }
 
-/* ExaBGP takes a comma in its `run` line for a word of its own: `-c a,b` arrives as `-c` `a` `,` `b`. */
+static bool settings_is_exabgps(const char *word) {
+  return strcmp(word, ",") == 0 || strcmp(word, "[") == 0 || strcmp(word, "]") == 0;
+}
+
+/* ExaBGP makes words of their own of commas and brackets in its `run` line: `-c a,b` arrives as `-c` `a` `,` `b`, and
+ * `--http [::1]:80` as `--http` `[` `::1` `]` `:80`. */
 static void settings_join_list(int argc, char *const *argv, int *at, struct bc_buf *value) {
-  while (*at + 1 < argc && strcmp(argv[*at + 1], ",") == 0) {
-    bc_buf_add_char(value, ',');
-    (*at)++;
-    if (*at + 1 < argc && !settings_is_option(argv[*at + 1])) {
-      bc_buf_add_text(value, argv[++*at]);
+  const char *last = argv[*at];
+  while (*at + 1 < argc) {
+    const char *next = argv[*at + 1];
+    bool is_open = (strcmp(last, ",") == 0 || strcmp(last, "[") == 0) && !settings_is_option(next);
+    bool is_port = strcmp(last, "]") == 0 && next[0] == ':';
+    if (!settings_is_exabgps(next) && !is_open && !is_port) {
+      return;
     }
+    bc_buf_add_text(value, next);
+    last = next;
+    (*at)++;
   }
 }
 
@@ -204,7 +214,9 @@ static enum bc_err settings_take_option(struct settings_parse *parse, int argc, 
   struct bc_buf joined;
   bc_buf_init(&joined, BC_LIMIT_CONFIG_BYTES);
   bc_buf_add_str(&joined, option.value);
-  settings_join_list(argc, argv, at, &joined);
+  if (settings_is_list(option.entry)) {
+    settings_join_list(argc, argv, at, &joined);
+  }
   enum bc_err err = settings_set(parse, option.entry, RANK_ARGUMENT, bc_buf_str(&joined), where);
   bc_buf_free(&joined);
   return err;

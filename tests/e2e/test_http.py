@@ -44,7 +44,7 @@ def bare(make_lab):
 @pytest.fixture(scope="module")
 def lab(make_lab):
     lab = make_lab(peers=2, flow_peers=1, families="ipv4 unicast; ipv6 unicast; ipv4 flow;",
-                   arguments=f"--http 127.0.0.1:{PORT}")
+                   arguments=f"--http 127.0.0.1:{PORT},[::1]:{PORT}")
     lab.start_exabgp()
     wait_listening(lab)
     return lab
@@ -143,3 +143,9 @@ def test_routes_stand_over_an_upgrade_and_a_reboot_of_exabgp(lab):
     wait_listening(lab)
     assert ask(lab, "DELETE", "/v1/routes/kept?wait=wire")[0] == 200
     lab.wait_for(lambda: not lab.bird.has("192.0.2.11/32"), 5, "it is gone")
+
+
+def test_several_listeners_in_the_line_that_exabgp_runs(lab):
+    """ExaBGP makes words of its own of commas and brackets."""
+    for host in ("127.0.0.1", "[::1]"):
+        assert json.loads(curl(lab, f"http://{host}:{PORT}/v1/status"))["warnings"] == []

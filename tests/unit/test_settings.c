@@ -109,6 +109,37 @@ static void commas_that_exabgp_made_words_of_join_the_list_again(void **state) {
   assert_int_not_equal(parse("-c http://a:1 , -n x", "", NULL).err, BC_ERR_OK);
 }
 
+static void brackets_that_exabgp_made_words_of_join_the_address_again(void **state) {
+  (void)state;
+  static const struct {
+    const char *words, *http, *endpoints;
+  } cases[] = {
+      {"--http [ ::1 ] :5000 -n x", "[::1]:5000", NULL},
+      {"--http= [ ::1 ] :5000 -n x", "[::1]:5000", NULL},
+      {"--http 127.0.0.1:5000 , [ ::1 ] :5000 , unix:/x -n x", "127.0.0.1:5000,[::1]:5000,unix:/x", NULL},
+      {"-c http:// [ ::1 ] :2379 , http:// [ ::2 ] :2379 -n x", NULL, "http://[::1]:2379,http://[::2]:2379"},
+      {"-c=http:// [ ::1 ] :2379 -n x", NULL, "http://[::1]:2379"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct fixture result = parse(cases[i].words, "", NULL);
+    assert_int_equal(result.err, BC_ERR_OK);
+    if (cases[i].http != NULL) {
+      assert_string_equal(result.settings.http, cases[i].http);
+    }
+    if (cases[i].endpoints != NULL) {
+      assert_string_equal(result.settings.endpoints, cases[i].endpoints);
+    }
+    assert_string_equal(result.settings.node, "x");
+    assert_null(result.settings.command);
+    bc_settings_release(&result.settings);
+  }
+  struct fixture result = parse("--http 127.0.0.1:5000 status :x", "", NULL);
+  assert_int_equal(result.err, BC_ERR_OK);
+  assert_string_equal(result.settings.command, "status");
+  assert_string_equal(result.settings.words[0], ":x");
+  bc_settings_release(&result.settings);
+}
+
 static void command_line_wins_over_environment_over_node_file(void **state) {
   (void)state;
   struct fixture result = parse("-n arg", "BGPCOMMANDER_NODE=env;BGPCOMMANDER_PREFIX=/env;PATH=/bin",
@@ -397,6 +428,7 @@ int main(void) {
       cmocka_unit_test(every_spelling_of_a_flag_is_understood),
       cmocka_unit_test(the_last_of_two_flags_counts),
       cmocka_unit_test(commas_that_exabgp_made_words_of_join_the_list_again),
+      cmocka_unit_test(brackets_that_exabgp_made_words_of_join_the_address_again),
       cmocka_unit_test(command_line_wins_over_environment_over_node_file),
       cmocka_unit_test(environment_names_follow_the_options),
       cmocka_unit_test(foreign_and_empty_variables_change_nothing),
