@@ -72,6 +72,19 @@ def test_where_exabgp_reports_no_updates_the_answer_comes_all_the_same(scene, wa
     assert gone.status == 200 and NET not in scene.exabgp.prefixes(), gone
 
 
+def test_where_exabgp_does_not_acknowledge_the_wire_answers(scene):
+    """exabgp.api.ack false: what is on the wire was taken."""
+    scene.start()
+    scene.exabgp.acks = False
+    scene.daemon.kill_core()
+    scene.daemon.wait_synced()
+    wait_for(lambda: scene.ask("GET", "/v1/status", errors=True), "the next core listens")
+    for wait in ("wire", "ack"):
+        answer = scene.command(f"{COMMAND} med {len(wait)}", path=f"/?wait={wait}&timeout=20")
+        assert answer.status == 200, answer
+    assert scene.exabgp.rib["10.99.0.2"][NET] == "next-hop self med 3"
+
+
 def test_what_exabgp_refuses_is_422_with_its_words_and_nothing_is_left(scene):
     scene.start()
     scene.exabgp.refuse = lambda line: NET in line and "announce" in line
