@@ -1,5 +1,6 @@
 """Each metric of the list is told by a live daemon in a form that Prometheus takes, and moves when it should; there are no
 more series than was said, and those of what is gone are gone."""
+import fcntl
 import http.client
 import json
 import os
@@ -345,6 +346,25 @@ def test_a_script_that_is_killed_is_seen(scene):
     assert now.value("bgpcommander_route_unchecked", route="web") == 0
 
 
+@moves("bgpcommander_log_lines_dropped_total")
+def test_a_log_that_nobody_reads_is_seen(scene):
+    fifo = scene.folder / "log"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)  # open until the daemon has ended, which writes to it
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    scene.put_route("web", 1, "#!lua\nreturn data.ok == true\n")
+    daemon = start(scene)
+    (scene.folder / "nothing").touch()
+    daemon.log_path = scene.folder / "nothing"
+    daemon.wait_settled()
+    first = scene.scrape()
+    for ok in ("true", "false") * 5:
+        scene.tree.put("data/ok", ok)
+        daemon.wait_state("web", "announced" if ok == "true" else "withdrawn")
+    scene.wait_value("bgpcommander_log_lines_dropped_total", lambda count: count > first.value("bgpcommander_log_lines_dropped_total"))
+    assert daemon.status()["logLinesDropped"] > 0
+
+
 @moves("bgpcommander_state_problem")
 def test_a_state_that_cannot_be_kept_is_seen(scene):
     daemon = start(scene)
@@ -547,7 +567,7 @@ STILL = {
     "bgpcommander_build_info": "the version", "bgpcommander_node_info": "the name", "bgpcommander_exabgp_info": "the version",
     "bgpcommander_exabgp_synced": "a scrape before is a matter of luck", "bgpcommander_pipe_window_nlri": "a limit",
     "bgpcommander_pipe_journal_nlri": "a disk that hangs", "bgpcommander_nlri_unnamed": "test_core_fake",
-    "bgpcommander_log_lines_dropped_total": "test_log", "bgpcommander_records_lost_total": "test_records",
+    "bgpcommander_records_lost_total": "test_records",
     "bgpcommander_store_publish_problem": "test_etcd_faults", "bgpcommander_events_left_out_total": "test_events",
     "bgpcommander_audit_lines_lost_total": "a disk that is full",
     "bgpcommander_policies_quarantined": "test_policy_harm", "bgpcommander_policy_queue": "a matter of luck", "bgpcommander_worker_running": "a matter of luck",
