@@ -158,7 +158,7 @@ def test_the_flags_of_the_classic_page_are_ours():
 
 
 def test_the_manual_shows_the_process_block_of_the_readme():
-    manual = (ROOT / "docs/man/bgpcommander.1").read_text().replace("\\-", "-")
+    manual = (ROOT / "docs/man/bgpcommander.8").read_text().replace("\\-", "-")
     shown = re.search(r"^\.nf\n(process .*?^\}\n)", manual, re.M | re.S).group(1)
     assert samples.block("readme-conf").startswith(shown) and samples.block("exabgp-conf").startswith(shown)
 

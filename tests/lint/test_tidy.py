@@ -9,7 +9,7 @@ import tempfile
 
 import source
 
-FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-DBC_VERSION=\"0\"", "-Isrc",
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-DBC_VERSION=\"0\"", "-DBC_LUA_RELEASE=\"5.4.0\"", "-Isrc",
          *subprocess.run(["pkg-config", "--cflags", "lua5.4"], capture_output=True, text=True).stdout.split()]
 
 

@@ -546,7 +546,7 @@ def test_a_bad_node_file_does_not_keep_a_command_from_working(daemon, home):
 
 @pytest.mark.skipif(not shutil.which("man"), reason="needs man")
 def test_the_manual_page_names_every_command_and_option():
-    page = os.path.join(os.environ.get("BC_SOURCE", "."), "docs", "man", "bgpcommander.1")
+    page = os.path.join(os.environ.get("BC_SOURCE", "."), "docs", "man", "bgpcommander.8")
     result = subprocess.run(["man", "--warnings", "-l", page], capture_output=True, text=True,
                             env={"PATH": os.environ["PATH"], "MANWIDTH": "100", "LANG": "C.UTF-8"})
     assert result.returncode == 0

@@ -37,7 +37,8 @@ def test_directories_are_made_for_the_user_that_exabgp_runs_as(tmp_path):
 
 def test_manual_schema_and_every_page_are_installed(tmp_path):
     files = installed(tmp_path)
-    find(files, "man/man1/bgpcommander.1")
+    for page in ("man8/bgpcommander.8", "man5/bgpcommander.conf.5", "man7/bgpcommander-lua.7"):
+        find(files, f"man/{page}")
     find(files, "options.schema.json")
     for page in (SOURCE / "docs").glob("*.md"):
         find(files, f"doc/bgpcommander/{page.name}")
