@@ -230,7 +230,6 @@ static void httpd_on_late(void *arg) {
     httpd_drop_fresh(conn);
     return;
   }
-  conn->is_late = true;
   bc_httpd_tell(conn, conn->request, 408, "timeout", "the request was not complete 10 s after its first byte");
   (void)shutdown(conn->fd, SHUT_RDWR); /* which libmicrohttpd sees, and ends the connection */
   /* But it does not look when its buffer is full. */
@@ -309,7 +308,7 @@ static bool httpd_is_cut_off(const struct httpd_conn *conn) {
  */
 static void httpd_end(struct httpd_conn *conn) {
   struct bc_httpd *httpd = conn->httpd;
-  if (!httpd->is_closed && !conn->is_late && httpd_is_cut_off(conn)) {
+  if (!httpd->is_closed && httpd_is_cut_off(conn)) {
     if (!httpd_was_told(httpd)) {
       bc_httpd_tell(conn, NULL, 400, "malformed", "the first line of the request is malformed");
     }

@@ -49,7 +49,6 @@ struct httpd_conn {
   struct MHD_Connection *mhd; /* NULL: fresh */
   struct bc_httpd_request *request;
   bool is_suspended;
-  bool is_late; /* was told so */
 };
 
 enum httpd_stage {
