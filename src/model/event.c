@@ -115,6 +115,9 @@ enum bc_err bc_event_filter_read(const char *types, const char *route, struct bc
 }
 
 static bool event_is_wanted(const struct bc_event_filter *filter, const struct event_kept *kept) {
+  if (kept->type == BC_EVENT_GAP) {
+    return true; /* what was left out may have been what it wants */
+  }
   if (filter->types != 0 && (filter->types >> kept->type & 1) == 0) {
     return false;
   }

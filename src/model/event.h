@@ -28,7 +28,7 @@
   X(BC_EVENT_WARNING, "warning")   /* one came, or is over */                                                          \
   X(BC_EVENT_HTTP, "http")         /* somebody asked for a change */                                                   \
   X(BC_EVENT_NODE, "node")         /* the daemon itself: start, end, adminState */                                     \
-  X(BC_EVENT_GAP, "gap")           /* to one reader: it missed something. Never in the ring */
+  X(BC_EVENT_GAP, "gap")           /* something was missed: by one reader, or by all; passes every filter */
 
 enum bc_event_type { BC_EVENT_LIST(BC_ENUM_MEMBER) };
 enum { BC_EVENT_TYPES = BC_EVENT_GAP + 1 };

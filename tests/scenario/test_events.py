@@ -186,8 +186,9 @@ def test_a_warning_that_only_counts_on_is_no_other(scene):
         for number in range(count):
             scene.tree.put(f"routes/bad{number}/config", f"route 10.8.0.{number + 1}/32 next-hop self nonsense {count}")
         wait_for(lambda: daemon.status()["summary"]["faulty"] == count, f"{count} faulty")
-    scene.tree.put("node/n1/adminState", "sideways")
-    scene.wait_event(type="warning", what="new")
+    for key in ("adminState", "labels"):
+        scene.tree.put(f"node/n1/{key}", "sideways")
+        wait_for(lambda: [event for event in scene.events(after=0, type="warning") if f"node/n1/{key}" in event["detail"]["text"]], key)
     texts = [event["detail"]["text"] for event in scene.events(after=0, type="warning")]
     assert len({text.translate(str.maketrans("", "", "0123456789")) for text in texts}) == len(texts)
 
@@ -244,6 +245,22 @@ def test_more_routes_at_once_than_are_kept_are_a_gap(scene):
     assert len(scene.events(after=0)) <= 1024 and newest > before
 
 
+def test_more_routes_that_move_at_once_than_are_kept_are_passed_over(scene):
+    """Nothing is announced, so that there are no commands that could be too many."""
+    for number in range(1, 1301):
+        scene.put_plain(f"r{number}", number)
+    scene.tree.put("node/n1/subscribedRoutes", "none")
+    scene.tree.put("node/n1/adminState", "down")
+    daemon = scene.begin()
+    wait_for(lambda: (s := daemon.status()) and s["summary"]["routes"] == 1300, "all are known", 60)
+    scene.wait_event(type="node", what="ready")
+    before = scene.last()
+    scene.tree.put("node/n1/subscribedRoutes", "*")
+    gaps = wait_for(lambda: [event for event in scene.events(after=before, type="store") if event["type"] == "gap"
+                             and (event["detail"]["missed"] or 0) > 1024], "they are passed over")
+    assert daemon.status()["summary"]["subscribed"] == 1300 and len(gaps) >= 1
+
+
 def test_events_are_a_line_each(scene):
     events = fallen(scene)
     lines = scene.run("--route", "web").stdout.splitlines()
@@ -269,9 +286,13 @@ def test_follow_goes_on_over_a_restart_of_the_daemon(scene):
     scene.wait_event(type="route", subject="web", state="announced")
     following = subprocess.Popen(scene.command("--follow", "--json"), stdout=subprocess.PIPE, text=True)
     try:
+        ids = []
+
         def read_until(wanted):
             for line in following.stdout:
                 event = json.loads(line)
+                assert ids == [] or event["id"] > ids[-1]
+                ids.append(event["id"])
                 if wanted(event):
                     return event
             raise AssertionError("it ended")

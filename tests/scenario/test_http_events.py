@@ -102,7 +102,8 @@ class Stream:
                 if all(seen.get(name) == value for name, value in wanted.items()):
                     return event
             return None
-        return wait_for(found, f"an event {wanted}")
+        # Less than the time after which a quiet stream looks for itself.
+        return wait_for(found, f"an event {wanted}", 10)
 
     def close(self):
         try:

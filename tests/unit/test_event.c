@@ -139,6 +139,11 @@ static void a_gap_passes_every_filter(void **state) {
   tell_many(events, BC_LIMIT_EVENTS + 1);
   assert_int_equal(bc_events_next(events, &cursor, &event), BC_EVENT_NEXT_GOT);
   assert_int_equal(event.type, BC_EVENT_GAP);
+  /* Also one that all have missed, which is in the ring. */
+  cursor.after = bc_events_last(events);
+  uint64_t told = tell(events, BC_EVENT_GAP, "");
+  assert_int_equal(bc_events_next(events, &cursor, &event), BC_EVENT_NEXT_GOT);
+  assert_int_equal(event.id, told);
   bc_events_free(events);
 }
 
