@@ -256,8 +256,9 @@ def test_more_routes_that_move_at_once_than_are_kept_are_passed_over(scene):
     scene.wait_event(type="node", what="ready")
     before = scene.last()
     scene.tree.put("node/n1/subscribedRoutes", "*")
-    gaps = wait_for(lambda: [event for event in scene.events(after=before, type="store") if event["type"] == "gap"
-                             and (event["detail"]["missed"] or 0) > 1024], "they are passed over")
+    # The first gap is that of this reader, who missed some of the decisions.
+    gaps = wait_for(lambda: [event for event in scene.events(after=before, type="store")[1:] if event["type"] == "gap"
+                             and event["detail"]["missed"] > 1024], "they are passed over")
     assert daemon.status()["summary"]["subscribed"] == 1300 and len(gaps) >= 1
 
 
