@@ -52,7 +52,7 @@ BC_TREE(core_wait_tree, core_wait, by_name, wait_compare)
 static void wait_end(struct core_wait *wait, enum core_wait_outcome outcome, const char *text) {
   wait->is_over = true;
   wait->outcome = outcome;
-  (void)snprintf(wait->text, sizeof wait->text, "%s", text == NULL ? "" : text);
+  (void)snprintf(wait->text, sizeof wait->text, "%.*s", (int)sizeof wait->text - 1, text == NULL ? "" : text);
 }
 
 /* All of it: the worst is what counts. */

@@ -326,8 +326,8 @@ static void lines_with_nonsense_are_damage(void **state) {
       "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"web\",\"text\":\"t\"}",
       "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"api:\",\"text\":\"t\"}",
       "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"api:a\"}",
-      "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"0123456789012345678901234567890123456789\",\"name\":\"api:a\","
-      "\"text\":\"t\"}",
+      ("{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"0123456789012345678901234567890123456789\",\"name\":\"api:a\","
+       "\"text\":\"t\"}"),
   };
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
     struct bc_buf file;
