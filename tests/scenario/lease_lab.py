@@ -7,12 +7,15 @@ import json
 import shutil
 import zlib
 
+import pytest
+
 from dir_lab import Tree
 from etcd_lab import free_port
 from fake_exabgp import Daemon, default_program
 from wait import wait_for
 
 PEER = "10.99.0.2"
+A, B, C, D = "10.70.0.1/32", "10.70.0.2/32", "10.70.0.3/32", "10.70.0.4/32"
 FAKETIME = (glob.glob("/usr/lib/*/faketime/libfaketime.so.1") or [None])[0]
 
 
@@ -226,3 +229,23 @@ class World:
             self.daemon.close()
             log = self.daemon.log()
             assert "AddressSanitizer" not in log and "runtime error" not in log, log[-8000:]
+
+
+@pytest.fixture
+def world(tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+def store_route(world, name, net, words="next-hop self med 7"):
+    world.tree.put(f"routes/{name}/config", f"route {net} {words}")
+
+
+def two_hours_ago(world, **more):
+    """All that the file tells happened two hours before."""
+    def change(record):
+        record["wall"] -= 7200000
+        record["uptime"] -= 7200000
+        return {**record, **more}
+    world.rewrite(change)
