@@ -48,7 +48,9 @@ static void nodes_add_counts(struct bc_screen_table *table, const json_t *summar
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
     char text[24];
     const json_t *count = json_object_get(summary, counts[i].member);
-    (void)snprintf(text, sizeof text, "%lld", (long long)json_integer_value(count));
+    /* Those of the API are no less its routes: the other counts have them too. */
+    long long more = i == 0 ? bc_client_number(summary, "api") : 0;
+    (void)snprintf(text, sizeof text, "%lld", (long long)json_integer_value(count) + more);
     bool is_bad = counts[i].is_bad && json_integer_value(count) > 0;
     bc_screen_table_add(table, is_bad ? BC_SCREEN_BAD : BC_SCREEN_PLAIN, json_is_integer(count) ? text : "-");
   }

@@ -147,8 +147,12 @@ static void status_print_summary(const json_t *summary) {
   struct bc_buf text;
   enum bc_screen_mood mood = BC_SCREEN_GOOD;
   bc_buf_init(&text, STATUS_LINE_BYTES);
-  bc_buf_add_format(&text, "%lld, %lld subscribed: ", bc_client_number(summary, "routes"),
+  bc_buf_add_format(&text, "%lld, %lld subscribed", bc_client_number(summary, "routes"),
                     bc_client_number(summary, "subscribed"));
+  if (bc_client_number(summary, "api") > 0) {
+    bc_buf_add_format(&text, ", and %lld of the API", bc_client_number(summary, "api"));
+  }
+  bc_buf_add_text(&text, ": ");
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
     long long count = bc_client_number(summary, counts[i].name);
     mood = counts[i].is_bad && count > 0 ? BC_SCREEN_BAD : mood;

@@ -119,15 +119,17 @@ json_t *core_report_summary(struct bc_core *core) {
       by_state[BC_RIB_PENDING] + by_state[BC_RIB_SENT] + by_state[BC_RIB_ACKED] + by_state[BC_RIB_WITHDRAWING];
   size_t not_on_wire = pending - by_state[BC_RIB_WITHDRAWING] + by_state[BC_RIB_STANDBY] +
                        by_state[BC_RIB_UNCONFIRMED] + by_state[BC_RIB_REFUSED] + by_state[BC_RIB_FOREIGN];
-  size_t standing = announced + pending + by_state[BC_RIB_STANDBY] + by_state[BC_RIB_UNCONFIRMED] +
+  /* Without those that nothing names: they are none of the routes. */
+  size_t standing = by_state[BC_RIB_ANNOUNCED] + pending + by_state[BC_RIB_STANDBY] + by_state[BC_RIB_UNCONFIRMED] +
                     by_state[BC_RIB_REFUSED] + by_state[BC_RIB_FOREIGN];
+  size_t of_api = core_lease_count(core, NULL).all;
+  size_t all = config.subscribed + of_api;
   json_t *made = json_object();
   json_object_set_new(made, "routes", json_integer((json_int_t)config.routes));
   json_object_set_new(made, "subscribed", json_integer((json_int_t)config.subscribed));
+  json_object_set_new(made, "api", json_integer((json_int_t)of_api));
   json_object_set_new(made, "announced", json_integer((json_int_t)announced));
-  json_object_set_new(
-      made, "withdrawn",
-      json_integer(config.subscribed > standing ? (json_int_t)(config.subscribed - standing) : (json_int_t)0));
+  json_object_set_new(made, "withdrawn", json_integer(all > standing ? (json_int_t)(all - standing) : (json_int_t)0));
   json_object_set_new(made, "pending", json_integer((json_int_t)pending));
   json_object_set_new(made, "standby", json_integer((json_int_t)by_state[BC_RIB_STANDBY]));
   json_object_set_new(made, "unconfirmed", json_integer((json_int_t)by_state[BC_RIB_UNCONFIRMED]));

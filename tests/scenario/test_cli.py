@@ -141,6 +141,13 @@ def test_status_says_how_all_is(daemon):
     assert daemon.requests == [{"command": "status"}]
 
 
+def test_status_counts_the_routes_of_the_api_when_there_are_any(daemon):
+    summary = {**daemon.answers["status"]["summary"], "api": 5, "announced": 7}
+    daemon.answers["status"] = {**daemon.answers["status"], "summary": summary}
+    result = ask(daemon, "status")
+    assert "routes    4, 3 subscribed, and 5 of the API: 7 announced, 1 withdrawn, " in result.stdout
+
+
 def test_status_says_what_is_wrong_and_what_to_do(daemon):
     store = {**STATUS["store"], "state": "unreachable", "text": "connection refused", "publishing": False,
              "publishProblem": "no lease",

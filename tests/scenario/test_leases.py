@@ -31,6 +31,21 @@ def test_what_is_put_is_announced_and_what_is_removed_withdrawn(world, store):
     assert daemon.status()["summary"]["routes"] == 0
 
 
+def test_the_status_counts_them_with_the_others_and_what_is_withdrawn_is_not_hidden_by_them(world):
+    daemon = world.start()
+    store_route(world, "fails", C)
+    world.tree.put("routes/fails/healthcheck", "#!/bin/sh\nexit 3\n")
+    daemon.wait_state("fails", "withdrawn")
+    for name, net in (("one", A), ("two", B)):
+        world.put(name, net, wait="wire")
+    counts = daemon.status()["summary"]
+    assert {key: counts[key] for key in ("routes", "subscribed", "api", "announced", "withdrawn", "notOnWire")} == {
+        "routes": 1, "subscribed": 1, "api": 2, "announced": 2, "withdrawn": 1, "notOnWire": 0}
+    assert world.api.remove("one", wait="wire")["outcome"] == "done"
+    counts = daemon.status()["summary"]
+    assert (counts["api"], counts["announced"], counts["withdrawn"]) == (1, 1, 1)
+
+
 def test_the_same_command_twice_is_the_same_route(world):
     world.start()
     first = world.put(None, A)

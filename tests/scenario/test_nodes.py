@@ -39,6 +39,12 @@ def fixture_scene(tmp_path, etcd_lab):  # noqa: F811
         daemon.close()
 
 
+def test_routes_of_the_api_are_among_the_nodes_routes(scene):
+    scene.store.put("node/ams1/status", json.dumps({"store": {"state": "connected"}, "summary": {"routes": 9, "subscribed": 2, "api": 4,
+                                        "announced": 5, "withdrawn": 1, "notOnWire": 0}}))
+    assert scene.run().stdout.splitlines()[1].split()[4:8] == ["6", "5", "1", "0"]
+
+
 def announced(scene, node):
     status = scene.nodes().get(node, {}).get("status") or {}
     return status.get("summary", {}).get("announced")
