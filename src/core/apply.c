@@ -228,6 +228,11 @@ static bool apply_has_records(struct bc_core *core) {
   return records > 0 && records > core_lease_count_recorded(core);
 }
 
+/* They stand, and no list has named them yet: also when routes of the API were begun with alone meanwhile. */
+static bool apply_has_unlisted(struct bc_core *core) {
+  return core->routes_started ? core->apply.had_records && !core->apply.has_list : apply_has_records(core);
+}
+
 static void apply_on_list_end(void *arg, struct bc_store_point point) {
   struct bc_core *core = arg;
   struct core_apply *apply = &core->apply;
@@ -240,7 +245,7 @@ static void apply_on_list_end(void *arg, struct bc_store_point point) {
     core_apply_changes(core);
     return;
   }
-  bool holds_routes = bc_config_counts(core->config).routes > 0 || (!core->routes_started && apply_has_records(core));
+  bool holds_routes = bc_config_counts(core->config).routes > 0 || apply_has_unlisted(core);
   /* People fill it again key by key: the first of them is no order to withdraw the others. */
   bool is_empty = apply->list_route_keys == 0 || apply->back < apply->held;
   if (is_empty && holds_routes && !apply->is_approved) {
@@ -426,12 +431,13 @@ bool core_apply_lacks_names(const struct bc_core *core) {
 
 /* What the store holds is not known: only routes that are not the store's. A list on its way tells soon. */
 static void apply_changes_alone(struct bc_core *core) {
-  const struct core_apply *apply = &core->apply;
+  struct core_apply *apply = &core->apply;
   struct bc_config_route view;
   bool found;
   bool may_start = apply->is_alone && !apply->in_list && core->link.phase == LINK_READY && core_lease_has_any(core) &&
                    core_apply_knows_standing(core);
   if (!core->routes_started && may_start) {
+    apply->had_records = apply_has_records(core);
     core_dispatch_start(core, true);
   }
   while (core->routes_started && bc_config_next_changed_local(core->config, &view, &found)) {

@@ -147,6 +147,7 @@ struct core_apply {
   bool is_early_judged;  /* whether routes may be announced while the first list is read … */
   bool is_early;         /* … and they are */
   bool is_alone;         /* neither a store nor a last known good, so far: routes of the API go on without */
+  bool had_records;      /* … though the journal had routes of the store then */
   bool is_authoritative; /* the config is the store's, or the last known good's after a wait */
   bool is_publishing;    /* own keys are written */
   bool has_last_good;
