@@ -15,7 +15,7 @@ struct core_wait {
   struct core_waits *waits;
   const char *name; /* interned */
   uint64_t number;
-  struct bc_route route; /* of a withdraw: what is to go */
+  struct bc_route route; /* of a withdraw: what is to go; of a route of the API: as it was asked for */
   bool has_route;
   bool wants_announced;
   enum core_wait_for wait_for;
@@ -88,10 +88,21 @@ static void wait_judge_sight(struct core_wait *wait, const struct wait_sight *si
   }
 }
 
+/* What ExaBGP says of another version says nothing of this one. */
+static bool wait_is_superseded(const struct core_wait *wait) {
+  struct bc_config_route view;
+  return wait->has_route && bc_config_find(wait->waits->core->config, wait->name, &view) && view.route != NULL &&
+         !bc_route_equal(view.route, &wait->route);
+}
+
 static void wait_judge_announced(struct core_wait *wait) {
   struct bc_core *core = wait->waits->core;
   const struct core_route *route = core_route_find(core, wait->name);
   struct bc_config_route view;
+  if (wait_is_superseded(wait)) {
+    wait_end(wait, CORE_WAIT_GONE, "something else was asked for meanwhile");
+    return;
+  }
   if (route == NULL) {
     if (core->routes_started && !bc_config_find(core->config, wait->name, &view)) {
       wait_end(wait, CORE_WAIT_GONE, "it was removed meanwhile");
@@ -220,6 +231,10 @@ void core_wait_look(struct bc_core *core, const char *name) {
 /* What it was: of a lease that was removed the text is still there. */
 static bool wait_take_route(struct core_wait *wait) {
   struct bc_core *core = wait->waits->core;
+  if (wait->wants_announced) {
+    const struct bc_lease *put = bc_leases_find(core->leases->table, wait->name);
+    return put != NULL && core_lease_parse(core->leases, put, &wait->route);
+  }
   const struct core_route *route = core_route_find(core, wait->name);
   if (route != NULL && route->has_claim) {
     wait->route = bc_route_copy(&route->claimed);
@@ -243,7 +258,7 @@ struct core_wait *core_wait_begin(struct bc_core *core, const char *name, bool w
                              .wait_for = wait_for,
                              .fn = fn,
                              .arg = arg};
-  wait->has_route = !wants_announced && wait_take_route(wait);
+  wait->has_route = wait_take_route(wait);
   wait->timer = bc_timer_new(core->loop, wait_on_late, wait);
   (void)RB_INSERT(core_wait_tree, &waits->by_name, wait);
   waits->count++;

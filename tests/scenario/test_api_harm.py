@@ -1,6 +1,7 @@
 """What routes of the API must never do: cost a route of the store its place, outlive their end, come after their removal,
 or be told of as announced when something else is."""
 import shutil
+import threading
 
 import pytest
 
@@ -15,6 +16,14 @@ def world(tmp_path):
     made = World(tmp_path)
     yield made
     made.close()
+
+
+def in_background(ask):
+    """Its answer comes into the list."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(ask()), daemon=True)
+    thread.start()
+    return thread, answers
 
 
 def log_of(world):
@@ -43,3 +52,21 @@ def test_a_store_that_comes_back_empty_takes_nothing_though_routes_of_the_api_we
     (world.folder / "away").rename(store)
     world.daemon.wait_state("s", "announced", 30)
     assert world.withdrawn() == [] and world.prefixes() == {A, B, C}
+
+
+# ---- what is told ----
+
+def test_a_put_that_another_put_replaced_before_its_answer_is_not_told_as_done(world):
+    world.start()
+    exabgp = world.daemon.exabgp
+    exabgp.answering.clear()
+    thread, answers = in_background(
+        lambda: world.api.put("web", f"route {A} next-hop self med 1", wait="ack", timeout=30))
+    wait_for(lambda: world.daemon.route("api:web"), "it is wanted")
+    second = world.api.put("web", f"route {A} next-hop self med 2")
+    assert second["status"] == 202, second
+    exabgp.answering.set()
+    world.daemon.wait_state("api:web", "announced")
+    thread.join(30)
+    assert "med 2" in world.held(A)
+    assert answers[0]["status"] == 409 and answers[0]["error"] == "superseded", answers
