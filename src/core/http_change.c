@@ -337,6 +337,7 @@ static const struct bc_lease *change_find_named(struct http_change *change) {
     return NULL;
   }
   const struct bc_lease *lease = core_lease_find(core, name);
+  lease = lease != NULL ? lease : core_lease_find_coming(core, name, NULL);
   if (lease == NULL) {
     change_refuse(change, 404, "no-such-route", 0, 0, "there is no such route of the API");
   }
@@ -346,6 +347,7 @@ static const struct bc_lease *change_find_named(struct http_change *change) {
 static const struct bc_lease *change_find_routed(struct http_change *change) {
   struct bc_core *core = change->core;
   const struct bc_lease *lease = core_lease_find_route(core, &change->ask.route);
+  lease = lease != NULL ? lease : core_lease_find_coming(core, NULL, &change->ask.route);
   struct bc_fault fault = {0};
   char name[BC_LIMIT_NAME_BYTES + 1];
   bool is_new;

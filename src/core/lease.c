@@ -70,6 +70,22 @@ const struct bc_lease *core_lease_find_route(struct bc_core *core, const struct 
   return is_same ? bc_leases_find(core->leases->table, view.name) : NULL;
 }
 
+const struct bc_lease *core_lease_find_coming(struct bc_core *core, const char *name, const struct bc_route *route) {
+  char full[BC_LIMIT_NAME_BYTES + 1];
+  const struct core_lease_op *op;
+  const struct bc_lease *newest = NULL;
+  if (name != NULL && !lease_full_name(name, full)) {
+    return NULL;
+  }
+  TAILQ_FOREACH(op, &core->leases->ops, link) {
+    bool may_be = op->made != NULL && !op->is_removed;
+    if (may_be && (name != NULL ? strcmp(op->made->name, full) == 0 : core_want_is_same(&op->route, route))) {
+      newest = op->made;
+    }
+  }
+  return newest;
+}
+
 const struct bc_lease *core_lease_next(struct bc_core *core, const char *after) {
   return bc_leases_after(core->leases->table, after);
 }
@@ -172,7 +188,8 @@ static enum bc_err lease_judge_texts(const struct core_lease_ask *ask, struct bc
 
 static enum bc_err lease_judge_owner(const struct core_leases *leases, const struct core_lease_ask *ask,
                                      const char *name, struct bc_fault *fault) {
-  const struct bc_lease *old = bc_leases_find(leases->table, name);
+  const struct bc_lease *coming = core_lease_find_coming(leases->core, name, NULL);
+  const struct bc_lease *old = coming != NULL ? coming : bc_leases_find(leases->table, name);
   if (old != NULL && !ask->may_take_over && strcmp(old->owner, lease_or_empty(ask->owner)) != 0) {
     bc_fault_set(fault, 0, "%s belongs to %s", name, old->owner);
     return BC_ERR_CONFLICT;
@@ -296,7 +313,12 @@ void core_lease_take(struct core_leases *leases, struct core_lease_op *op) {
   core_lease_tell(leases, lease, what);
   core_lease_owner_live(leases, lease->owner, 1);
   core_lease_owner_put(leases, lease->owner, 0);
-  bc_config_put_local(core->config, lease->name, bc_str_of(lease->text), bc_mono_now());
+  core_lease_tick(leases);
+  if (op->is_removed || bc_lease_left_ms(leases->table, lease) == 0) {
+    core_lease_miss(leases, lease, op->is_removed);
+  } else {
+    bc_config_put_local(core->config, lease->name, bc_str_of(lease->text), bc_mono_now());
+  }
   core_apply_changes(core);
   core_lease_arm(leases);
 }
@@ -310,25 +332,41 @@ void core_lease_drop(struct core_leases *leases, struct bc_lease *lease, const c
   bc_leases_leave(leases->table, lease, record);
 }
 
+/* The record of it comes behind that of the put. */
+static void lease_remove_coming(struct core_leases *leases, const char *name, struct bc_buf *record) {
+  struct core_lease_op *op;
+  TAILQ_FOREACH(op, &leases->ops, link) {
+    if (op->made != NULL && !op->is_removed && strcmp(op->made->name, name) == 0) {
+      op->is_removed = true;
+      bc_leases_leave_made(leases->table, op->made, record);
+    }
+  }
+}
+
 enum bc_err core_lease_remove(struct bc_core *core, const char *name, const char *owner, core_lease_done_fn *done,
                               void *arg, struct bc_fault *fault) {
   struct core_leases *leases = core->leases;
   struct bc_lease *lease = (struct bc_lease *)(uintptr_t)core_lease_find(core, name);
-  if (lease == NULL) {
+  const struct bc_lease *coming = core_lease_find_coming(core, name, NULL);
+  const struct bc_lease *any = lease != NULL ? lease : coming;
+  if (any == NULL) {
     bc_fault_set(fault, 0, "there is no route of the API with this name");
     return BC_ERR_NOT_FOUND;
   }
-  if (owner != NULL && strcmp(owner, lease->owner) != 0) {
-    bc_fault_set(fault, 0, "%s belongs to %s", lease->name, lease->owner);
+  if (owner != NULL && strcmp(owner, any->owner) != 0) {
+    bc_fault_set(fault, 0, "%s belongs to %s", any->name, any->owner);
     return BC_ERR_CONFLICT;
   }
   struct bc_buf record;
   bc_buf_init(&record, LEASE_RECORD_MAX);
   core_lease_tick(leases);
   leases->totals.removed++;
-  core_lease_tell(leases, lease, "removed");
-  core_lease_drop(leases, lease, "removed through the API", &record);
-  core_apply_changes(core);
+  lease_remove_coming(leases, any->name, &record);
+  if (lease != NULL) {
+    core_lease_tell(leases, lease, "removed");
+    core_lease_drop(leases, lease, "removed through the API", &record);
+    core_apply_changes(core);
+  }
   core_lease_disk_note(leases, &record, done, arg);
   core_lease_arm(leases);
   bc_buf_free(&record);

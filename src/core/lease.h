@@ -50,13 +50,17 @@ BC_MUST_CHECK enum bc_err core_lease_try(struct bc_core *core, const struct core
                                          char name[static BC_LIMIT_NAME_BYTES + 1], bool *is_new,
                                          struct bc_fault *fault);
 
-/* Withdraws it at once, and lets it never come back. BC_ERR_NOT_FOUND, BC_ERR_CONFLICT (`owner` is another one; NULL =
- * whoever it belongs to); `done` is not called then. `done` may be NULL. */
+/* Withdraws it at once, and lets it never come back; also what is on its way to the disk under this name.
+ * BC_ERR_NOT_FOUND, BC_ERR_CONFLICT (`owner` is another one; NULL = whoever it belongs to); `done` is not called then.
+ * `done` may be NULL. */
 BC_MUST_CHECK enum bc_err core_lease_remove(struct bc_core *core, const char *name, const char *owner,
                                             core_lease_done_fn *done, void *arg, struct bc_fault *fault);
 
 /* "web" or "api:web"; NULL = none. Valid until the next put, remove, or turn of the loop, as all leases here. */
 const struct bc_lease *core_lease_find(struct bc_core *core, const char *name);
+/* The newest one of this name (NULL: with this selector and these NLRI) that is on its way to the disk and not removed;
+ * NULL = none. It can be removed as one that stands. */
+const struct bc_lease *core_lease_find_coming(struct bc_core *core, const char *name, const struct bc_route *route);
 /* The one with the same selector and the same NLRI; whatever the attributes. */
 const struct bc_lease *core_lease_find_route(struct bc_core *core, const struct bc_route *route);
 /* In the order of names; NULL = the first. */
@@ -119,7 +123,7 @@ enum core_wait_outcome {
   CORE_WAIT_DONE,
   CORE_WAIT_REFUSED, /* ExaBGP refused it: `text` says why */
   CORE_WAIT_LATE,    /* the time is over: what became of it is not known */
-  CORE_WAIT_GONE,    /* somebody wants the opposite meanwhile, or we are ending */
+  CORE_WAIT_GONE,    /* somebody wants something else of it meanwhile, or we are ending */
   CORE_WAIT_HELD     /* it is not to be announced now: `text` says why (adminState, the guard, no session has it) */
 };
 

@@ -15,6 +15,7 @@ struct core_lease_op {
   struct bc_route route; /* of a put */
   struct bc_buf record;
   bool is_sent;
+  bool is_removed;          /* a put that somebody removed before it was on disk: it never comes to be */
   bool is_owed;             /* the file may not go on without it */
   core_lease_done_fn *done; /* may be NULL */
   void *arg;
@@ -65,6 +66,8 @@ bool core_lease_parse(struct core_leases *leases, const struct bc_lease *lease, 
 void core_lease_tell(struct core_leases *leases, const struct bc_lease *lease, const char *what);
 /* A put is on disk. */
 void core_lease_take(struct core_leases *leases, struct core_lease_op *op);
+/* Its time was over, or it was removed, before it was on disk: it leaves without having stood. */
+void core_lease_miss(struct core_leases *leases, struct bc_lease *lease, bool is_removed);
 /* It goes: no more in the configuration; the record of it is appended. core_lease_apply follows. */
 void core_lease_drop(struct core_leases *leases, struct bc_lease *lease, const char *reason, struct bc_buf *record);
 

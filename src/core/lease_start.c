@@ -268,6 +268,21 @@ static void start_look_at_leaving(struct core_leases *leases, struct bc_buf *rec
 
 /* ---- the end of a lease ---- */
 
+void core_lease_miss(struct core_leases *leases, struct bc_lease *lease, bool is_removed) {
+  struct bc_buf record;
+  bc_buf_init(&record, START_RECORDS_MAX);
+  bc_log(BC_LOG_NOTICE, "route %s: %s before it was on disk: it is not announced", lease->name,
+         is_removed ? "removed" : "its time was over");
+  if (is_removed) {
+    core_lease_tell(leases, lease, "removed");
+  } else {
+    start_tell_expired(leases, lease);
+  }
+  core_lease_drop(leases, lease, is_removed ? "removed through the API" : "its time is over", &record);
+  core_lease_disk_note(leases, &record, NULL, NULL);
+  bc_buf_free(&record);
+}
+
 /* True when more are due. */
 static bool start_end_due(struct core_leases *leases, struct bc_buf *record) {
   unsigned ended = 0;

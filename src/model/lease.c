@@ -215,6 +215,10 @@ void bc_leases_leave(struct bc_leases *leases, struct bc_lease *lease, struct bc
   bc_lease_print_id(leases, "leave", lease->id, record);
 }
 
+void bc_leases_leave_made(const struct bc_leases *leases, const struct bc_lease *made, struct bc_buf *record) {
+  bc_lease_print_id(leases, "leave", made->id, record);
+}
+
 void bc_leases_forget(struct bc_leases *leases, struct bc_lease *lease, struct bc_buf *record) {
   bc_lease_print_id(leases, "forget", lease->id, record);
   bc_lease_free(leases, lease);

@@ -110,6 +110,8 @@ void bc_leases_commit(struct bc_leases *leases, struct bc_lease *lease);
 void bc_leases_drop(struct bc_leases *leases, struct bc_lease *lease);
 /* It is leaving from now on. */
 void bc_leases_leave(struct bc_leases *leases, struct bc_lease *lease, struct bc_buf *record);
+/* The same of one that is made and not taken yet; bc_leases_leave follows when it is. */
+void bc_leases_leave_made(const struct bc_leases *leases, const struct bc_lease *made, struct bc_buf *record);
 /* Its withdraw was confirmed: it is forgotten, and freed. */
 void bc_leases_forget(struct bc_leases *leases, struct bc_lease *lease, struct bc_buf *record);
 /* How late it is: so that little is unknown after a reboot whose wall clock is wrong. */

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from dir_lab import Hang
 from lease_lab import World
 from wait import wait_for
 
@@ -24,6 +25,23 @@ def in_background(ask):
     thread = threading.Thread(target=lambda: answers.append(ask()), daemon=True)
     thread.start()
     return thread, answers
+
+
+@pytest.fixture
+def hang(world):
+    """The file of the leases hangs from when this is called until `release`."""
+    made = []
+
+    def begin():
+        try:
+            made.append(Hang(world.folder / "state", children=True))
+        except OSError as error:
+            pytest.skip(f"fanotify cannot be had here: {error}")
+        world.file.unlink()
+        return made[0]
+    yield begin
+    for one in made:
+        one.release()
 
 
 def log_of(world):
@@ -52,6 +70,36 @@ def test_a_store_that_comes_back_empty_takes_nothing_though_routes_of_the_api_we
     (world.folder / "away").rename(store)
     world.daemon.wait_state("s", "announced", 30)
     assert world.withdrawn() == [] and world.prefixes() == {A, B, C}
+
+
+# ---- the disk ----
+
+def test_what_is_removed_before_it_is_on_disk_is_not_announced(world, hang):
+    world.start()
+    world.put("old", B)
+    disk = hang()
+    late = world.api.put("web", f"route {A} next-hop self", wait="ack", timeout=0.5)
+    assert late["status"] == 504 and disk.is_met(), late
+    gone = world.api.remove("web", wait="ack", timeout=0.5)
+    assert gone["status"] == 504, gone
+    disk.release()
+    world.put("new", C)
+    assert not [line for line in world.announced() if A in line], world.announced()
+    world.again()
+    world.daemon.wait_state("api:new", "announced")
+    assert world.prefixes() == {B, C} and not [line for line in world.announced() if A in line]
+
+
+def test_what_ends_before_it_is_on_disk_is_not_announced(world, hang):
+    world.start()
+    world.put("old", B)
+    disk = hang()
+    late = world.api.put("web", f"route {A} next-hop self", ttl=1, wait="ack", timeout=2)
+    assert late["status"] == 504 and disk.is_met(), late
+    disk.release()
+    world.put("new", C)
+    assert not [line for line in world.announced() if A in line], world.announced()
+    wait_for(lambda: {r["name"] for r in world.kept()} == {"api:old", "api:new"}, "it is not kept")
 
 
 # ---- what is told ----
