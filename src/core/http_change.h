@@ -19,7 +19,8 @@ struct http_refusal {
 struct http_undo {
   bool has_lease;
   char *text, *owner, *reason, *source;
-  uint64_t left_ms; /* UINT64_MAX: it had no end */
+  uint64_t left_ms; /* UINT64_MAX: it had no end; … */
+  int64_t at_ms;    /* … by the boot clock, then */
 };
 
 struct http_change {

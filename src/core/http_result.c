@@ -1,6 +1,7 @@
 /* What a change is answered with, and what is undone when ExaBGP refuses it. */
 #include "base/mem.h"
 #include "core/http_change.h"
+#include "io/boot.h"
 #include "proto/problem.h"
 
 #include <inttypes.h>
@@ -188,6 +189,7 @@ void core_http_undo_remember(struct http_change *change) {
   undo->reason = bc_mem_copy_string(lease->reason);
   undo->source = bc_mem_copy_string(lease->source);
   undo->left_ms = core_lease_left_ms(change->core, lease);
+  undo->at_ms = bc_boot_now_ms();
 }
 
 void core_http_undo_release(struct http_change *change) {
@@ -204,6 +206,13 @@ static void undo_on_done(void *arg, enum bc_err err) {
   (void)err;
 }
 
+/* Its time went on while ExaBGP was asked for the other one. */
+static uint64_t undo_left_ms(const struct http_undo *undo) {
+  int64_t passed = bc_boot_now_ms() - undo->at_ms;
+  uint64_t gone = passed > 0 ? (uint64_t)passed : 0;
+  return undo->left_ms == UINT64_MAX ? UINT64_MAX : undo->left_ms > gone ? undo->left_ms - gone : 0;
+}
+
 /* False when it cannot stand again. */
 static bool undo_put_back(struct http_change *change) {
   struct bc_core *core = change->core;
@@ -211,7 +220,8 @@ static bool undo_put_back(struct http_change *change) {
   struct bc_route route;
   char name[BC_LIMIT_NAME_BYTES + 1];
   bool is_new;
-  if (!undo->has_lease || undo->left_ms == 0 ||
+  uint64_t left_ms = undo_left_ms(undo);
+  if (!undo->has_lease || left_ms == 0 ||
       bc_route_parse(core->intern, bc_str_of(undo->text), &route, NULL) != BC_ERR_OK) {
     return false;
   }
@@ -220,7 +230,7 @@ static bool undo_put_back(struct http_change *change) {
                                      .owner = undo->owner,
                                      .reason = undo->reason,
                                      .source = undo->source,
-                                     .ttl_ms = undo->left_ms == UINT64_MAX ? 0 : undo->left_ms,
+                                     .ttl_ms = left_ms == UINT64_MAX ? 0 : left_ms,
                                      .may_take_over = true};
   enum bc_err err = core_lease_put(core, &ask, undo_on_done, NULL, name, &is_new, NULL);
   bc_route_release(core->intern, &route);

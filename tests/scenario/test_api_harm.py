@@ -2,6 +2,7 @@
 or be told of as announced when something else is."""
 import shutil
 import threading
+import time
 
 import pytest
 
@@ -118,3 +119,21 @@ def test_a_put_that_another_put_replaced_before_its_answer_is_not_told_as_done(w
     thread.join(30)
     assert "med 2" in world.held(A)
     assert answers[0]["status"] == 409 and answers[0]["error"] == "superseded", answers
+
+
+def test_what_stands_again_after_a_refusal_has_no_more_time_than_it_had(world):
+    world.start()
+    exabgp = world.daemon.exabgp
+    world.put("web", A, ttl=4)
+    exabgp.refuse = lambda line: "med 5" in line
+    exabgp.answering.clear()
+    thread, answers = in_background(
+        lambda: world.api.put("web", f"route {A} next-hop self med 5", wait="ack", timeout=30))
+    wait_for(lambda: len([r for r in world.kept() if r["name"] == "api:web"]) == 2, "the second one is kept")
+    begun = next(r for r in world.records() if r.get("ttl"))
+    wait_for(lambda: time.clock_gettime(time.CLOCK_BOOTTIME) * 1000 > begun["uptime"] + 4100, "its time is over", 30)
+    exabgp.answering.set()
+    thread.join(30)
+    assert answers[0]["status"] == 422, answers
+    wait_for(lambda: A not in world.prefixes(), "nothing of it stands")
+    assert len([r for r in world.records() if r.get("name") == "api:web"]) == 2, world.records()
