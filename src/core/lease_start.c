@@ -218,18 +218,55 @@ bool core_lease_has_any(const struct bc_core *core) {
   return counts.live + counts.leaving > 0;
 }
 
-size_t core_lease_count_recorded(struct bc_core *core) {
+struct start_single {
+  const char *selector; /* interned */
+  const struct bc_nlri *nlri;
+};
+
+static int start_compare_singles(const void *a, const void *b) {
+  const struct start_single *one = a;
+  const struct start_single *other = b;
+  uintptr_t at = (uintptr_t)one->selector;
+  uintptr_t other_at = (uintptr_t)other->selector;
+  return at != other_at ? (at > other_at) - (at < other_at) : bc_nlri_compare(one->nlri, other->nlri);
+}
+
+static size_t start_count_singles(const struct bc_core *core, const struct bc_route *routes, size_t route_count,
+                                  size_t single_count) {
+  struct start_single *singles = bc_mem_new(single_count + 1, sizeof *singles);
+  size_t made = 0;
   size_t count = 0;
-  for (struct bc_lease *lease = bc_leases_after_id(core->leases->table, 0); lease != NULL;
-       lease = bc_leases_after_id(core->leases->table, lease->id)) {
-    struct bc_route route;
-    if (core_lease_parse(core->leases, lease, &route)) {
-      for (size_t i = 0; i < bc_route_nlri_count(&route); i++) {
-        count += bc_rib_is_recorded(core->rib, route.selector, bc_route_nlri(&route, i)) ? 1 : 0;
-      }
-      bc_route_release(core->intern, &route);
+  for (size_t i = 0; i < route_count; i++) {
+    for (size_t j = 0; j < bc_route_nlri_count(&routes[i]); j++) {
+      singles[made++] = (struct start_single){routes[i].selector, bc_route_nlri(&routes[i], j)};
     }
   }
+  qsort(singles, made, sizeof *singles, start_compare_singles);
+  for (size_t i = 0; i < made; i++) {
+    bool is_again = i > 0 && start_compare_singles(&singles[i - 1], &singles[i]) == 0;
+    count += !is_again && bc_rib_is_recorded(core->rib, singles[i].selector, singles[i].nlri) ? 1 : 0;
+  }
+  free(singles);
+  return count;
+}
+
+/* Several that are leaving may have had the same prefix one after the other: the journal has it once. */
+size_t core_lease_count_recorded(struct bc_core *core) {
+  struct bc_leases_counts counts = bc_leases_counts(core->leases->table);
+  struct bc_route *routes = bc_mem_new(counts.live + counts.leaving + 1, sizeof *routes);
+  size_t route_count = 0;
+  size_t single_count = 0;
+  for (struct bc_lease *lease = bc_leases_after_id(core->leases->table, 0); lease != NULL;
+       lease = bc_leases_after_id(core->leases->table, lease->id)) {
+    if (core_lease_parse(core->leases, lease, &routes[route_count])) {
+      single_count += bc_route_nlri_count(&routes[route_count++]);
+    }
+  }
+  size_t count = start_count_singles(core, routes, route_count, single_count);
+  for (size_t i = 0; i < route_count; i++) {
+    bc_route_release(core->intern, &routes[i]);
+  }
+  free(routes);
   return count;
 }
 

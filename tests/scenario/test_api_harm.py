@@ -7,7 +7,7 @@ import time
 import pytest
 
 from dir_lab import Hang
-from lease_lab import World
+from lease_lab import PEER, World
 from wait import wait_for
 
 A, B, C = "10.71.0.1/32", "10.71.0.2/32", "10.71.0.3/32"
@@ -137,3 +137,24 @@ def test_what_stands_again_after_a_refusal_has_no_more_time_than_it_had(world):
     assert answers[0]["status"] == 422, answers
     wait_for(lambda: A not in world.prefixes(), "nothing of it stands")
     assert len([r for r in world.records() if r.get("name") == "api:web"]) == 2, world.records()
+
+
+def test_leases_of_one_prefix_that_leave_together_do_not_hide_the_routes_of_an_emptied_store(world):
+    """Each of them is in the file until the withdraw is confirmed; the journal has the prefix once."""
+    world.tree.put("routes/s/config", f"route {A} next-hop self med 7")
+    world.start()
+    world.daemon.wait_state("s", "announced")
+    world.put("first", B)
+    world.daemon.exabgp.answering.clear()
+    for name in ("first", "second", "third"):
+        if name != "first":
+            world.put(name, B, state=None)
+        assert world.api.remove(name)["status"] == 202
+    rib = world.stop()
+    assert len([r for r in world.records() if "leave" in r]) == 3 and not [r for r in world.records() if "forget" in r]
+    (world.folder / "state" / "lastgood").unlink()
+    shutil.rmtree(world.folder / "store")
+    world.tree.put("node/n1/subscribedRoutes", "*")
+    world.start(rib={**rib, PEER: {A: "next-hop self med 7", **rib[PEER]}})
+    wait_for(lambda: world.daemon.status()["store"]["loss"] or A in world.withdrawn(), "the store is read", 30)
+    assert world.daemon.status()["store"]["loss"] and A not in world.withdrawn()
