@@ -151,6 +151,11 @@ static void change_on_wait(void *arg, enum core_wait_outcome outcome, const char
     free(change->refusal.detail);
     change->refusal =
         (struct http_refusal){.status = 422, .code = "exabgp-refused", .detail = bc_mem_copy_string(detail)};
+    if (change->ask.verb != BC_VERB_ANNOUNCE) {
+      /* What has the name by now is another one. */
+      core_http_change_fail(change, &change->refusal);
+      break;
+    }
     change->pending++;
     core_http_undo(change, text, change_on_refusal_written);
     return;

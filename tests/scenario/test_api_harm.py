@@ -1,5 +1,6 @@
 """What routes of the API must never do: cost a route of the store its place, outlive their end, come after their removal,
 or be told of as announced when something else is."""
+import json
 import shutil
 import threading
 import time
@@ -158,3 +159,13 @@ def test_leases_of_one_prefix_that_leave_together_do_not_hide_the_routes_of_an_e
     world.start(rib={**rib, PEER: {A: "next-hop self med 7", **rib[PEER]}})
     wait_for(lambda: world.daemon.status()["store"]["loss"] or A in world.withdrawn(), "the store is read", 30)
     assert world.daemon.status()["store"]["loss"] and A not in world.withdrawn()
+
+
+def test_a_withdraw_that_exabgp_refuses_undoes_nothing(world):
+    world.start()
+    world.put("web", A)
+    world.daemon.exabgp.refuse = lambda line: "withdraw" in line
+    gone = world.api.remove("web", wait="ack", timeout=20)
+    assert gone["status"] == 422, gone
+    lines = [json.loads(line) for line in (world.folder / "state" / "audit.log").read_text().splitlines()]
+    assert [(line["action"], line["who"]) for line in lines] == [("announce", "token one"), ("withdraw", "token one")]
