@@ -83,6 +83,7 @@ static void host_addresses(struct bc_doctor *doctor) {
     bool is_ipv6;
     const char *prefix = bc_client_text(route, "prefix");
     bool is_ours = strcmp(bc_client_text(route, "verdict"), "announce") == 0 &&
+                   strcmp(bc_client_text(route, "origin"), "api") != 0 &&
                    strstr(bc_client_text(route, "text"), "next-hop self") != NULL;
     if (is_ours && host_read_prefix(prefix, bytes, &is_ipv6) && !host_has_address(list, bytes, is_ipv6) &&
         told++ < DOCTOR_ADDRESSES_SHOWN) {

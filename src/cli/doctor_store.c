@@ -19,6 +19,7 @@ struct member {
   struct bc_doctor *doctor;
   struct bc_loop *loop;
   const char *url;
+  bool may_be_down;
   bool has_date;
   int64_t date_s;
 };
@@ -56,24 +57,24 @@ static void member_judge_time(struct member *member) {
 
 static void member_on_done(void *arg, const struct bc_http_result *result) {
   struct member *member = arg;
-  if (result->err != BC_ERR_OK) {
+  if (result->err == BC_ERR_OK) {
+    member_judge_time(member);
+  } else if (!member->may_be_down) {
     bc_doctor_add(member->doctor, BC_DOCTOR_WARNING, "etcd", result->err == BC_ERR_AUTH ? "member-tls" : "member-down",
                   "when the others fail too, nothing that is changed in etcd is seen; what is announced is kept",
                   result->err == BC_ERR_AUTH ? "see cacert, cert and key in the node file"
                                              : "see whether etcd runs there, and whether a firewall is in between",
                   "%s: %s", member->url, result->fault.text);
-  } else {
-    member_judge_time(member);
   }
   bc_loop_stop(member->loop);
 }
 
-static void store_ask_member(struct bc_doctor *doctor, const char *endpoint) {
+static void store_ask_member(struct bc_doctor *doctor, const char *endpoint, bool may_be_down) {
   const struct bc_settings *settings = doctor->settings;
   struct bc_http_tls tls = {.cacert = settings->cacert, .cert = settings->cert, .key = settings->key};
   char url[512];
   (void)snprintf(url, sizeof url, "%s/version", endpoint);
-  struct member member = {.doctor = doctor, .loop = bc_loop_new(), .url = endpoint};
+  struct member member = {.doctor = doctor, .loop = bc_loop_new(), .url = endpoint, .may_be_down = may_be_down};
   struct bc_http *http = bc_http_new(member.loop, &tls);
   (void)bc_http_start(http, &(struct bc_http_request){.url = url,
                                                       .timeout_ms = DOCTOR_ASK_MS,
@@ -86,7 +87,7 @@ static void store_ask_member(struct bc_doctor *doctor, const char *endpoint) {
   bc_loop_free(member.loop);
 }
 
-static void store_ask_members(struct bc_doctor *doctor) {
+static void store_ask_members(struct bc_doctor *doctor, bool may_be_down) {
   const char *list = doctor->settings->endpoints;
   while (*list != '\0') {
     size_t len = strcspn(list, ",");
@@ -94,7 +95,7 @@ static void store_ask_members(struct bc_doctor *doctor) {
     struct bc_fault fault;
     bc_buf_init(&endpoint, BC_LIMIT_KEY_BYTES);
     if (len > 0 && bc_http_check_endpoint((struct bc_str){list, len}, &endpoint, &fault) == BC_ERR_OK) {
-      store_ask_member(doctor, endpoint.data);
+      store_ask_member(doctor, endpoint.data, may_be_down);
     }
     bc_buf_free(&endpoint);
     list += len + (list[len] == ',' ? 1 : 0);
@@ -133,6 +134,20 @@ static void store_tell_subscription(struct bc_doctor *doctor, const struct bc_ed
   }
 }
 
+/* A daemon that was given `-c` by ExaBGP's configuration has another store than who calls without it. */
+static void store_tell_other(struct bc_doctor *doctor) {
+  const char *endpoint = bc_client_text(json_object_get(doctor->status, "store"), "endpoint");
+  const char *host = strstr(endpoint, "://");
+  if (endpoint[0] == '\0' || strstr(doctor->settings->endpoints, host == NULL ? endpoint : host + 3) != NULL) {
+    return;
+  }
+  bc_doctor_add(
+      doctor, BC_DOCTOR_WARNING, "store", "other-store",
+      "what follows of the store and its keys is not what the daemon has; commands that edit write there, too",
+      "write `endpoints` into the node file, so that all have it, or call with the daemon's own -c",
+      "the daemon's store is %s, and this looks at %s", endpoint, doctor->settings->endpoints);
+}
+
 static void store_tell_problem(struct bc_doctor *doctor, const struct bc_edit *edit) {
   bool is_refused = edit->err == BC_ERR_REFUSED;
   const char *text = bc_client_text(edit->answer, "text");
@@ -148,6 +163,7 @@ void bc_doctor_store(struct bc_doctor *doctor) {
   struct bc_edit edit;
   struct bc_settings quiet = *doctor->settings;
   quiet.is_json = false;
+  store_tell_other(doctor);
   int code = bc_edit_begin_quietly(&edit, &quiet);
   if (code == BC_CLI_OK) {
     code = bc_edit_read_all(&edit, NULL, false);
@@ -161,7 +177,8 @@ void bc_doctor_store(struct bc_doctor *doctor) {
     store_tell_problem(doctor, &edit);
   }
   (void)bc_edit_end(&edit, code);
+  bool may_be_down = code == BC_CLI_OK && strcmp(doctor->settings->endpoints, BC_SETTINGS_ENDPOINTS) == 0;
   if (strncmp(doctor->settings->endpoints, "file:", 5) != 0) {
-    store_ask_members(doctor);
+    store_ask_members(doctor, may_be_down);
   }
 }

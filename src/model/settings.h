@@ -22,6 +22,8 @@ enum { BC_SETTINGS_AUDIT = 1024 };
 enum { BC_SETTINGS_SERIES_MOST = 100000 };
 
 #define BC_SETTINGS_CONFIG "/etc/bgpcommander/bgpcommander.conf"
+/* Both ports that etcd ever had: who has only one of them lacks nothing. */
+#define BC_SETTINGS_ENDPOINTS "http://127.0.0.1:2379,http://127.0.0.1:4001"
 
 /* name, text */
 #define BC_SETTINGS_API_LIST(X)                                                                                        \

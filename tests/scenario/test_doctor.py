@@ -159,6 +159,15 @@ def test_a_user_that_etcd_does_not_take(scene, etcd_lab):  # noqa: F811
     assert codes["store-refused"]["subject"] == "auth" and "etcd-user-file" in codes["store-refused"]["mend"]
 
 
+def test_a_daemon_that_was_given_another_store_than_this_command(scene):
+    scene.start()
+    assert "other-store" not in scene.findings()
+    (scene.folder / "other").mkdir()
+    found = scene.findings(endpoint=f"file://{scene.folder}/other")["other-store"]
+    assert found["level"] == "warning" and "`endpoints`" in found["mend"]
+    assert str(scene.tree.dir) in found["finding"] and f"{scene.folder}/other" in found["finding"]
+
+
 def test_a_full_disk_under_the_state(scene):
     daemon = scene.start()
     assert daemon.status()["stateDirectory"]
