@@ -40,8 +40,8 @@ def fixture_scene(tmp_path, etcd_lab):  # noqa: F811
 
 
 def test_routes_of_the_api_are_among_the_nodes_routes(scene):
-    scene.store.put("node/ams1/status", json.dumps({"store": {"state": "connected"}, "summary": {"routes": 9, "subscribed": 2, "api": 4,
-                                        "announced": 5, "withdrawn": 1, "notOnWire": 0}}))
+    summary = {"routes": 9, "subscribed": 2, "api": 4, "announced": 5, "withdrawn": 1, "notOnWire": 0}
+    scene.store.put("node/ams1/status", json.dumps({"store": {"state": "connected"}, "summary": summary}))
     assert scene.run().stdout.splitlines()[1].split()[4:8] == ["6", "5", "1", "0"]
 
 
