@@ -60,7 +60,7 @@ def test_json_tells_more(shown):
 
 def test_a_route_is_put_by_name(shown):
     compare(shown, "http-put")
-    assert "192.0.2.1/32" in shown.exabgp.prefixes()
+    assert "198.51.100.1/32" in shown.exabgp.prefixes()
 
 
 def test_a_blackhole_and_a_flow(shown):
