@@ -43,7 +43,7 @@ def test_the_end_of_exabgp_ends_us_and_revokes_the_lease(lab):
     gone_in_time(lab, time.monotonic())
     assert own_keys(lab) == []
     assert lab.etcd.leases() == []
-    assert lab.others_running() == []
+    lab.wait_for(lambda: lab.others_running() == [], 5, "nothing of it is left")
 
 
 def test_end_of_input_ends_us(lab):
@@ -53,7 +53,7 @@ def test_end_of_input_ends_us(lab):
     lab.exabgp.wait(5)
     gone_in_time(lab, begin)
     assert own_keys(lab) == []
-    assert lab.others_running() == []
+    lab.wait_for(lambda: lab.others_running() == [], 5, "nothing of it is left")
 
 
 def test_term_keeps_routes_except_those_with_on_exit_withdraw(lab):
