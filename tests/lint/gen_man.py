@@ -69,7 +69,9 @@ class Setting:
 def settings():
     text = re.sub(r"/\*.*?\*/", "", (ROOT / "src/model/settings.def").read_text(), flags=re.S)
     pattern = r"^BC_SETTING\((\w+), \w+, %s, %s, (\w+), %s,\s*%s,\s*%s\)" % ((TEXT,) * 5)
-    text = text.replace("BC_SETTINGS_CONFIG", '"/etc/bgpcommander/bgpcommander.conf"')
+    texts = re.findall(r'^#define (BC_SETTINGS_\w+) ("[^"]*")', (ROOT / "src/model/settings.h").read_text(), re.M)
+    for name, value in texts:
+        text = re.sub(rf"\b{name}\b", value, text)
     found = [Setting(*one) for one in re.findall(pattern, text, re.M)]
     assert len(found) == len(re.findall(r"^BC_SETTING\(", text, re.M))
     return {one.name: one for one in found}
