@@ -365,6 +365,15 @@ class Daemon:
     def wait_state(self, name, state, seconds=15):
         return wait_for(lambda: (r := self.route(name)) and r["state"] == state and r, f"{name} is {state}", seconds)
 
+    def settled_state(self, name):
+        """The state once no command for it is under way: what stands may be on its way again at any moment, as after a
+        restart or a nudge; what was withdrawn is told as it is."""
+        def seen():
+            route = self.route(name)
+            state = route and route["state"]
+            return state not in ("pending", "sent", "acked", "withdrawing") and state
+        return wait_for(seen, f"no command for {name} is under way")
+
     def kill_core(self):
         """SIGKILL, and waits until another core answers."""
         old = wait_for(self.core, "a core answers")

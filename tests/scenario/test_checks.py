@@ -57,7 +57,7 @@ def test_one_check_takes_all_its_routes(scene):
     scene.tell("dns", "0")
     for name in ("r0", "r1", "r2"):
         assert daemon.wait_state(name, "withdrawn")["reason"] == "check dns failed: it is off"
-    assert daemon.route("other")["state"] == "announced"
+    assert daemon.settled_state("other") == "announced"
     one = daemon.route("r1")["checks"]
     assert [(c["name"], c["kind"], c["state"], c["status"], c["reason"]) for c in one] == \
         [("dns", "named", "down", "failed", "it is off")]
@@ -116,7 +116,7 @@ def test_it_runs_while_a_subscribed_route_rests_on_it(scene):
     daemon.wait_state("b", "announced")
     scene.put_user("b", 2, [], check="none")
     wait_for(lambda: scene.check("dns") is None, "nobody needs it")
-    assert daemon.route("b")["state"] == "announced" and daemon.route("b")["health"] == "none"
+    assert daemon.settled_state("b") == "announced" and daemon.route("b")["health"] == "none"
 
 
 COMBINE = [
@@ -154,7 +154,7 @@ def test_what_cannot_be_told_neither_withdraws_nor_announces(scene):
     wait_for(lambda: any("script error" in text for text in daemon.status()["warnings"]), "its error is a warning")
     warning = next(text for text in daemon.status()["warnings"] if "script error" in text)
     assert warning == "check b: script error: b:3: oh"
-    assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
+    assert daemon.settled_state("web") == "announced" and scene.withdrawn() == []
 
 
 def test_a_routes_own_check_is_one_of_them(scene):
@@ -190,7 +190,7 @@ def test_a_check_that_is_not_there_says_nothing(scene):
     scene.tree.remove("checks/nobody/script")
     scene.tree.remove("checks/nobody/options")
     wait_for(lambda: scene.worker()["checks"] == 0, "it does not run any more")
-    assert daemon.route("old")["state"] == "announced" and daemon.route("new")["state"] == "announced"
+    assert daemon.settled_state("old") == "announced" and daemon.settled_state("new") == "announced"
     assert scene.withdrawn() == []
 
 
@@ -201,14 +201,14 @@ def test_a_check_that_never_passed_withdraws_nothing_that_stood_before_it(scene)
     scene.put_check("dns", "0")
     scene.put_user("web", 1, ["dns"])
     wait_for(lambda: (c := scene.check("dns")) and c["status"] == "failed" and c["probation"], "it fails, on probation")
-    assert daemon.route("web")["state"] == "announced"
+    assert daemon.settled_state("web") == "announced"
     # One that was found down while nothing stood on it, too.
     scene.put_check("late", "0")
     scene.put_user("other", 2, ["late"])
     daemon.wait_state("other", "withdrawn")
     scene.put_user("web", 1, ["dns", "late"])
     wait_for(lambda: scene.check("late")["probation"], "it is on probation")
-    assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
+    assert daemon.settled_state("web") == "announced" and scene.withdrawn() == []
     scene.tell("dns", "1")
     scene.tell("late", "1")
     daemon.wait_state("other", "announced")
@@ -229,7 +229,7 @@ def test_a_bad_version_of_a_named_check_withdraws_nothing(scene):
     scene.tree.put("checks/dns/script", "#!lua\nreturn false, 'never'\n")
     told = "new version of checks/dns/script has not passed yet: failed: never; the old one decides"
     wait_for(lambda: told in daemon.status()["warnings"], "the status says so")
-    assert all(daemon.route(f"r{number}")["state"] == "announced" for number in range(3)) and scene.withdrawn() == []
+    assert all(daemon.settled_state(f"r{number}") == "announced" for number in range(3)) and scene.withdrawn() == []
     scene.tell("dns", "0")
     for number in range(3):
         assert daemon.wait_state(f"r{number}", "withdrawn")["reason"] == "check dns failed: it is off"
@@ -284,7 +284,7 @@ def test_a_probation_of_a_named_check_outlives_core(scene):
     wait_for(lambda: b"@probation/checks/dns" in lastgood.read_bytes(), "it is saved", errors=(OSError,))
     daemon.kill_core()
     wait_for(lambda: (c := scene.check("dns")) and c["status"] == "failed" and c["probation"], "it fails again")
-    assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
+    assert daemon.settled_state("web") == "announced" and scene.withdrawn() == []
 
 
 def found(scene, what):
@@ -310,7 +310,7 @@ def test_a_changed_module_puts_its_users_on_probation(scene):
     scene.wait_error("web", "new version of routes/web/healthcheck has not passed yet: failed: the module says so")
     kill_worker(scene)
     found(scene, "old")
-    assert daemon.route("web")["state"] == "announced"
+    assert daemon.settled_state("web") == "announced"
     scene.tree.put("lua/util", "return {ok = true, is = 'new'}\n")
     found(scene, "new")
     assert scene.withdrawn() == [] and daemon.route("web")["error"] is None

@@ -365,7 +365,7 @@ def test_without_store_nothing_is_withdrawn_that_the_last_known_good_does_not_na
         # Core asks again after up to half a minute: the longer etcd took to start, the later.
         wait_for(lambda: daemon.status()["warnings"] == [], "the store names it", 60)
         wait_for(begun.exists, "its check runs")
-        assert daemon.route("r2")["state"] == "announced"
+        assert daemon.settled_state("r2") == "announced"
         slow.unlink()
         with open(go, "w") as file:
             file.write("\n")
@@ -506,7 +506,7 @@ def test_what_a_new_neighbor_got_before_it_was_known_counts(scene):
     fake.rib[second.ip] = dict(fake.rib[first.ip])
     fake.begin_session(second)
     wait_for(lambda: daemon.route("r1")["onWire"] == ["10.99.0.2", "10.99.0.3"], "both have the route")
-    assert daemon.route("r1")["state"] == "announced"
+    assert daemon.settled_state("r1") == "announced"
     assert not [line for line in fake.lines[told:] if "route" in line]
 
 
@@ -552,7 +552,7 @@ def test_a_new_script_that_never_passed_does_not_withdraw_after_a_restart_either
     daemon.kill_core()
     runs.unlink()
     wait_for(lambda: runs.exists() and len(runs.read_text().split()) > 3, "it fails on")
-    assert daemon.route("r1")["state"] == "announced" and daemon.exabgp.withdrawn() == []
+    assert daemon.settled_state("r1") == "announced" and daemon.exabgp.withdrawn() == []
     (scene.folder / "good").write_text("")
     wait_for(lambda: b"@probation" not in (scene.folder / "state" / "lastgood").read_bytes(), "it has passed")
     (scene.folder / "good").unlink()

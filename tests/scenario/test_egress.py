@@ -99,7 +99,7 @@ def scene(tmp_path):
 def test_etcd_is_denied_by_any_address_and_name(scene):
     daemon = scene.start("127.0.0.1")
     scene.wait_data(DENIED)
-    assert daemon.route("web")["state"] == "announced"
+    assert daemon.settled_state("web") == "announced"
 
 
 def test_an_endpoint_with_a_name_is_denied_by_what_it_resolves_to(scene):

@@ -189,7 +189,7 @@ def test_the_end_of_the_exec_worker_withdraws_nothing(scene):
     told = f"{scene.hang}: the process that ran it has ended"
     route = wait_for(lambda: told in (daemon.route("web")["error"] or "") and daemon.route("web"), "it is told")
     assert "call refused by this node" in route["error"]
-    assert daemon.route("web")["state"] == "announced" and daemon.exabgp.withdrawn() == []
+    assert daemon.settled_state("web") == "announced" and daemon.exabgp.withdrawn() == []
 
 
 def test_after_the_end_of_the_exec_worker_commands_run_again(scene):

@@ -341,6 +341,6 @@ def test_there_are_as_many_cases_as_were_promised_and_none_twice():
 def test_after_all_of_them_the_daemon_is_as_well_as_before(shared):
     answer = shared.command("announce route 198.18.0.1/32 next-hop self", path="/?wait=wire")
     assert answer.status == 200, answer
-    assert shared.daemon.status()["warnings"] == [] and shared.daemon.route("web")["state"] == "announced"
+    assert shared.daemon.status()["warnings"] == [] and shared.daemon.settled_state("web") == "announced"
     assert all(re.match(r"(neighbor \S.* )?(announce|withdraw) (route|attributes|flow|vpls)|show |version$|~ ;", line)
                for line in shared.exabgp.lines), shared.exabgp.lines

@@ -92,7 +92,7 @@ def test_a_list_that_would_take_anothers_nlri_keeps_what_it_has(scene):
     route = wait_for(lambda: (r := daemon.route("l"))["error"] and r, "its fault is told")
     assert route["error"] == f"routes/l: {net(9)} is also in routes/m, which is announced"
     assert_quiet(daemon)
-    assert daemon.route("l")["state"] == "announced"
+    assert daemon.settled_state("l") == "announced"
     scene.delete("routes/m/config")
     wait_for(lambda: daemon.exabgp.prefixes() == {net(n) for n in (1, 2, 3, 9)}, "it got it")
     daemon.wait_state("l", "announced")
@@ -204,7 +204,7 @@ def test_a_list_that_takes_back_a_change_that_was_pushed_back_has_its_right_agai
     route = wait_for(lambda: (r := daemon.route("a")) and r["health"] == "down" and r, "a has been checked")
     assert route["error"] == f"routes/a: {net(1)} is also in routes/l, which is announced"
     assert_quiet(daemon)
-    assert daemon.route("l")["state"] == "announced"
+    assert daemon.settled_state("l") == "announced"
 
 
 def test_a_route_that_was_pushed_back_takes_nothing_from_who_has_its_prefix_now(scene, tmp_path):
@@ -229,7 +229,7 @@ def test_a_route_that_was_pushed_back_takes_nothing_from_who_has_its_prefix_now(
         flag.touch()
         wait_for(lambda: daemon.route("l")["verdict"] == "announce", "l is up")
     assert_quiet(daemon)
-    assert daemon.route("n")["state"] == "announced"
+    assert daemon.settled_state("n") == "announced"
 
 
 def test_a_route_that_stands_goes_over_to_other_neighbors_before_any_other_of_its_prefix(scene):

@@ -75,7 +75,7 @@ def test_a_changed_script_is_on_probation(scene):
         runs.add(daemon.route("web")["error"])
         return len(runs - {None}) >= 5
     wait_for(ran_five_times, "five runs of the new one")
-    assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
+    assert daemon.settled_state("web") == "announced" and scene.withdrawn() == []
 
 
 def test_an_endless_loop_is_killed_named_and_quarantined(scene):
@@ -105,7 +105,7 @@ def test_the_limits_on_memory_are_neutral(scene):
     daemon = scene.start()
     daemon.wait_state("good", "announced")
     scene.wait_error("hoard", "out of memory")
-    assert daemon.route("good")["state"] == "announced"
+    assert daemon.settled_state("good") == "announced"
 
 
 def test_kill_9_of_the_worker_moves_no_route(scene):
@@ -131,7 +131,7 @@ def test_a_worker_that_does_not_answer_is_replaced(scene):
     old = scene.wait_worker()
     os.kill(old, signal.SIGSTOP)
     wait_for(lambda: (w := scene.worker()) and w["pid"] not in (0, old) and w["state"] == "running", "another one", 20)
-    assert "Lua worker 1 has not answered" in daemon.log() and daemon.route("web")["state"] == "announced"
+    assert "Lua worker 1 has not answered" in daemon.log() and daemon.settled_state("web") == "announced"
 
 
 @contextlib.contextmanager
@@ -180,7 +180,7 @@ def test_one_call_that_never_ends_is_ended_from_outside(scene):
     assert scene.quarantined() == 1
     seen = scene.worker()["restarts"]
     wait_for(lambda: daemon.route("good")["health"] == "up", "the others go on")
-    assert seen == 3 and scene.withdrawn() == [] and all(daemon.route(name)["state"] == "announced" for name in busy)
+    assert seen == 3 and scene.withdrawn() == [] and all(daemon.settled_state(name) == "announced" for name in busy)
 
 
 def test_the_next_core_goes_on_with_lua_checks(scene):
@@ -245,7 +245,7 @@ def test_a_check_goes_from_shell_to_lua_and_back(scene):
     wait_for(lambda: scene.worker()["checks"] == 1, "the Lua check decides")
     scene.tree.put("routes/web/healthcheck", "[ $ATTEMPT -lt 100 ]\n")
     wait_for(lambda: scene.worker()["checks"] == 0, "the Lua check is gone")
-    assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
+    assert daemon.settled_state("web") == "announced" and scene.withdrawn() == []
 
 
 def spread(scene, count, workers):

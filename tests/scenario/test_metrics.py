@@ -315,7 +315,7 @@ def test_policies_are_counted(scene):
     scene.tree.put("policy", "return function(ctx) error('never') end\n")
     now = scene.wait_value("bgpcommander_policies_held", 1)
     assert now.value("bgpcommander_approvals_pending", kind="policy") == 1
-    assert daemon.route("web")["state"] == "announced"
+    assert daemon.settled_state("web") == "announced"
 
 
 @moves("bgpcommander_checks_troubled", "bgpcommander_check_probation")

@@ -219,7 +219,7 @@ def test_a_few_routes_may_leave_by_a_new_policy(scene):
     scene.put("policy", "return function(ctx)\n  if ctx.route.name == 'b' then return withdraw('not b') end\n"
                         "  return announce()\nend\n")
     assert daemon.wait_state("b", "withdrawn")["reason"] == "not b"
-    assert daemon.route("a")["state"] == "announced" and scene.withdrawn() == [scene.net(2)]
+    assert daemon.settled_state("a") == "announced" and scene.withdrawn() == [scene.net(2)]
 
 
 def test_a_policy_that_fails_later_leaves_its_last_verdict(scene):
@@ -265,7 +265,7 @@ def test_what_stands_by_a_policy_is_not_touched_by_a_restart(scene):
     assert daemon.wait_settled()["mode"] == "safe"
     scene.wait_policy("web", state="failing")
     assert scene.commands() == lines
-    assert daemon.route("web")["state"] == "announced" and "med 42" in scene.held(1)
+    assert daemon.settled_state("web") == "announced" and "med 42" in scene.held(1)
 
 
 def test_a_restart_without_a_policy_worker_touches_nothing(scene):
@@ -280,7 +280,7 @@ def test_a_restart_without_a_policy_worker_touches_nothing(scene):
     shown = scene.wait_policy("web", state="failing")
     assert shown["verdict"] is None and "oh" in shown["error"]
     daemon.wait_settled()
-    assert scene.commands() == lines and daemon.route("web")["state"] == "announced"
+    assert scene.commands() == lines and daemon.settled_state("web") == "announced"
     scene.tree.remove("data/fail")
     scene.wait_policy("web", state="answered")
     assert scene.commands() == lines
@@ -435,7 +435,7 @@ def test_a_worker_that_hangs_keeps_no_dead_service_announced(scene):
     assert route["layer"] == "health" and "within 2 s" in route["policy"]["error"]
     # Each is killed for its silence, and the last one answers.
     wait_for(lambda: daemon.route("web")["reason"] == "down", "a policy worker answers", 30)
-    assert scene.withdrawn() == [scene.net(1)] and daemon.route("dns")["state"] == "announced"
+    assert scene.withdrawn() == [scene.net(1)] and daemon.settled_state("dns") == "announced"
 
 
 def test_a_version_that_has_to_be_killed_gives_way_to_the_one_before(scene):
@@ -469,7 +469,7 @@ def test_a_prefix_changed_by_people_keeps_its_policy(scene):
     scene.wait_held(5, "med 42")
     wait_for(lambda: scene.held(1) is None, "the old one is gone")
     assert all("med 42" in line for line in scene.commands() if line.startswith("announce"))
-    assert daemon.route("web")["state"] == "announced"
+    assert daemon.settled_state("web") == "announced"
 
 
 def test_many_routes_are_asked_and_answered(scene):

@@ -132,10 +132,10 @@ def test_the_version_before_a_quarantined_one_runs_instead(scene):
         "minutes: not run until the script is changed; the last one before it that passed runs instead")
     # It has to pass again before its failures count.
     wait_for(lambda: check(scene)["reason"] == "the old one says so", "the old one runs")
-    assert check(scene)["probation"] and daemon.route("web")["state"] == "announced"
+    assert check(scene)["probation"] and daemon.settled_state("web") == "announced"
     scene.tree.put("routes/web/options", json.dumps({"interval": "100ms", "fall": 1, "env": {"LOOP": "1", "OK": "1"}}))
     wait_for(lambda: daemon.route("web")["data"] == {"is": "old"}, "it passes")
-    assert daemon.status()["workers"]["quarantined"] == 1 and daemon.route("web")["state"] == "announced"
+    assert daemon.status()["workers"]["quarantined"] == 1 and daemon.settled_state("web") == "announced"
     shown = check(scene)
     assert shown["candidate"]["status"] == "quarantined" and shown["state"] == "up"
     scene.tree.put("routes/web/healthcheck", "#!lua\nreturn true, {is = 'third'}\n")
@@ -153,7 +153,7 @@ def test_a_bad_version_is_still_on_probation_after_a_restart(scene):
     wait_for(lambda: check(scene) and check(scene)["reason"] == "never", "the next core runs it")
     shown = check(scene)
     assert shown["probation"] and shown["candidate"] is None
-    assert daemon.route("web")["state"] == "announced" and scene.withdrawn() == []
+    assert daemon.settled_state("web") == "announced" and scene.withdrawn() == []
 
 
 def test_the_first_version_has_none_to_go_on_with(scene):
@@ -234,7 +234,7 @@ def test_what_changes_while_no_core_looks_withdraws_nothing(world, change, name)
     wait_for(lambda: status(name) == ["failed"], "the next core runs it")
     for each in set(names) - {name, "plain"}:
         wait_for(lambda: status(each) == ["passed"], f"{each} goes on")
-    assert daemon.route(name)["verdict"] != "withdraw" and daemon.route(name)["state"] == "announced"
+    assert daemon.route(name)["verdict"] != "withdraw" and daemon.settled_state(name) == "announced"
     assert world.withdrawn() == []
 
 
@@ -278,7 +278,7 @@ def test_the_old_version_keeps_its_parameters_when_another_ready_made_check_is_u
         assert shown["state"] == "up" and shown["running"]["status"] == "passed" and world.withdrawn() == []
         daemon.kill_core()
         wait_for(lambda: (world.check("svc") or {}).get("probation"), "the next core has but the new one")
-        assert daemon.route("web")["state"] == "announced" and world.withdrawn() == []
+        assert daemon.settled_state("web") == "announced" and world.withdrawn() == []
 
 
 def test_what_is_held_by_a_check_that_says_nothing_is_told_with_the_reason(world):
@@ -316,4 +316,4 @@ def test_a_version_that_this_node_does_not_run_is_told(world):
     world.tree.put("routes/web/healthcheck", "exit 1\n")
     world.wait_error("web", "new version of routes/web/healthcheck has not passed yet: could not be started: shell is off in the "
                             "node file; the old one decides")
-    assert daemon.route("web")["state"] == "announced"
+    assert daemon.settled_state("web") == "announced"

@@ -131,7 +131,7 @@ def test_a_policy_that_fails_is_told_and_changes_nothing(past):
     code, said = past.json("replay", "broken.lua")
     assert code == FAILED and said["failed"] >= 3
     assert "broken.lua:1:" in json.dumps(said["differences"])
-    assert past.daemon.route("web")["state"] == "announced"
+    assert past.daemon.settled_state("web") == "announced"
 
 
 def test_records_are_read_without_a_daemon(past):
