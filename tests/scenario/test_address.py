@@ -276,6 +276,7 @@ def test_an_address_of_somebody_else_is_never_touched(scene, prefix, words):
     scene.put("web", prefix, address="manage")
     scene.subscribe("keeper web")
     scene.host.add(prefix, *words)
+    wait_for(lambda: "tentative" not in scene.host.addresses()[address][2], "duplicate detection is over")
     before = scene.host.addresses()[address]
     daemon = scene.daemon()
     daemon.wait_state("web", "announced")
