@@ -1,68 +1,7 @@
 /* The node file's rules for what may come by HTTP. */
-#include "model/admission.h"
+#include "admission_world.h"
 
 #include "base/limits.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static struct bc_intern *intern;
-static struct bc_admission *rules;
-
-static int setup(void **state) {
-  (void)state;
-  intern = bc_intern_new();
-  rules = bc_admission_new();
-  return 0;
-}
-
-static int teardown(void **state) {
-  (void)state;
-  size_t left = bc_intern_count(intern);
-  bc_intern_free(intern);
-  bc_admission_free(rules);
-  return left == 0 ? 0 : -1;
-}
-
-static void add(enum bc_admission_setting setting, const char *list) {
-  struct bc_fault fault = {0};
-  if (bc_admission_add_list(rules, setting, bc_str_of(list), &fault) != BC_ERR_OK) {
-    fail_msg("%s: %s", list, fault.text);
-  }
-}
-
-static struct bc_route parse(const char *text) {
-  struct bc_route route;
-  struct bc_fault fault = {0};
-  if (bc_route_parse(intern, bc_str_of(text), &route, &fault) != BC_ERR_OK) {
-    fail_msg("%s: %s", text, fault.text);
-  }
-  return route;
-}
-
-static void assert_asked(const char *text, struct bc_admission_ask ask, enum bc_admission_answer answer,
-                         const char *line) {
-  struct bc_route route = parse(text);
-  struct bc_fault fault = {0};
-  uint64_t ttl_ms;
-  ask.route = &route;
-  enum bc_admission_answer found = bc_admission_judge(rules, &ask, &ttl_ms, &fault);
-  if (found != answer || strcmp(fault.text, line) != 0) {
-    fail_msg("%s: %s: %s", text, bc_admission_code(found), fault.text);
-  }
-  assert_int_equal(bc_admission_judge(rules, &ask, &ttl_ms, NULL), answer);
-  bc_route_release(intern, &route);
-}
-
-static void assert_judged(const char *text, enum bc_admission_answer answer, const char *line) {
-  assert_asked(text, (struct bc_admission_ask){0}, answer, line);
-}
 
 static void assert_prefix(const char *prefix, enum bc_admission_answer answer) {
   char text[128];
