@@ -7,6 +7,8 @@ const OPEN = 'open';
 const TIMEOUT_MS = 10000;
 const LONG_MS = 90000;
 let token = '';
+// Counts how often all that was asked for was no longer wanted: what comes for an earlier turn is not looked at.
+let turn = 0;
 try {
   token = sessionStorage.getItem(KEPT) || '';
 } catch {
@@ -18,8 +20,19 @@ export function hasToken() {
   return token !== '';
 }
 
+// Whether it shows the daemon one.
+export function sendsToken() {
+  return token !== '' && token !== OPEN;
+}
+
+// What was asked for, and has not come yet, is not to come.
+export function forgetAsked() {
+  turn++;
+}
+
 export function setToken(text) {
   token = text;
+  forgetAsked();
   try {
     if (text === '') {
       sessionStorage.removeItem(KEPT);
@@ -33,39 +46,48 @@ export function setToken(text) {
 
 export const allowWithout = () => setToken(OPEN);
 
-export function headers(more) {
-  return { ...(token && token !== OPEN ? { Authorization: `Bearer ${token}` } : {}), ...more };
+export function headers(more, shown = sendsToken() ? token : '') {
+  return { ...(shown ? { Authorization: `Bearer ${shown}` } : {}), ...more };
 }
 
 // What the daemon said when it refused: its words are shown as they are.
 class Refusal extends Error {
-  constructor(status, detail, retryAfter) {
+  constructor(status, detail, code, retryAfter) {
     super(detail);
     this.status = status;
+    this.code = code;
     this.retryAfter = retryAfter;
   }
 }
 
 export async function refusalOf(response) {
   let detail = '';
+  let code = '';
   try {
     const problem = JSON.parse(await response.text());
     detail = problem.detail || problem.title || problem.error || '';
+    code = problem.code || '';
   } catch {
     detail = '';
   }
   const wait = Number(response.headers.get('Retry-After'));
-  return new Refusal(response.status, String(detail || `the daemon answered ${response.status} ${response.statusText}`),
+  return new Refusal(response.status, String(detail || `the daemon answered ${response.status} ${response.statusText}`), code,
     Number.isFinite(wait) && wait > 0 ? wait : 0);
 }
 
-async function send(method, path, body, timeout = TIMEOUT_MS) {
+// Nothing more is told before there is a token that counts and may read.
+export function wantsToken(error) {
+  return Boolean(error) && (error.status === 401 || (error.status === 403 && error.code === 'scope'));
+}
+
+async function send(method, path, { body, timeout = TIMEOUT_MS, shown } = {}) {
+  const mine = turn;
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), timeout);
   try {
     const response = await fetch(path, {
       method,
-      headers: headers({ Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) }),
+      headers: headers({ Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) }, shown),
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: 'no-store', credentials: 'omit', redirect: 'error', signal: stop.signal,
     });
@@ -74,6 +96,9 @@ async function send(method, path, body, timeout = TIMEOUT_MS) {
       throw await refusalOf(response);
     }
     const text = await response.text();
+    if (mine !== turn) {
+      throw new Error('not wanted any more');
+    }
     return text === '' ? null : JSON.parse(text);
   } finally {
     clearTimeout(timer);
@@ -82,9 +107,11 @@ async function send(method, path, body, timeout = TIMEOUT_MS) {
 
 export const get = (path) => send('GET', path);
 // All of very many: may take its time.
-export const getLong = (path) => send('GET', path, undefined, LONG_MS);
-export const post = (path, body) => send('POST', path, body);
+export const getLong = (path) => send('GET', path, { timeout: LONG_MS });
+export const post = (path, body) => send('POST', path, { body });
 export const remove = (path) => send('DELETE', path);
+// Whether the daemon takes this token, and lets it read: throws what it says when not.
+export const probe = (text) => send('GET', '/v1/status', { shown: text });
 
 export function query(path, values) {
   const parts = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== '')

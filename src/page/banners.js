@@ -4,6 +4,7 @@ import { hasToken } from './api.js';
 import { icon } from './icons.js';
 import { data, mayDo, on } from './model.js';
 import { count, plain, plural, span } from './format.js';
+import { lockedText } from './locked.js';
 import { workersOf } from './view_workers.js';
 
 const MOST = 6;
@@ -22,7 +23,7 @@ let actions = { approve: () => null, filter: () => {}, enterToken: () => {}, ret
 function aboutLink() {
   const { link } = data;
   if (link.state === 'locked') {
-    return [{ key: 'locked', tone: 'held', text: 'The daemon wants a token', more: link.text, button: ['Enter a token', actions.enterToken] }];
+    return [{ key: 'locked', tone: 'held', kind: 'Locked', text: 'This daemon asks for a token', more: lockedText(), button: ['Enter a token', actions.enterToken] }];
   }
   if (link.state === 'lost') {
     const left = Math.ceil(Math.max(0, link.retryAt - performance.now()) / 1000);
@@ -134,7 +135,7 @@ function banner(what) {
     buttons.push(actions.approve(id, what.text));
   }
   return el('li', { class: `banner t-${what.tone === 'held' ? 'warn' : what.tone}${what.isBrief ? ' is-brief' : ''}`, 'data-banner': what.key, title: what.isBrief ? what.more : null, role: what.isLoud ? 'alert' : null },
-    icon(kind.shape), el('strong', {}, el('span', { class: 'banner-kind' }, `${kind.word}: `), what.text), el('span', { class: 'banner-more' }, what.more || ''),
+    icon(kind.shape), el('strong', {}, el('span', { class: 'banner-kind' }, `${what.kind || kind.word}: `), what.text), el('span', { class: 'banner-more' }, what.more || ''),
     el('span', { class: 'banner-buttons' }, buttons));
 }
 

@@ -204,6 +204,9 @@ function draw() {
 }
 
 export function startDetail() {
+  on('forgotten', () => {
+    Object.assign(open, { full: null, failure: '', asked: 0, drawn: '' });
+  });
   on('routes token status', () => {
     if (open.name !== null) {
       draw();

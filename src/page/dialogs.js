@@ -1,7 +1,7 @@
 // Questions and answers over the page: the token, a change that wants a yes, the keys.
-import { byId, el, replace, setText } from './dom.js';
+import { byId, el, replace, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
-import { allowWithout, get, hasToken, setToken } from './api.js';
+import { allowWithout, hasToken, probe, sendsToken, setToken } from './api.js';
 import { changed, data, mayDo } from './model.js';
 import { plain } from './format.js';
 
@@ -31,34 +31,60 @@ function say(text, isBad) {
 
 export function showToken() {
   const button = byId('token');
-  replace(button, icon(hasToken() ? 'unlock' : 'lock'), el('span', { class: 'wide' }, hasToken() ? 'Token' : 'Read only'));
-  button.title = hasToken() ? 'A token is used: changes are possible as far as it allows them' : 'Read only: enter a token to change something';
+  const isLocked = data.link.state === 'locked';
+  const [word, title] = isLocked ? ['Enter a token', 'Nothing is shown without a token that may read'] :
+    sendsToken() ? ['Token', 'A token is used: changes are possible as far as it allows them'] :
+      hasToken() ? ['Changes', 'This daemon wants no token: changes are possible'] : ['Read only', 'Read only: enter a token to change something'];
+  replace(button, icon(hasToken() && !isLocked ? 'unlock' : 'lock'), el('span', { class: 'wide' }, word));
+  button.title = title;
+  setAttribute(button, 'aria-label', title);
   document.documentElement.dataset.token = hasToken() ? 'yes' : 'no';
   changed('token');
 }
 
-export function askToken(onChange) {
+// What the daemon says of a token that was tried.
+function whyNot(error) {
+  if (error.status === 401) {
+    return `Not taken: ${error.message}.`;
+  }
+  return error.status === 403 && error.code === 'scope' ? `Not enough: ${error.message}. Without it this page can show nothing.` : `It could not be tried: ${error.message}.`;
+}
+
+// onChange(): there is another token. onForget(): there is none any more.
+export function askToken(onChange, onForget) {
   const access = data.status && data.status.access;
   const field = el('input', { type: 'password', id: 'token-field', autocomplete: 'off', spellcheck: 'false', placeholder: 'bgpc_…', required: true });
   const problem = el('p', { class: 'problem', role: 'alert' });
+  const take = el('button', { type: 'submit', class: 'primary' }, 'Use it');
+  // The one that is used stays until another was taken.
   const use = async (text) => {
-    setToken(text);
-    try {
-      await get('/v1/status');
-    } catch (error) {
-      if (text !== '' && (error.status === 401 || error.status === 403)) {
-        setToken('');
-        setText(problem, `Not taken: ${error.message}`);
-        showToken();
-        return;
-      }
+    setText(problem, '');
+    if (!/^[!-~]+$/.test(text)) {
+      setText(problem, 'That is no token: one has neither spaces nor letters like ä.');
+      return;
     }
-    showToken();
+    take.disabled = true;
+    try {
+      await probe(text);
+    } catch (error) {
+      setText(problem, whyNot(error));
+      return;
+    } finally {
+      take.disabled = false;
+    }
+    setToken(text);
     node.close();
     onChange();
+    showToken();
+  };
+  const forget = () => {
+    setToken('');
+    node.close();
+    onForget();
+    showToken();
   };
   // Who is known without a token, and may do more than read, needs none.
-  const isOpen = !hasToken() && access && !plain(access.who).startsWith('token ') && mayDo('announce', 'operate');
+  const isOpen = !hasToken() && data.link.state !== 'locked' && access && !plain(access.who).startsWith('token ') && mayDo('announce', 'operate');
   const allow = () => {
     allowWithout();
     showToken();
@@ -67,13 +93,16 @@ export function askToken(onChange) {
   const form = el('form', { class: 'dialog-body', onsubmit: (event) => {
     event.preventDefault();
     use(field.value.trim());
-  } }, el('p', {}, 'With a token this page may ask for changes, as far as the token allows them. It stays in this tab and is forgotten when the tab is closed.'),
+  } }, el('p', {}, data.link.state === 'locked' ? 'This daemon tells nothing without a token that has the scope read.' : 'With a token this page may ask for changes, as far as the token allows them.',
+    ' It stays in this tab and is forgotten when the tab is closed.'),
+  el('ul', { class: 'scopes' }, [['read', 'to see what is here'], ['announce', 'to withdraw routes that the token has announced'], ['operate', 'to withdraw those of others, and to approve']]
+    .map(([scope, does]) => el('li', {}, el('code', {}, scope), ` ${does}`))),
   isOpen ? el('div', { class: 'buttons' }, el('span', { class: 'grow' }, 'This daemon wants no token from here.'),
     el('button', { type: 'button', id: 'allow', onclick: allow }, 'Allow changes')) : null,
   hasToken() && access ? el('p', {}, `Now: ${plain(access.who)} may ${(access.scopes || []).map(plain).join(', ')}.`) : null,
   el('label', { for: 'token-field' }, 'Token'), field, problem,
-  el('div', { class: 'buttons' }, hasToken() ? el('button', { type: 'button', onclick: () => use('') }, 'Forget it') : null,
-    el('button', { type: 'submit', class: 'primary' }, 'Use it')));
+  el('div', { class: 'buttons' }, hasToken() ? el('button', { type: 'button', id: 'token-forget', onclick: forget }, 'Forget it') : null,
+    take));
   const node = dialog('Token', form);
   field.focus();
 }

@@ -1,8 +1,8 @@
 // Keeps the model as the daemon has it: everything once, then what the events name, and what has no events (results, ages)
 // now and then for what is on the screen.
-import { get, getLong, query } from './api.js';
+import { forgetAsked, get, getLong, query, wantsToken } from './api.js';
 import { Stream } from './stream.js';
-import { data, changed, setRoutes, putRoutes, setStatus, setNeighbors, setChecks, putChecks, addEvents, setNodes, setLink } from './model.js';
+import { data, changed, forgetAll, setRoutes, putRoutes, setStatus, setNeighbors, setChecks, putChecks, addEvents, setNodes, setLink } from './model.js';
 
 // As many names as one question may have; when more routes moved than this many questions hold, the list is read anew.
 const NAMES_AT_ONCE = 64;
@@ -29,6 +29,7 @@ let shown = { view: 'routes', routes: () => [], checks: () => [] };
 let stream = null;
 let instance = '';
 let quietUntil = 0;
+let fresh = []; // events that are not shown yet
 
 // Views tell what is on the screen: {view, routes() → names, checks() → names}.
 export function watch(what) {
@@ -41,10 +42,27 @@ function failed(error) {
   if (error && error.retryAfter) {
     quietUntil = performance.now() + error.retryAfter * 1000;
   }
-  if (error && error.status === 401) {
-    setLink({ state: 'locked', text: error.message });
+  if (wantsToken(error)) {
+    lock(error);
   }
   return null;
+}
+
+// What was read before goes: whoever may not read may not go on reading it, and it does not follow what happens any more.
+function lock(error) {
+  stream.stop();
+  forget();
+  setLink({ state: 'locked', text: error.message, lacks: error.status === 403 });
+}
+
+function forget() {
+  forgetAsked();
+  moved = new Set();
+  fresh = [];
+  wantsAll = false;
+  instance = '';
+  stream.lastId = '';
+  forgetAll();
 }
 
 const heard = () => setLink({ heard: performance.now() });
@@ -121,8 +139,6 @@ function plan(wait) {
 }
 
 /* ---- events ---- */
-
-let fresh = [];
 
 const EFFECTS = {
   __proto__: null,
@@ -239,12 +255,12 @@ export function startLive() {
     onEvent,
     onHeard: heard,
     onLost(error, wait) {
-      const isLocked = error && error.status === 401;
-      setLink({ state: isLocked ? 'locked' : 'lost', text: error && error.status ? error.message : '', retryAt: performance.now() + wait });
-      changed('link');
-      if (isLocked) {
-        stream.stop();
+      if (wantsToken(error)) {
+        lock(error);
+        return;
       }
+      setLink({ state: 'lost', text: error && error.status ? error.message : '', retryAt: performance.now() + wait });
+      changed('link');
     },
   });
   stream.start();
@@ -269,6 +285,12 @@ export function startLive() {
   // A browser may keep a page that was left, to come back to it.
   addEventListener('pagehide', () => stream.stop());
   addEventListener('pageshow', (event) => event.persisted && reconnect());
+}
+
+// As if the page had just been opened: who looks at it is another, or nobody.
+export function beginAnew() {
+  forget();
+  reconnect();
 }
 
 // At once: the token is another, or somebody does not want to wait.

@@ -1,13 +1,14 @@
 // Puts the page together: views, keys, the address, what goes on by the clock.
 import { byId, el, replace, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
-import { hasToken, post } from './api.js';
+import { hasToken, post, setToken } from './api.js';
 import { startBanners, drawBanners } from './banners.js';
 import { askToken, confirmChange, help, showToken } from './dialogs.js';
 import { isDetailOpen, openDetail, openName, refreshDetail, startDetail } from './detail.js';
 import { data, mayDo, on } from './model.js';
 import { clock, instant, now, plain, span } from './format.js';
-import { freshen, reconnect, startLive, watch } from './live.js';
+import { beginAnew, freshen, reconnect, startLive, watch } from './live.js';
+import { drawLocked } from './locked.js';
 import { startTheme, toggleTheme } from './theme.js';
 import { routesView, setFilter, setSearch } from './view_routes.js';
 import { nodesView } from './view_nodes.js';
@@ -66,11 +67,9 @@ function goTo(name, isWanted) {
 
 function drawHead() {
   const { status } = data;
-  if (status) {
-    setText(byId('node'), status.node);
-    document.title = `${plain(status.node)} · bgpcommander`;
-    setText(byId('version'), plain(status.version));
-  }
+  setText(byId('node'), status ? status.node : '…');
+  document.title = `${status ? `${plain(status.node)} · ` : ''}bgpcommander`;
+  setText(byId('version'), status ? plain(status.version) : '');
 }
 
 const LINKS = {
@@ -203,6 +202,14 @@ function tick() {
   refreshDetail(false);
 }
 
+const enterToken = () => askToken(reconnect, beginAnew);
+
+function forgetToken() {
+  setToken('');
+  beginAnew();
+  showToken();
+}
+
 function start() {
   startTheme();
   for (const [index, each] of VIEWS.entries()) {
@@ -212,7 +219,7 @@ function start() {
   startDetail();
   startBanners({
     approve: approveButton,
-    enterToken: () => askToken(reconnect),
+    enterToken,
     retry: reconnect,
     filter(key) {
       setSearch('');
@@ -221,12 +228,16 @@ function start() {
     },
   });
   showToken();
-  byId('token').addEventListener('click', () => askToken(reconnect));
+  byId('token').addEventListener('click', enterToken);
   byId('help').addEventListener('click', help);
   document.addEventListener('keydown', onKey);
   addEventListener('hashchange', follow);
   on('status', drawHead);
-  on('link', drawLink);
+  on('link', () => {
+    drawLink();
+    drawLocked({ enterToken, retry: reconnect, forgetToken });
+    showToken();
+  });
   on('events', () => {
     if (data.events.slice(0, 64).some((event) => event.subject === openName())) {
       refreshDetail(true);

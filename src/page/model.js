@@ -149,6 +149,13 @@ export function putRoutes(asked, found) {
 
 /* ---- the rest ---- */
 
+// Nothing is known any more: what was is not shown to who may not see it, nor as what is.
+export function forgetAll() {
+  Object.assign(data, { status: null, routes: new Map(), ordered: [], foreign: [], foreignTotal: 0, neighbors: [], checks: new Map(), events: [], nodes: null });
+  data.link = { ...data.link, heard: 0 };
+  ['status', 'routes', 'neighbors', 'checks', 'events', 'nodes', 'forgotten'].forEach(changed);
+}
+
 export function setStatus(status) {
   data.status = status;
   changed('status');

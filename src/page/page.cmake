@@ -2,7 +2,7 @@
 # Styles are put behind each other, and so are scripts, which are plain modules: each becomes the body of a function, what it
 # exports is what that returns, what it imports is taken from there. PARTS is where the parts lie as they are served.
 set(scripts dom format states icons api model stream theme spark list parts search live chain dialogs detail view_routes
-  view_nodes view_neighbors view_checks view_workers view_events banners main)
+  view_nodes view_neighbors view_checks view_workers view_events locked banners main)
 set(styles theme layout list parts)
 
 set(app "")

@@ -28,6 +28,8 @@ class Stand:
         self.streams = set()
         self.followers = 0  # of the events
         self.refuse = {}  # by path (status, text)
+        self.hold = None  # answers of this path wait for let_go(), …
+        self.held = 0  # … so many of them
         self.start()
 
     @property
@@ -59,9 +61,9 @@ class Stand:
             except OSError:
                 pass
 
-    def tell(self, *events):
-        """The events are in the world's list already; whoever follows gets them."""
+    def let_go(self):
         with self.changed:
+            self.hold = None
             self.changed.notify_all()
 
     def move(self, name, state, **more):
@@ -106,8 +108,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def problem(self, status, detail, **headers):
-        self.answer(status, {"title": "refused", "status": status, "detail": detail, "code": "refused"}, "application/problem+json", **headers)
+    def problem(self, status, detail, code="refused", **headers):
+        self.answer(status, {"title": "refused", "status": status, "detail": detail, "code": code}, "application/problem+json", **headers)
 
     def handle_one_request(self):
         try:
@@ -122,14 +124,26 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.body = self.rfile.read(length).decode() if length else ""
         self.stand.requests.append({"method": self.command, "path": parts.path, "query": parts.query, "headers": dict(self.headers), "body": self.body})
         if parts.path.startswith("/v1/"):
-            token = self.stand.world.token
-            if token is not None and self.headers.get("Authorization") != f"Bearer {token}":
-                self.problem(401, "a token is needed, or this one is not known", WWW_Authenticate="Bearer")
+            if not self.may_read():
                 return None
             if parts.path in self.stand.refuse:
                 self.problem(*self.stand.refuse[parts.path])
                 return None
         return parts.path, dict(urllib.parse.parse_qsl(parts.query))
+
+    def may_read(self):
+        """As the daemon has it: who may not has been answered."""
+        tokens, shown = self.stand.world.tokens, self.headers.get("Authorization")
+        if tokens is None:
+            return True
+        if shown is None or shown.removeprefix("Bearer ") not in tokens:
+            self.problem(401, "no token was given" if shown is None else "there is no such token", "token", WWW_Authenticate="Bearer")
+            return False
+        name, scopes = tokens[shown.removeprefix("Bearer ")]
+        if self.command == "GET" and "read" not in scopes:
+            self.problem(403, f"the token {name} lacks the scope read", "scope")
+            return False
+        return True
 
     def do_GET(self):
         begun = self.begin()
@@ -146,6 +160,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif path in answers:
             with self.stand.changed:
                 made = json.dumps(answers[path](), separators=(",", ":"))
+                if self.stand.hold == path:
+                    self.stand.held += 1
+                    self.stand.changed.wait_for(lambda: self.stand.hold != path or not self.stand.is_on)
+                    self.stand.held -= 1
             self.answer(200, made, Cache_Control="no-store")
         elif path.startswith("/v1/routes/"):
             name = urllib.parse.unquote(path[len("/v1/routes/"):])

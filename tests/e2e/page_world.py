@@ -33,7 +33,7 @@ class World:
     def __init__(self, routes=40, seed=1, node="fra1"):
         self.random = random.Random(seed)
         self.node = node
-        self.token = None
+        self.tokens = None  # text → (name, scopes); None: none is needed
         self.event_id = 1795403442118000
         self.events = []
         self.deleted = []

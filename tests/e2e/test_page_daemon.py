@@ -172,7 +172,7 @@ def test_with_a_token_a_route_of_the_api_is_withdrawn_from_the_page(scene, live,
     assert made.status == 201, made
     browser.size(1440, 900)
     browser.open(live.url)
-    browser.see_text("[data-banner=locked]", "The daemon wants a token")
+    browser.see_text("[data-banner=locked]", "This daemon asks for a token")
     for token in ("bgpc_wrong", wall):
         browser.click("#token")
         browser.type("#token-field", token)

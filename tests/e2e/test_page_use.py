@@ -282,14 +282,14 @@ def enter(browser, token):
 def test_where_reading_wants_a_token_it_is_asked_for_and_kept_in_this_tab_alone(page, browser):
     page.excuse("401")
     world = page_world.World(20)
-    world.token = "bgpc_right"
+    world.tokens = {"bgpc_right": ("desk", ["read"])}
     page.show(world=world)
-    browser.see_text("[data-banner=locked]", "The daemon wants a token")
+    browser.see_text("[data-banner=locked]", "This daemon asks for a token")
     browser.click("[data-banner=locked] button")
     browser.type("#token-field", "bgpc_wrong")
     assert browser.run("return document.querySelector('#token-field').type") == "password"
     browser.click("dialog .primary")
-    browser.see_text("dialog .problem", "a token is needed, or this one is not known")
+    browser.see_text("dialog .problem", "Not taken: there is no such token")
     browser.type("#token-field", "bgpc_right")
     browser.click("dialog .primary")
     browser.see_row("dns-fra-1")
@@ -304,7 +304,7 @@ def test_where_reading_wants_a_token_it_is_asked_for_and_kept_in_this_tab_alone(
     browser.see_text("#link", "Live")
     browser.click("#token")
     browser.run("[...document.querySelectorAll('dialog button')].find((each) => each.innerText === 'Forget it').click()")
-    browser.see_text("[data-banner=locked]", "The daemon wants a token")
+    browser.see_text("[data-banner=locked]", "This daemon asks for a token")
     assert browser.run("return JSON.stringify(sessionStorage)") == "{}"
 
 
