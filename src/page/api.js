@@ -50,6 +50,9 @@ export function headers(more, shown = sendsToken() ? token : '') {
   return { ...(shown ? { Authorization: `Bearer ${shown}` } : {}), ...more };
 }
 
+// An answer that came after forgetAsked().
+export class Unwanted extends Error {}
+
 // What the daemon said when it refused: its words are shown as they are.
 class Refusal extends Error {
   constructor(status, detail, code, retryAfter) {
@@ -96,10 +99,13 @@ async function send(method, path, { body, timeout = TIMEOUT_MS, shown } = {}) {
       throw await refusalOf(response);
     }
     const text = await response.text();
+    clearTimeout(timer);
     if (mine !== turn) {
-      throw new Error('not wanted any more');
+      throw new Unwanted('not wanted any more');
     }
     return text === '' ? null : JSON.parse(text);
+  } catch (error) {
+    throw stop.signal.aborted ? new Error(`no answer within ${timeout / 1000} s`) : error;
   } finally {
     clearTimeout(timer);
   }

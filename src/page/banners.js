@@ -2,12 +2,14 @@
 import { byId, el, replace } from './dom.js';
 import { hasToken } from './api.js';
 import { icon } from './icons.js';
-import { data, mayDo, on } from './model.js';
-import { count, plain, plural, span } from './format.js';
+import { data, isOld, isUp, linkState, mayDo, on, problems } from './model.js';
+import { count, plain, plural, since, span } from './format.js';
 import { lockedText } from './locked.js';
 import { workersOf } from './view_workers.js';
 
 const MOST = 6;
+// Old by less than that is not worth a word.
+const NEW_MS = 3000;
 const TONES = {
   alarm: { word: 'Alarm', shape: 'octagon', rank: 0 },
   held: { word: 'Held', shape: 'lock', rank: 1 },
@@ -25,13 +27,24 @@ function aboutLink() {
   if (link.state === 'locked') {
     return [{ key: 'locked', tone: 'held', kind: 'Locked', text: 'This daemon asks for a token', more: lockedText(), button: ['Enter a token', actions.enterToken] }];
   }
-  if (link.state === 'lost') {
-    const left = Math.ceil(Math.max(0, link.retryAt - performance.now()) / 1000);
-    const since = link.heard ? `What is shown is ${span(performance.now() - link.heard)} old.` : 'Nothing was read yet.';
-    return [{ key: 'lost', tone: 'alarm', text: 'Connection to the daemon lost', more: `${since} ${plain(link.text)} Trying again ${left > 0 ? `in ${left}s` : 'now'}.`,
-      button: ['Try now', actions.retry], isLoud: true }];
+  const age = data.isRead ? `What is shown is ${span(since(link.read))} old.` : 'Nothing was read yet.';
+  const left = Math.ceil(Math.max(0, link.retryAt - performance.now()) / 1000);
+  const next = `${link.text ? `It says: ${plain(link.text)}. ` : ''}Trying again ${left > 0 ? `in ${left}s` : 'now'}.`;
+  const found = [];
+  const state = linkState();
+  if (state === 'lost') {
+    found.push({ key: 'lost', tone: 'alarm', text: link.refused ? 'The daemon refuses to answer' : 'Connection to the daemon lost', more: `${age} ${next}`, button: ['Try now', actions.retry], isLoud: true });
+  } else if (state === 'silent') {
+    found.push({ key: 'lost', tone: 'alarm', text: 'The daemon does not answer', more: `${age} ${problems()}`, button: ['Try now', actions.retry], isLoud: true });
+  } else if (isOld() && since(link.read) > NEW_MS) {
+    found.push({ key: 'lost', tone: 'alarm', text: state === 'reading' ? 'Connected again, reading' : 'Connecting again', more: age });
+  } else if (state === 'polled') {
+    found.push({ key: 'polled', tone: 'warn', text: 'No live events', more: `The page asks again and again instead, so what is shown may be some seconds old. ${next}`, button: ['Try now', actions.retry] });
   }
-  return [];
+  if (problems() && isUp() && state !== 'silent') {
+    found.push({ key: 'unread', tone: 'alarm', text: 'Not all can be read', more: `${problems()}. What is shown of it may be old.` });
+  }
+  return found;
 }
 
 function aboutNode(status) {

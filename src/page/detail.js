@@ -4,7 +4,7 @@ import { icon } from './icons.js';
 import { get, hasToken, remove } from './api.js';
 import { drawChain } from './chain.js';
 import { confirmChange } from './dialogs.js';
-import { changed, data, mayDo, on } from './model.js';
+import { changed, data, isUp, mayDo, on } from './model.js';
 import { age, clock, day, instant, moment, now, plain, plural, span, took } from './format.js';
 import { code, facts, mark, nothing, pill, section } from './parts.js';
 import { fillSpark, makeSpark, median } from './spark.js';
@@ -52,7 +52,7 @@ export const openName = () => open.name;
 export function refreshDetail(isForced) {
   // What is gone is not asked for again and again.
   const isGone = open.failure !== '' && !data.routes.has(open.name);
-  if (open.name !== null && !isGone && data.link.state === 'live' && (isForced || performance.now() - open.asked > AGAIN_MS)) {
+  if (open.name !== null && !isGone && isUp() && (isForced || performance.now() - open.asked > AGAIN_MS)) {
     open.asked = performance.now();
     read(open.name);
   }

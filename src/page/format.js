@@ -14,6 +14,14 @@ export function now() {
   return Date.now() + skewMs;
 }
 
+// A point in time of which since() tells how long ago it was. The first clock stands still while a laptop sleeps, and the second
+// jumps when it is set: what is old must not look new, so the greater counts.
+export const mark = () => ({ ticks: performance.now(), wall: Date.now() });
+
+export function since(point) {
+  return point ? Math.max(performance.now() - point.ticks, Date.now() - point.wall) : Infinity;
+}
+
 // Milliseconds since 1970 of what the API gives: a text of RFC 3339 or the number itself. NaN: none.
 export function instant(value) {
   if (typeof value === 'number') {

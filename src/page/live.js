@@ -1,8 +1,9 @@
 // Keeps the model as the daemon has it: everything once, then what the events name, and what has no events (results, ages)
 // now and then for what is on the screen.
-import { forgetAsked, get, getLong, query, wantsToken } from './api.js';
+import { forgetAsked, get, getLong, query, Unwanted, wantsToken } from './api.js';
+import { mark, since } from './format.js';
 import { Stream } from './stream.js';
-import { data, changed, forgetAll, setRoutes, putRoutes, setStatus, setNeighbors, setChecks, putChecks, addEvents, setNodes, setLink } from './model.js';
+import { data, changed, forgetAll, setRoutes, putRoutes, setStatus, setNeighbors, setChecks, putChecks, addEvents, setNodes, setLink, setProblem, isUp } from './model.js';
 
 // As many names as one question may have; when more routes moved than this many questions hold, the list is read anew.
 const NAMES_AT_ONCE = 64;
@@ -18,12 +19,16 @@ const EVENTS = 200;
 // Between two readings of the whole list, and so much more for each of its routes.
 const RELOAD_MS = 5000;
 const RELOAD_ROUTE_MS = 0.1;
+// A stream that has not begun by then is held back by somebody.
+const PATIENCE_MS = 4000;
+// The server sends something each 15 s: a machine that slept for longer holds a dead connection.
+const SLEPT_MS = 40000;
 
 let moved = new Set();
 let timer = 0;
 let isReading = false;
 let wantsAll = false;
-let lastAll = 0;
+let lastAll = -Infinity;
 let lastSettled = 0;
 let shown = { view: 'routes', routes: () => [], checks: () => [] };
 let stream = null;
@@ -38,14 +43,15 @@ export function watch(what) {
 
 /* ---- what a failed question means ---- */
 
-function failed(error) {
+function failed(what, error) {
   if (error && error.retryAfter) {
     quietUntil = performance.now() + error.retryAfter * 1000;
   }
   if (wantsToken(error)) {
     lock(error);
+  } else if (!(error instanceof Unwanted)) {
+    setProblem(what, error.message);
   }
-  return null;
 }
 
 // What was read before goes: whoever may not read may not go on reading it, and it does not follow what happens any more.
@@ -65,61 +71,67 @@ function forget() {
   forgetAll();
 }
 
-const heard = () => setLink({ heard: performance.now() });
-
-async function ask(path, way = get) {
-  const answer = await way(path);
-  heard();
-  return answer;
-}
+const reload = () => RELOAD_MS + data.ordered.length * RELOAD_ROUTE_MS;
 
 /* ---- reading ---- */
 
-async function readAll() {
-  const [status, routes, neighbors] = await Promise.all([ask('/v1/status'), ask('/v1/routes?brief=1', getLong), ask('/v1/neighbors')]);
+async function readAll(isPolled = false) {
+  const isFirst = !data.isRead;
+  const [status, routes, neighbors] = await Promise.all([get('/v1/status'), getLong('/v1/routes?brief=1'), get('/v1/neighbors')]);
   lastAll = performance.now();
   instance = `${status.pid} ${status.started}`;
   setStatus(status);
   setNeighbors(neighbors.neighbors);
   setRoutes(routes);
+  // Only now is what is shown what is; before, it was what had been.
+  const { state } = data.link;
+  setLink({ read: mark(), state: state === 'reading' ? 'live' : isPolled && !isUp() ? 'polled' : state });
+  ['status', 'routes', 'neighbors'].forEach((what) => setProblem(what, ''));
+  if (isFirst) {
+    readPast();
+    freshen();
+  }
 }
 
 async function readNames(names) {
   for (let at = 0; at < names.length; at += NAMES_AT_ONCE) {
     const some = names.slice(at, at + NAMES_AT_ONCE);
-    const answer = await ask(query('/v1/routes', { brief: 1, name: some.join(',') }));
+    const answer = await get(query('/v1/routes', { brief: 1, name: some.join(',') }));
     putRoutes(some, answer.routes || []);
   }
 }
 
 async function settle() {
-  if (isReading || data.link.state === 'locked') {
+  if (isReading || !isUp()) {
     return;
   }
   isReading = true;
   lastSettled = performance.now();
   const names = [...moved];
+  let hadAll = false;
   moved = new Set();
   try {
     const isTooMuch = names.length > NAMES_AT_ONCE * QUESTIONS_AT_ONCE;
     if (wantsAll || isTooMuch) {
-      const since = performance.now() - lastAll;
       // Thousands of routes that move for minutes: the whole list at most each few seconds.
-      const gap = RELOAD_MS + data.ordered.length * RELOAD_ROUTE_MS;
-      if (!wantsAll && since < gap) {
+      const early = lastAll + reload() - performance.now();
+      if (!wantsAll && early > 0) {
         names.forEach((name) => moved.add(name));
-        plan(gap - since);
+        plan(early);
       } else {
+        hadAll = wantsAll;
         wantsAll = false;
         await readAll();
       }
     } else {
       await readNames(names);
     }
+    setProblem('routes', '');
   } catch (error) {
-    failed(error);
+    failed('routes', error);
     names.forEach((name) => moved.add(name));
-    if (data.link.state === 'live') {
+    wantsAll = wantsAll || hadAll;
+    if (isUp()) {
       plan(Math.max(2000, quietUntil - performance.now()));
     }
   }
@@ -180,53 +192,58 @@ function onEvent(message) {
 /* ---- what has no events ---- */
 
 // One question of a kind at a time, and none while the daemon is away or wants quiet.
-function single(call) {
+function single(what, call) {
   let isAsking = false;
   return async () => {
-    if (isAsking || document.hidden || data.link.state !== 'live' || performance.now() < quietUntil) {
+    if (isAsking || document.hidden || !isUp() || !data.isRead || performance.now() < quietUntil) {
       return;
     }
     isAsking = true;
     try {
       await call();
+      setProblem(what, '');
     } catch (error) {
-      failed(error);
+      failed(what, error);
     }
     isAsking = false;
   };
 }
 
-const readStatus = single(async () => {
-  const status = await ask('/v1/status');
+const readStatus = single('status', async () => {
+  const status = await get('/v1/status');
   if (instance && instance !== `${status.pid} ${status.started}`) {
     wantsAll = true;
     plan(0);
   }
   setStatus(status);
+  // After a break the routes are as old as before.
+  if (data.link.state !== 'reading') {
+    setLink({ read: mark() });
+  }
 });
 
-const readNeighbors = single(async () => setNeighbors((await ask('/v1/neighbors')).neighbors));
+const readNeighbors = single('neighbors', async () => setNeighbors((await get('/v1/neighbors')).neighbors));
 
-const readShownRoutes = single(async () => {
+const readShownRoutes = single('results', async () => {
   const names = shown.routes().slice(0, NAMES_AT_ONCE);
   if (names.length > 0) {
     await readNames(names);
   }
 });
 
-const readShownChecks = single(async () => {
+const readShownChecks = single('checks', async () => {
   const names = shown.checks();
   if (data.checks.size === 0) {
-    setChecks((await ask('/v1/checks', getLong)).checks);
+    setChecks((await getLong('/v1/checks')).checks);
   } else if (names.length > 0) {
-    putChecks((await ask(query('/v1/checks', { name: names.slice(0, NAMES_AT_ONCE).join(',') }))).checks);
+    putChecks((await get(query('/v1/checks', { name: names.slice(0, NAMES_AT_ONCE).join(',') }))).checks);
   }
 });
 
 // What happened before the page was opened.
-const readPast = single(async () => addEvents((await ask(query('/v1/events', { limit: EVENTS }))).events || []));
+const readPast = single('events', async () => addEvents((await get(query('/v1/events', { limit: EVENTS }))).events || []));
 
-const readNodes = single(async () => setNodes(await ask('/v1/nodes')));
+const readNodes = single('nodes', async () => setNodes(await get('/v1/nodes')));
 
 // A view comes to the screen: at once what it needs.
 export function freshen() {
@@ -241,30 +258,64 @@ export function freshen() {
 
 /* ---- the link ---- */
 
+let isPolling = false;
+let begun = mark(); // when a stream was asked for
+
+// The stream does not come, but answers may: something on the way holds it back, or too many follow the events already. Then
+// everything is asked for again and again.
+async function poll() {
+  if (isPolling || document.hidden || performance.now() < lastAll + reload() || !['connecting', 'lost', 'polled'].includes(data.link.state)) {
+    return;
+  }
+  isPolling = true;
+  try {
+    await get('/v1/status');
+    await readAll(true);
+  } catch (error) {
+    if (wantsToken(error)) {
+      lock(error);
+    } else if (data.link.state === 'polled' && !(error instanceof Unwanted)) {
+      setLink({ state: 'lost', text: error.status ? error.message : '', refused: Boolean(error.status) });
+    }
+  }
+  isPolling = false;
+}
+
+function look() {
+  const { state, read } = data.link;
+  if (state === 'polled' || (state === 'connecting' && since(begun) > PATIENCE_MS)) {
+    poll();
+  } else if (state === 'live' && since(read) > SLEPT_MS && !document.hidden) {
+    reconnect();
+  }
+}
+
 export function startLive() {
   stream = new Stream('/v1/events/stream', {
     onOpen() {
-      setLink({ state: 'live', text: '', heard: performance.now() });
+      setLink({ state: 'reading', text: '', problems: {} });
       // Also after a stream that was taken up again: ages, results and numbers have no events.
       wantsAll = true;
       plan(0);
-      if (data.events.length === 0) {
-        readPast();
-      }
     },
     onEvent,
-    onHeard: heard,
     onLost(error, wait) {
       if (wantsToken(error)) {
         lock(error);
         return;
       }
-      setLink({ state: 'lost', text: error && error.status ? error.message : '', retryAt: performance.now() + wait });
+      setLink({ state: data.link.state === 'polled' ? 'polled' : 'lost', text: error && error.status ? error.message : '', retryAt: performance.now() + wait,
+        refused: Boolean(error && error.status) });
       changed('link');
+      // The daemon says no to the stream, or it has failed twice.
+      if ((error && error.status) || stream.failures > 1) {
+        poll();
+      }
     },
   });
   stream.start();
   setInterval(readStatus, STATUS_MS);
+  setInterval(look, 1000);
   setInterval(() => (shown.view === 'checks' ? readShownChecks() : shown.view === 'routes' && readShownRoutes()), RESULTS_MS);
   setInterval(() => shown.view === 'nodes' && readNodes(), NODES_MS);
   // A tab that nobody looks at gives its connection back: browsers have six for a daemon, the daemon 64 for all.
@@ -296,5 +347,6 @@ export function beginAnew() {
 // At once: the token is another, or somebody does not want to wait.
 export function reconnect() {
   setLink({ state: 'connecting', text: '' });
+  begun = mark();
   stream.restart();
 }

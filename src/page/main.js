@@ -5,8 +5,8 @@ import { hasToken, post, setToken } from './api.js';
 import { startBanners, drawBanners } from './banners.js';
 import { askToken, confirmChange, help, showToken } from './dialogs.js';
 import { isDetailOpen, openDetail, openName, refreshDetail, startDetail } from './detail.js';
-import { data, mayDo, on } from './model.js';
-import { clock, instant, now, plain, span } from './format.js';
+import { data, isOld, linkState, mayDo, on } from './model.js';
+import { clock, instant, now, plain, since, span } from './format.js';
 import { beginAnew, freshen, reconnect, startLive, watch } from './live.js';
 import { drawLocked } from './locked.js';
 import { startTheme, toggleTheme } from './theme.js';
@@ -75,22 +75,27 @@ function drawHead() {
 const LINKS = {
   __proto__: null,
   connecting: ['busy', 'Connecting', 'dots'],
+  reading: ['busy', 'Reading', 'dots'],
   live: ['good', 'Live', 'pulse'],
+  polled: ['warn', 'Polling', 'clock'],
+  silent: ['alarm', 'No answer', 'octagon'],
   lost: ['alarm', 'Lost', 'octagon'],
   locked: ['warn', 'Token needed', 'lock'],
 };
 
 function drawLink() {
-  const [tone, word, shape] = LINKS[data.link.state];
+  const state = linkState();
+  const [tone, word, shape] = LINKS[state];
   const place = byId('link');
-  if (place.dataset.state !== data.link.state) {
-    place.dataset.state = data.link.state;
+  document.documentElement.dataset.old = isOld() ? 'yes' : 'no';
+  if (place.dataset.state !== state) {
+    place.dataset.state = state;
     setAttribute(place, 'class', `link t-${tone}`);
     replace(place, icon(shape), el('span', {}, word), el('span', { class: 'link-age' }));
-    document.documentElement.dataset.link = data.link.state;
+    document.documentElement.dataset.link = state;
   }
-  const quiet = performance.now() - data.link.heard;
-  setText(place.querySelector('.link-age'), data.link.heard && quiet > 3000 ? `${span(quiet)} old` : '');
+  const age = since(data.link.read);
+  setText(place.querySelector('.link-age'), data.isRead && (isOld() || age > 4000) ? `${span(age)} old` : '');
 }
 
 // Changes that people should hear of, in one line, not more often than they can listen.

@@ -1,5 +1,5 @@
 // All that is known, and who wants to hear when it changes. Views draw from here and never ask the daemon for lists themselves.
-import { instant } from './format.js';
+import { instant, mark, since } from './format.js';
 import { stateOf, flagsOf } from './states.js';
 
 const EVENTS_KEPT = 500;
@@ -14,8 +14,26 @@ export const data = {
   checks: new Map(), // by kind and name
   events: [], // newest first
   nodes: null,
-  link: { state: 'connecting', heard: 0, text: '', retryAt: 0 },
+  isRead: false, // the routes were read, all of them
+  // read: when the last answer about the whole came (a mark); text: why it is lost, locked or polled; problems: by what could not
+  // be read lately, why.
+  link: { state: 'connecting', read: null, text: '', retryAt: 0, problems: {} },
 };
+
+// So long without an answer is too long: one is asked for each 2 s.
+const SILENT_MS = 8000;
+const UP = ['reading', 'live', 'polled'];
+
+// Whether the daemon answers.
+export const isUp = () => UP.includes(data.link.state);
+
+// What the link is like to people, who do not care for the stream but for whether what they see is so.
+export function linkState() {
+  return isUp() && data.link.read && since(data.link.read) > SILENT_MS ? 'silent' : data.link.state;
+}
+
+// Whether what is shown may not be so any more.
+export const isOld = () => data.isRead && !['live', 'polled'].includes(linkState());
 
 /* ---- who wants to hear ---- */
 
@@ -99,6 +117,7 @@ export function setRoutes(answer) {
   });
   data.foreign = answer.foreign || [];
   data.foreignTotal = answer.foreignTotal || data.foreign.length;
+  data.isRead = true;
   changed('routes');
 }
 
@@ -151,8 +170,9 @@ export function putRoutes(asked, found) {
 
 // Nothing is known any more: what was is not shown to who may not see it, nor as what is.
 export function forgetAll() {
-  Object.assign(data, { status: null, routes: new Map(), ordered: [], foreign: [], foreignTotal: 0, neighbors: [], checks: new Map(), events: [], nodes: null });
-  data.link = { ...data.link, heard: 0 };
+  Object.assign(data, { status: null, routes: new Map(), ordered: [], foreign: [], foreignTotal: 0, neighbors: [], checks: new Map(), events: [], nodes: null,
+    isRead: false });
+  data.link = { ...data.link, read: null, problems: {} };
   ['status', 'routes', 'neighbors', 'checks', 'events', 'nodes', 'forgotten'].forEach(changed);
 }
 
@@ -200,3 +220,14 @@ export function setLink(link) {
     changed('link');
   }
 }
+
+// Why it could not be read; '': it was.
+export function setProblem(what, text) {
+  if ((data.link.problems[what] || '') !== text) {
+    data.link.problems = { ...data.link.problems, [what]: text };
+    changed('link');
+  }
+}
+
+// Each that there is now, in one line.
+export const problems = () => Object.entries(data.link.problems).filter(([, text]) => text).map(([what, text]) => `${what}: ${text}`).join('; ');

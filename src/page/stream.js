@@ -38,7 +38,7 @@ function eventParser(on) {
   };
 }
 
-// calls: onOpen(isResumed), onEvent(event), onHeard() at every byte, onLost(error, retryInMs).
+// calls: onOpen(), onEvent(event), onLost(error, retryInMs).
 export class Stream {
   constructor(path, calls) {
     this.path = path;
@@ -88,7 +88,7 @@ export class Stream {
         throw await refusalOf(response);
       }
       this.failures = 0;
-      this.calls.onOpen(this.lastId !== '');
+      this.calls.onOpen();
       await this.read(response, heard);
     } catch (caught) {
       error = caught;
@@ -110,7 +110,6 @@ export class Stream {
     const decoder = new TextDecoder();
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
       heard();
-      this.calls.onHeard();
       feed(decoder.decode(piece.value, { stream: true }));
     }
   }

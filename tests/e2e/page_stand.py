@@ -28,7 +28,7 @@ class Stand:
         self.streams = set()
         self.followers = 0  # of the events
         self.refuse = {}  # by path (status, text)
-        self.hold = None  # answers of this path wait for let_go(), …
+        self.hold = None  # answers of paths that begin so wait for let_go(), …
         self.held = 0  # … so many of them
         self.start()
 
@@ -160,10 +160,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif path in answers:
             with self.stand.changed:
                 made = json.dumps(answers[path](), separators=(",", ":"))
-                if self.stand.hold == path:
-                    self.stand.held += 1
-                    self.stand.changed.wait_for(lambda: self.stand.hold != path or not self.stand.is_on)
-                    self.stand.held -= 1
+            self.wait(path)
             self.answer(200, made, Cache_Control="no-store")
         elif path.startswith("/v1/routes/"):
             name = urllib.parse.unquote(path[len("/v1/routes/"):])
@@ -173,6 +170,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.problem(404, "there is no such route")
         else:
             self.part("index.html" if path == "/" else path[len("/page/"):] if path.startswith("/page/") else "")
+
+    def wait(self, path):
+        stand = self.stand
+        with stand.changed:
+            stand.held += 1
+            stand.changed.wait_for(lambda: stand.hold is None or not path.startswith(stand.hold) or not stand.is_on)
+            stand.held -= 1
 
     def part(self, name):
         file = self.stand.parts / name
@@ -201,6 +205,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def stream(self):
         stand = self.stand
+        self.wait("/v1/events/stream")
         after = int(self.headers.get("Last-Event-ID") or stand.world.event_id)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
