@@ -11,7 +11,8 @@ struct bc_intern *bc_intern_new(void);
 /* Frees the table and every text in it; NULL is allowed. */
 void bc_intern_free(struct bc_intern *intern);
 
-/* The shared, terminated text equal to `text`, with one more reference. Two calls with equal texts
+/* The shared, terminated text equal to `text` (under 4 GiB), with one more reference; there may be 2^32 - 1 of these to
+ * one text. Two calls with equal texts
  * return the same pointer as long as one reference is held. */
 const char *bc_intern_get(struct bc_intern *intern, struct bc_str text) __attribute__((returns_nonnull));
 
