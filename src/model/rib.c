@@ -121,9 +121,25 @@ struct rib_entry *bc_rib_entry_from(const struct bc_rib *rib, const struct bc_nl
   return RB_NFIND(rib_entry_tree, tree, &key);
 }
 
+/* One decision, and one command, look for the same NLRI again and again. */
 struct rib_entry *bc_rib_entry_first(const struct bc_rib *rib, const struct bc_nlri *nlri) {
-  struct rib_entry *entry = bc_rib_entry_from(rib, nlri);
-  return entry != NULL && bc_nlri_compare(&entry->nlri, nlri) == 0 ? entry : NULL;
+  struct rib_entry *entry = rib->found;
+  if (entry == NULL || bc_nlri_compare(&entry->nlri, nlri) != 0) {
+    entry = bc_rib_entry_from(rib, nlri);
+    entry = entry != NULL && bc_nlri_compare(&entry->nlri, nlri) == 0 ? entry : NULL;
+    ((struct bc_rib *)(uintptr_t)rib)->found = entry;
+  }
+  return entry;
+}
+
+struct rib_entry *bc_rib_entry_first_beside(const struct rib_entry *entry) {
+  struct rib_entry *first = (struct rib_entry *)(uintptr_t)entry;
+  struct rib_entry *before = RB_PREV(rib_entry_tree, NULL, first);
+  while (before != NULL && bc_nlri_compare(&before->nlri, &entry->nlri) == 0) {
+    first = before;
+    before = RB_PREV(rib_entry_tree, NULL, first);
+  }
+  return first;
 }
 
 struct rib_entry *bc_rib_entry_next(struct rib_entry *entry) {
@@ -158,6 +174,7 @@ struct rib_entry *bc_rib_entry_make(struct bc_rib *rib, const char *selector, co
   entry->nlri = bc_nlri_ref(nlri);
   entry->is_foreign = bc_rib_foreign_covers(rib, entry);
   RB_INSERT(rib_entry_tree, &rib->entries, entry);
+  rib->found = bc_rib_entry_first_beside(entry);
   rib->counts.entries++;
   rib->counts.by_state[BC_RIB_NONE]++;
   return entry;
@@ -197,6 +214,7 @@ void bc_rib_entry_name(struct bc_rib *rib, struct rib_entry *entry) {
 
 static void rib_entry_free(struct bc_rib *rib, struct rib_entry *entry) {
   bc_rib_entry_name(rib, entry);
+  rib->found = rib->found == entry ? NULL : rib->found;
   RB_REMOVE(rib_entry_tree, &rib->entries, entry);
   rib->counts.entries--;
   rib->counts.by_state[entry->state]--;

@@ -19,9 +19,9 @@ static struct bc_mono rib_drain_end(const struct bc_rib *rib, const struct rib_w
   return bc_mono_add_ms(from, RIB_DRAIN_MS + backlog_ms);
 }
 
-bool bc_rib_has_twin(const struct bc_rib *rib, const struct rib_work *work) {
+bool bc_rib_has_twin(const struct rib_work *work) {
   bool has_twin = false;
-  for (struct rib_entry *other = bc_rib_entry_first(rib, &work->entry->nlri); other != NULL;
+  for (struct rib_entry *other = bc_rib_entry_first_beside(work->entry); other != NULL;
        other = bc_rib_entry_next(other)) {
     bool is_held = other->holds != RIB_HOLDS_NONE && other->told.attributes != NULL;
     has_twin = has_twin || (is_held && !bc_rib_form_equal(&other->told, &work->form) &&
@@ -33,7 +33,7 @@ bool bc_rib_has_twin(const struct bc_rib *rib, const struct rib_work *work) {
 /* Neighbors whose initial table began before the ack and may hold a twin. */
 static uint64_t rib_twins(const struct bc_rib *rib, const struct rib_work *work) {
   uint64_t twins = 0;
-  bool has_twin = work->verb == BC_VERB_ANNOUNCE && bc_rib_has_twin(rib, work);
+  bool has_twin = work->verb == BC_VERB_ANNOUNCE && bc_rib_has_twin(work);
   for (unsigned i = 0; has_twin && i < rib->neighbors_count; i++) {
     bool is_initial = (rib->neighbors[i].initial >> work->entry->nlri.family & 1U) != 0;
     twins |= is_initial ? UINT64_C(1) << i : 0;

@@ -9,8 +9,7 @@ static uint64_t rib_common(const struct bc_rib *rib, const struct rib_entry *a, 
 }
 
 bool bc_rib_is_blocked(const struct bc_rib *rib, const struct rib_entry *entry) {
-  for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
-       other = bc_rib_entry_next(other)) {
+  for (struct rib_entry *other = bc_rib_entry_first_beside(entry); other != NULL; other = bc_rib_entry_next(other)) {
     if (other != entry && bc_rib_work_is_flying(other->work) && rib_common(rib, entry, other) != 0) {
       return true;
     }
@@ -27,8 +26,7 @@ static bool rib_is_heir(const struct bc_rib *rib, const struct rib_entry *entry,
 static bool rib_waits_for_heir(const struct bc_rib *rib, const struct rib_entry *entry, uint64_t *inherited) {
   bool must_wait = false;
   *inherited = 0;
-  for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
-       other = bc_rib_entry_next(other)) {
+  for (struct rib_entry *other = bc_rib_entry_first_beside(entry); other != NULL; other = bc_rib_entry_next(other)) {
     if (rib_is_heir(rib, entry, other)) {
       *inherited |= rib_common(rib, entry, other);
       must_wait = must_wait || other->holds != RIB_HOLDS_TOLD || bc_rib_work_is_flying(other->work) ||
@@ -88,8 +86,7 @@ static bool rib_is_same_command(const struct rib_work *work, const struct rib_co
 static bool rib_is_calm(const struct bc_rib *rib, const struct rib_entry *entry, struct bc_mono now) {
   bool is_calm = false;
   if (!bc_mono_reached(rib->calm_until, now)) {
-    for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
-         other = bc_rib_entry_next(other)) {
+    for (struct rib_entry *other = bc_rib_entry_first_beside(entry); other != NULL; other = bc_rib_entry_next(other)) {
       is_calm = is_calm || other->is_inherited;
     }
   }
@@ -174,8 +171,7 @@ static uint64_t rib_gap(const struct bc_rib *rib, const struct rib_entry *entry)
 /* Where another one that is wanted as well has won: two that both repaired it would do so for ever. */
 static uint64_t rib_held_by_other(const struct bc_rib *rib, const struct rib_entry *entry) {
   uint64_t held = 0;
-  for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
-       other = bc_rib_entry_next(other)) {
+  for (struct rib_entry *other = bc_rib_entry_first_beside(entry); other != NULL; other = bc_rib_entry_next(other)) {
     held |= rib_is_heir(rib, entry, other) ? other->on_wire & rib_common(rib, entry, other) : 0;
   }
   return held;
@@ -274,8 +270,7 @@ void bc_rib_update(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono n
 }
 
 void bc_rib_update_siblings(struct bc_rib *rib, struct rib_entry *entry, struct bc_mono now) {
-  for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
-       other = bc_rib_entry_next(other)) {
+  for (struct rib_entry *other = bc_rib_entry_first_beside(entry); other != NULL; other = bc_rib_entry_next(other)) {
     if (other != entry && (other->work == NULL || other->work->place != RIB_PLACE_GONE)) {
       bc_rib_update(rib, other, now);
     }

@@ -215,6 +215,7 @@ struct bc_rib {
   struct bc_mono last_now;   /* for what comes without a time */
 
   struct rib_entry_tree entries;
+  struct rib_entry *found; /* the first of the NLRI that was looked up last; NULL = none */
   struct rib_selector_tree selectors;
   uint64_t selector_last;
   struct rib_foreign_tree foreign;
@@ -292,6 +293,8 @@ struct rib_entry *bc_rib_entry_make(struct bc_rib *rib, const char *selector, co
 struct rib_entry *bc_rib_entry_from(const struct bc_rib *rib, const struct bc_nlri *nlri); /* … or the next NLRI's */
 struct rib_entry *bc_rib_entry_first(const struct bc_rib *rib, const struct bc_nlri *nlri);
 struct rib_entry *bc_rib_entry_next(struct rib_entry *entry);
+/* The first of the NLRI of this one: at hand, without a search. */
+struct rib_entry *bc_rib_entry_first_beside(const struct rib_entry *entry);
 struct rib_entry *bc_rib_entry_min(struct bc_rib *rib);
 struct rib_entry *bc_rib_entry_after(struct rib_entry *entry);
 void bc_rib_entry_set_owner(struct bc_rib *rib, struct rib_entry *entry, const char *owner);
@@ -378,7 +381,7 @@ void bc_rib_work_refuse(struct bc_rib *rib, struct rib_work *work, const char *w
 
 /* ExaBGP held, and may still send, another text of this NLRI that has the same MED: on the wire they look
  * the same. */
-bool bc_rib_has_twin(const struct bc_rib *rib, const struct rib_work *work);
+bool bc_rib_has_twin(const struct rib_work *work);
 void bc_rib_flight_acked(struct bc_rib *rib, struct rib_work *work, struct bc_mono now);
 /* The wire shows that ExaBGP took the last command that was written, though its ack got lost. */
 void bc_rib_flight_proven(struct bc_rib *rib, struct rib_work *work, struct bc_mono now);

@@ -26,7 +26,7 @@ static void rib_write_barrier(struct bc_rib *rib, struct bc_buf *to) {
 }
 
 /* Neighbors that have this text already will not be sent it again (ExaBGP suppresses it). */
-static uint64_t rib_seen_before(const struct bc_rib *rib, const struct rib_work *work) {
+static uint64_t rib_seen_before(const struct rib_work *work) {
   const struct rib_entry *entry = work->entry;
   bool is_resent = entry->holds == RIB_HOLDS_DOUBT && work->written_verb == work->verb &&
                    bc_rib_form_equal(&work->written, &work->form);
@@ -37,8 +37,7 @@ static uint64_t rib_seen_before(const struct bc_rib *rib, const struct rib_work 
   if (entry->holds != RIB_HOLDS_NONE && bc_rib_form_equal(&entry->told, &work->form)) {
     seen |= entry->on_wire;
   }
-  for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
-       other = bc_rib_entry_next(other)) {
+  for (struct rib_entry *other = bc_rib_entry_first_beside(entry); other != NULL; other = bc_rib_entry_next(other)) {
     if (other != entry && other->holds == RIB_HOLDS_TOLD && bc_rib_form_equal(&other->told, &work->form)) {
       seen |= other->on_wire & entry->selector->mask;
     }
@@ -49,8 +48,7 @@ static uint64_t rib_seen_before(const struct bc_rib *rib, const struct rib_work 
 /* What an unwanted one under another selector told there is replaced or withdrawn by this one. */
 static void rib_supersede(struct bc_rib *rib, const struct rib_work *work) {
   struct rib_entry *entry = work->entry;
-  for (struct rib_entry *other = bc_rib_entry_first(rib, &entry->nlri); other != NULL;
-       other = bc_rib_entry_next(other)) {
+  for (struct rib_entry *other = bc_rib_entry_first_beside(entry); other != NULL; other = bc_rib_entry_next(other)) {
     uint64_t common = other->selector->mask & work->selector->mask & rib->ours;
     if (other != entry && other->wanted.attributes == NULL && other->holds == RIB_HOLDS_TOLD && common != 0) {
       other->holds = RIB_HOLDS_DOUBT;
@@ -74,7 +72,7 @@ static void rib_work_judge_alike(const struct bc_rib *rib, struct rib_work *work
   uint64_t shaky = is_doubtful                               ? bc_rib_expected(rib, entry, work->selector)
                    : rib_is_alike(&entry->told, &work->form) ? entry->missing
                                                              : 0;
-  work->is_alike = is_doubtful || (is_announce && bc_rib_has_twin(rib, work));
+  work->is_alike = is_doubtful || (is_announce && bc_rib_has_twin(work));
   work->shaky = is_announce ? shaky & rib->reporting : 0;
 }
 
@@ -82,7 +80,7 @@ static void rib_work_send(struct bc_rib *rib, struct rib_work *work, struct rib_
   bool is_repair = work->is_nudge || (work->verb == BC_VERB_WITHDRAW && work->entry->holds == RIB_HOLDS_NONE);
   bool is_other = !bc_rib_form_equal(&work->written, &work->form);
   work->is_mixed = work->is_mixed || (work->entry->holds == RIB_HOLDS_DOUBT && is_other);
-  work->seen = rib_seen_before(rib, work);
+  work->seen = rib_seen_before(work);
   rib_work_judge_alike(rib, work);
   rib_supersede(rib, work);
   work->is_proven = false;

@@ -13,7 +13,7 @@ struct rib_shown {
 /* While the initial table goes out, an old text can come after the new one was written. */
 static bool rib_may_be_old(const struct bc_rib *rib, const struct rib_work *work, const struct rib_shown *shown) {
   return work->place == RIB_PLACE_SENT &&
-         (rib->neighbors[shown->neighbor].initial >> work->entry->nlri.family & 1U) != 0 && bc_rib_has_twin(rib, work);
+         (rib->neighbors[shown->neighbor].initial >> work->entry->nlri.family & 1U) != 0 && bc_rib_has_twin(work);
 }
 
 static void rib_show_flying(struct bc_rib *rib, struct rib_entry *entry, const struct rib_shown *shown,
