@@ -91,6 +91,7 @@ int bc_command_doctor(const struct bc_settings *settings) {
   bc_doctor_exabgp(&doctor);
   bc_doctor_store(&doctor);
   bc_doctor_host(&doctor);
+  bc_doctor_second(&doctor);
   bool is_well = doctor_is_well(doctor.findings);
   if (settings->is_json) {
     json_t *made = json_pack("{s:b, s:O}", "well", is_well, "findings", doctor.findings);

@@ -33,5 +33,6 @@ void bc_doctor_daemon(struct bc_doctor *doctor);
 void bc_doctor_exabgp(struct bc_doctor *doctor);
 void bc_doctor_store(struct bc_doctor *doctor);
 void bc_doctor_host(struct bc_doctor *doctor);
+void bc_doctor_second(struct bc_doctor *doctor);
 
 #endif

@@ -3,7 +3,6 @@
 #include "cli/doctor.h"
 #include "model/address.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
@@ -120,41 +119,6 @@ static void host_state(struct bc_doctor *doctor) {
   }
 }
 
-/* ---- a second daemon ---- */
-
-/* argv of core: "…bgpcommander", "@core", …; `node` is in the state directory that it holds open, not in argv. */
-static bool host_is_core(const char *pid) {
-  char path[64];
-  char line[DOCTOR_LINE_BYTES];
-  size_t len;
-  (void)snprintf(path, sizeof path, "/proc/%.20s/cmdline", pid);
-  if (!host_read_line(path, line, &len)) {
-    return false;
-  }
-  size_t first = strlen(line);
-  return first + 1 < len && strcmp(line + first + 1, "@core") == 0;
-}
-
-static void host_second(struct bc_doctor *doctor) {
-  DIR *all = opendir("/proc");
-  const struct dirent *entry;
-  unsigned cores = 0;
-  while (all != NULL && (entry = readdir(all)) != NULL) {
-    cores += strspn(entry->d_name, "0123456789") == strlen(entry->d_name) && host_is_core(entry->d_name) ? 1U : 0U;
-  }
-  if (all != NULL) {
-    (void)closedir(all);
-  }
-  if (cores > 1) {
-    bc_doctor_add(
-        doctor, BC_DOCTOR_NOTE, "daemon", "several-daemons",
-        "two daemons of one node would announce and withdraw against each other; the second waits for the lock "
-        "of the state directory, when both use the same",
-        "let one ExaBGP start one daemon, or give each its own node name and state directory",
-        "%u daemons run on this host", cores);
-  }
-}
-
 /* ---- the Lua library ---- */
 
 static void host_lua(struct bc_doctor *doctor) {
@@ -174,5 +138,4 @@ void bc_doctor_host(struct bc_doctor *doctor) {
   host_ping(doctor);
   host_addresses(doctor);
   host_state(doctor);
-  host_second(doctor);
 }

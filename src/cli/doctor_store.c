@@ -104,6 +104,33 @@ static void store_ask_members(struct bc_doctor *doctor, bool may_be_down) {
 
 /* ---- what is in it ---- */
 
+/* Takes back what the daemon has warned of in the same words as the last finding, which has its mend, too. */
+static void store_take_back_warning(struct bc_doctor *doctor) {
+  size_t last = json_array_size(doctor->findings) - 1;
+  const char *text = bc_client_text(json_array_get(doctor->findings, last), "finding");
+  for (size_t i = 0; i < last; i++) {
+    const json_t *finding = json_array_get(doctor->findings, i);
+    if (strcmp(bc_client_text(finding, "code"), "warning") == 0 &&
+        strcmp(bc_client_text(finding, "finding"), text) == 0) {
+      (void)json_array_remove(doctor->findings, i);
+      return;
+    }
+  }
+}
+
+static void store_tell_fault(struct bc_doctor *doctor, const char *line) {
+  if (strstr(line, "/subscribedRoutes: no route matches ") != NULL) {
+    bc_doctor_add(
+        doctor, BC_DOCTOR_WARNING, "keys", "no-route-matches",
+        "nothing is announced for these words of the subscription: they are mistyped, or their routes are gone",
+        "`bgpcommander node unsubscribe NODE WORD...`, or make the route with `bgpcommander route set`", "%s", line);
+  } else {
+    bc_doctor_add(doctor, BC_DOCTOR_WARNING, "keys", "key-fault",
+                  "the last good value of that key stays in force; without one the route is not announced",
+                  "mend the key, for example with `bgpcommander route set`", "%s", line);
+  }
+}
+
 static void store_tell_faults(struct bc_doctor *doctor, struct bc_edit *edit) {
   json_t *faults = bc_edit_faults(edit, doctor->settings->node);
   size_t told = 0;
@@ -112,9 +139,8 @@ static void store_tell_faults(struct bc_doctor *doctor, struct bc_edit *edit) {
   json_object_foreach(faults, line, value) {
     (void)value;
     if (told++ < DOCTOR_FAULTS_SHOWN) {
-      bc_doctor_add(doctor, BC_DOCTOR_WARNING, "keys", "key-fault",
-                    "the last good value of that key stays in force; without one the route is not announced",
-                    "mend the key, for example with `bgpcommander route set`", "%s", line);
+      store_tell_fault(doctor, line);
+      store_take_back_warning(doctor);
     }
   }
   if (told > DOCTOR_FAULTS_SHOWN) {

@@ -12,6 +12,7 @@ from dir_lab import Tree
 from edit_lab import V3, etcd_lab  # noqa: F401 (a fixture)
 from fake_exabgp import Daemon, Neighbor
 from test_etcd_store import enable_auth
+from wait import wait_for
 
 PROGRAM = os.environ["BGPCOMMANDER"]
 BLOCK = [line.strip() for line in samples.block("doctor-block").splitlines()]
@@ -86,6 +87,77 @@ def test_a_key_with_a_fault_is_told_with_its_place(scene):
     found = scene.findings()
     assert found["key-fault"]["finding"].startswith("routes/web/config: column 29: next-hop: found 'sel'")
     assert found["faulty"]["finding"] == "1 route is faulty"
+
+
+def test_a_subscription_to_what_is_not_there_is_told_once_with_its_mend(scene):
+    scene.tree.put("node/n1/subscribedRoutes", "web, typo")
+    scene.tree.put("routes/web/config", "route 192.0.2.1/32 next-hop 10.99.0.1")
+    daemon = scene.start()
+    wait_for(lambda: any("typo" in line for line in daemon.status()["warnings"]), "the daemon warns of it, too")
+    told = [one for one in json.loads(scene.run("--json").stdout)["findings"] if "typo" in one["finding"]]
+    assert [(one["code"], one["finding"]) for one in told] == [
+        ("no-route-matches", 'node/n1/subscribedRoutes: no route matches "typo"')]
+    assert "node unsubscribe" in told[0]["mend"] and "value of that key" not in told[0]["why"]
+    # Without the store there is the daemon's word alone.
+    told = [one for one in scene.findings(endpoint="http://127.0.0.1:9").values() if "typo" in one["finding"]]
+    assert [one["code"] for one in told] == ["warning"]
+
+
+@pytest.fixture(name="more_daemons")
+def fixture_more_daemons(tmp_path):
+    """Starts daemons in a network namespace: a new one, or that of another daemon."""
+    mapped = [] if os.geteuid() == 0 else ["--map-root-user"]
+    daemons = []
+
+    def start(name, node, endpoint, beside=None):
+        folder = tmp_path / name
+        folder.mkdir()
+        into = (["unshare", "--net", *mapped] if beside is None else
+                ["nsenter", f"--net=/proc/{beside.exabgp.process.pid}/ns/net",
+                 *([f"--user=/proc/{beside.exabgp.process.pid}/ns/user", "--preserve-credentials"] if mapped else [])])
+        program = folder / "program"
+        program.write_text(f'#!/bin/sh\nexec {" ".join(into)} {PROGRAM} "$@"\n')
+        program.chmod(0o755)
+        daemons.append(Daemon(folder, endpoint, "/bgp", node=node, program=str(program)))
+        wait_for(daemons[-1].core, "it answers")
+        return daemons[-1]
+    yield start
+    for daemon in daemons:
+        daemon.close()
+
+
+def others(daemon):
+    """What is told of other daemons to who asks about this one."""
+    done = subprocess.run([PROGRAM, "doctor", "--json", f"-c={daemon.endpoint}", f"-n={daemon.node}",
+                           f"--socket={daemon.socket}", f"--config={daemon.folder}/none.conf"],
+                          capture_output=True, text=True, check=False, timeout=120)
+    return {one["code"]: (one["level"], one["finding"]) for one in json.loads(done.stdout)["findings"]
+            if one["code"] in ("several-daemons", "same-node-twice")}
+
+
+def test_daemons_in_other_network_namespaces_are_others_business(scene, more_daemons):
+    store = f"file://{scene.tree.dir}"
+    ours = more_daemons("ours", "n1", store)
+    far = more_daemons("far", "n2", store)
+    copy = more_daemons("copy", "n1", store)  # a container with files of its own has the same address
+    assert others(ours) == others(far) == others(copy) == {}
+    near = more_daemons("near", "n2", store, beside=ours)
+    several = ("note", "1 more daemon runs in this network namespace, with another node or store")
+    assert others(ours) == others(near) == {"several-daemons": several}
+    assert others(far) == {}
+
+
+def test_two_daemons_of_one_node_and_store_are_warned_of_wherever_they_are(scene, more_daemons):
+    store = f"file://{scene.tree.dir}"
+    ours = more_daemons("ours", "n1", store)
+    twice = {"same-node-twice": ("warning", "1 more daemon has the same node of the same store")}
+    more_daemons("twin", "n1", store, beside=ours)
+    assert others(ours) == twice
+    away = more_daemons("away", "n7", "http://192.0.2.1:2379")
+    more_daemons("double", "n7", "http://192.0.2.1:2379")
+    assert others(away) == twice
+    other = more_daemons("other", "n7", "http://192.0.2.2:2379")
+    assert others(other) == {}
 
 
 def test_a_store_that_does_not_answer(scene):
