@@ -379,9 +379,8 @@ static void change_withdraw(struct http_change *change) {
   (void)snprintf(change->name, sizeof change->name, "%s", lease->name);
   change->has_granted = bc_route_parse(core->intern, bc_str_of(lease->text), &change->granted, &fault) == BC_ERR_OK;
   if (!change_may_take_over(change) && strcmp(lease->owner, change->who) != 0) {
-    char detail[BC_FAULT_TEXT_BYTES];
-    (void)snprintf(detail, sizeof detail, "%s belongs to %.100s", lease->name, lease->owner);
-    change_refuse(change, 409, "other-owner", 0, 0, detail);
+    core_lease_tell_owner(lease->name, lease->owner, &fault);
+    change_refuse(change, 409, "other-owner", 0, 0, fault.text);
     return;
   }
   if (change->ask.is_dry_run) {

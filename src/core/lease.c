@@ -186,12 +186,19 @@ static enum bc_err lease_judge_texts(const struct core_lease_ask *ask, struct bc
   return are_lines ? BC_ERR_OK : BC_ERR_SYNTAX;
 }
 
+void core_lease_tell_owner(const char *name, const char *owner, struct bc_fault *fault) {
+  /* Who came without a token cannot come as himself again: there are tokens by now. */
+  bool is_token = strncmp(owner, "token ", strlen("token ")) == 0;
+  bc_fault_set(fault, 0, "%.100s belongs to %.60s: only %s with the scope operate%s may change it", name, owner,
+               is_token ? "that token, or one" : "a token", is_token ? "," : "");
+}
+
 static enum bc_err lease_judge_owner(const struct core_leases *leases, const struct core_lease_ask *ask,
                                      const char *name, struct bc_fault *fault) {
   const struct bc_lease *coming = core_lease_find_coming(leases->core, name, NULL);
   const struct bc_lease *old = coming != NULL ? coming : bc_leases_find(leases->table, name);
   if (old != NULL && !ask->may_take_over && strcmp(old->owner, lease_or_empty(ask->owner)) != 0) {
-    bc_fault_set(fault, 0, "%s belongs to %s", name, old->owner);
+    core_lease_tell_owner(name, old->owner, fault);
     return BC_ERR_CONFLICT;
   }
   return BC_ERR_OK;
@@ -354,7 +361,7 @@ enum bc_err core_lease_remove(struct bc_core *core, const char *name, const char
     return BC_ERR_NOT_FOUND;
   }
   if (owner != NULL && strcmp(owner, any->owner) != 0) {
-    bc_fault_set(fault, 0, "%s belongs to %s", any->name, any->owner);
+    core_lease_tell_owner(any->name, any->owner, fault);
     return BC_ERR_CONFLICT;
   }
   struct bc_buf record;

@@ -56,6 +56,9 @@ BC_MUST_CHECK enum bc_err core_lease_try(struct bc_core *core, const struct core
 BC_MUST_CHECK enum bc_err core_lease_remove(struct bc_core *core, const char *name, const char *owner,
                                             core_lease_done_fn *done, void *arg, struct bc_fault *fault);
 
+/* It is another's than who asks: the line says whose, and who may do what is asked for. */
+void core_lease_tell_owner(const char *name, const char *owner, struct bc_fault *fault);
+
 /* "web" or "api:web"; NULL = none. Valid until the next put, remove, or turn of the loop, as all leases here. */
 const struct bc_lease *core_lease_find(struct bc_core *core, const char *name);
 /* The newest one of this name (NULL: with this selector and these NLRI) that is on its way to the disk and not removed;

@@ -442,11 +442,12 @@ def test_a_scope_opens_its_paths_and_no_others(guarded):
 def test_a_route_of_another_token_is_left_alone_but_by_who_operates(guarded):
     assert as_token(guarded, "desk", "PUT", "/v1/routes/web", {"route": ROUTE}).status == 201
     answer = as_token(guarded, "other", "PUT", "/v1/routes/web", {"route": ROUTE + " med 1"})
-    assert answer.status == 409 and answer.code == "other-owner", answer
+    told = "api:web belongs to token desk: only that token, or one with the scope operate, may change it"
+    assert answer.status == 409 and answer.code == "other-owner" and answer.json["detail"] == told, answer
     answer = guarded.ask("DELETE", "/v1/routes/web")
-    assert answer.status == 409 and answer.code == "other-owner" and "token desk" in answer.json["detail"], answer
+    assert answer.status == 409 and answer.code == "other-owner" and answer.json["detail"] == told, answer
     answer = guarded.command(f"withdraw {ROUTE}")
-    assert answer.status == 409 and NET in guarded.exabgp.prefixes(), answer
+    assert answer.status == 409 and answer.json["detail"] == told and NET in guarded.exabgp.prefixes(), answer
     guarded.token = guarded.tokens["boss"]
     assert guarded.ask("DELETE", "/v1/routes/web?wait=wire").status == 200
     assert NET not in guarded.exabgp.prefixes()
