@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUTE_COMMUNITIES = 64, ROUTE_COMMUNITY_BYTES = 64 };
+enum { ROUTE_COMMUNITIES = 64 };
 
 static struct bc_str route_member(const json_t *body, const char *name) {
   const json_t *value = json_object_get(body, name);
@@ -79,54 +79,49 @@ void core_http_delete_route(struct core_http_call *call) {
 
 /* ---- blackholes ---- */
 
-static bool route_is_community(const json_t *value) {
-  static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:.-";
-  const char *text = json_string_value(value);
-  size_t len = text == NULL ? 0 : strlen(text);
-  return len > 0 && len <= ROUTE_COMMUNITY_BYTES && strspn(text, allowed) == len;
-}
-
-/* They go to those of the template: "… community [ A B ]". */
-static bool route_add_communities(const json_t *list, struct bc_buf *command) {
+/* False: it is no list of texts. */
+static bool route_read_communities(const json_t *list, struct bc_str communities[static ROUTE_COMMUNITIES],
+                                   size_t *count) {
   size_t i;
   const json_t *one;
-  bool has_list = command->len > 2 && command->data[command->len - 1] == ']';
+  *count = 0;
   if (list == NULL || json_is_null(list)) {
     return true;
   }
   if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > ROUTE_COMMUNITIES) {
     return false;
   }
-  if (has_list) {
-    command->data[--command->len] = '\0';
-  } else {
-    bc_buf_add_text(command, " community [ ");
-  }
   json_array_foreach(list, i, one) {
-    if (!route_is_community(one)) {
+    if (!json_is_string(one)) {
       return false;
     }
-    bc_buf_add_format(command, "%s ", json_string_value(one));
+    communities[i] = (struct bc_str){.at = json_string_value(one), .len = json_string_length(one)};
   }
-  bc_buf_add_char(command, ']');
+  *count = i;
   return true;
 }
 
 static bool route_read_blackhole(struct core_http_call *call, const json_t *body, struct http_ask *ask) {
+  struct bc_str more[ROUTE_COMMUNITIES];
+  size_t more_count;
   struct bc_buf command;
   struct bc_fault fault = {0};
   bool is_fine = false;
+  if (!route_read_communities(json_object_get(body, "communities"), more, &more_count)) {
+    core_http_fail_at(call->request, 400, "communities", 0, "[\"65000:666\"]",
+                      "communities: expected a list of 1 to 64 communities");
+    return false;
+  }
   bc_buf_init(&command, BC_LIMIT_CONFIG_BYTES);
-  enum bc_err err =
-      bc_admission_print_blackhole(call->core->admission.rules, route_member(body, "prefix"), &command, &fault);
+  enum bc_err err = bc_admission_print_blackhole(call->core->admission.rules, route_member(body, "prefix"), more,
+                                                 more_count, &command, &fault);
   if (err == BC_ERR_UNSUPPORTED) {
     core_http_fail(call->request, 422, "no-next-hop", "%s", fault.text);
+  } else if (err == BC_ERR_REFUSED) {
+    core_http_fail_at(call->request, 400, "communities", 0, "[\"65000:666\"]", fault.text);
   } else if (err != BC_ERR_OK) {
     core_http_fail_at(call->request, 400, err == BC_ERR_CONFLICT ? "host-bits" : "prefix", fault.column, NULL,
                       fault.text);
-  } else if (!route_add_communities(json_object_get(body, "communities"), &command)) {
-    core_http_fail_at(call->request, 400, "communities", 0, "[\"65000:666\"]",
-                      "communities: expected a list of 1 to 64 communities");
   } else {
     ask->is_blackhole = true;
     is_fine = route_read(call, bc_buf_str(&command), ask);

@@ -93,9 +93,12 @@ enum bc_admission_answer bc_admission_judge(const struct bc_admission *rules, co
                                             uint64_t *ttl_ms, struct bc_fault *fault);
 
 /* The command that `POST /v1/blackhole` means: "announce route PREFIX next-hop ADDRESS community [ … ]" from
- * blackhole_next_hop and blackhole_community. `prefix`: an address, or a prefix. BC_ERR_SYNTAX, BC_ERR_RANGE,
- * BC_ERR_CONFLICT (host bits), BC_ERR_UNSUPPORTED (no next hop of IPv6 is set) with a line. */
+ * blackhole_next_hop and blackhole_community. `prefix`: an address, or a prefix. `more`: communities of any kind, each
+ * of which joins the list of its kind, and begins one where there is none. BC_ERR_SYNTAX, BC_ERR_CONFLICT (host bits),
+ * BC_ERR_RANGE, BC_ERR_UNSUPPORTED (no next hop of IPv6 is set), BC_ERR_REFUSED (one of `more` is no community) with a
+ * line. */
 BC_MUST_CHECK enum bc_err bc_admission_print_blackhole(const struct bc_admission *rules, struct bc_str prefix,
-                                                       struct bc_buf *to, struct bc_fault *fault);
+                                                       const struct bc_str *more, size_t more_count, struct bc_buf *to,
+                                                       struct bc_fault *fault);
 
 #endif

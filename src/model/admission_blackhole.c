@@ -47,28 +47,34 @@ static char *blackhole_canonical(unsigned kind, struct bc_str community) {
   return made;
 }
 
-enum bc_err bc_admission_add_community(struct bc_admission *rules, struct bc_str text, struct bc_fault *fault) {
-  bool is_word = text.len > 0 && text.len < BLACKHOLE_WORD_BYTES && bc_str_is_printable(text);
-  for (size_t i = 0; is_word && i < text.len; i++) {
-    is_word = strchr(" [](){},;?*", text.at[i]) == NULL;
+/* Adds it to the list of its kind. BC_ERR_SYNTAX: it is no community. */
+static enum bc_err blackhole_join(char *lists[static ADMISSION_COMMUNITY_KINDS], struct bc_str community,
+                                  struct bc_fault *fault) {
+  bool is_word = community.len > 0 && community.len < BLACKHOLE_WORD_BYTES && bc_str_is_printable(community);
+  for (size_t i = 0; is_word && i < community.len; i++) {
+    is_word = strchr(" [](){},;?*", community.at[i]) == NULL;
   }
   for (unsigned kind = 0; is_word && kind < ADMISSION_COMMUNITY_KINDS; kind++) {
-    char *canonical = blackhole_canonical(kind, text);
+    char *canonical = blackhole_canonical(kind, community);
     if (canonical == NULL) {
       continue;
     }
     struct bc_buf joined;
     bc_buf_init(&joined, BC_LIMIT_NODE_FILE_BYTES);
-    bc_buf_add_format(&joined, "%s%s%s", rules->community[kind] == NULL ? "" : rules->community[kind],
-                      rules->community[kind] == NULL ? "" : " ", canonical);
+    bc_buf_add_format(&joined, "%s%s%s", lists[kind] == NULL ? "" : lists[kind], lists[kind] == NULL ? "" : " ",
+                      canonical);
     free(canonical);
-    free(rules->community[kind]);
-    rules->community[kind] = bc_buf_take(&joined);
+    free(lists[kind]);
+    lists[kind] = bc_buf_take(&joined);
     return BC_ERR_OK;
   }
   bc_fault_set(fault, 0, "expected a community such as 65535:666, 65000:666, 65000:1:666 or no-export, found \"%.*s\"",
-               (int)(text.len < BLACKHOLE_WORD_BYTES ? text.len : BLACKHOLE_WORD_BYTES), text.at);
+               (int)(community.len < BLACKHOLE_WORD_BYTES ? community.len : BLACKHOLE_WORD_BYTES), community.at);
   return BC_ERR_SYNTAX;
+}
+
+enum bc_err bc_admission_add_community(struct bc_admission *rules, struct bc_str text, struct bc_fault *fault) {
+  return blackhole_join(rules->community, text, fault);
 }
 
 enum bc_err bc_admission_add_next_hop(struct bc_admission *rules, struct bc_str text, struct bc_fault *fault) {
@@ -143,11 +149,33 @@ static enum bc_err blackhole_read_prefix(struct bc_str text, struct bc_prefix *p
   return err;
 }
 
-enum bc_err bc_admission_print_blackhole(const struct bc_admission *rules, struct bc_str prefix, struct bc_buf *to,
+/* Those of the template, then `more`; release each. */
+static enum bc_err blackhole_lists(const struct bc_admission *rules, const struct bc_str *more, size_t more_count,
+                                   char *lists[static ADMISSION_COMMUNITY_KINDS], struct bc_fault *fault) {
+  struct bc_fault cause;
+  bool has_none = true;
+  for (unsigned kind = 0; kind < ADMISSION_COMMUNITY_KINDS; kind++) {
+    has_none = has_none && rules->community[kind] == NULL;
+    lists[kind] = bc_mem_copy_string(rules->community[kind]);
+  }
+  if (has_none) {
+    lists[0] = bc_mem_copy_string("blackhole no-export");
+  }
+  for (size_t i = 0; i < more_count; i++) {
+    if (blackhole_join(lists, more[i], &cause) != BC_ERR_OK) {
+      bc_fault_set(fault, 0, "communities: %s", cause.text);
+      return BC_ERR_REFUSED;
+    }
+  }
+  return BC_ERR_OK;
+}
+
+enum bc_err bc_admission_print_blackhole(const struct bc_admission *rules, struct bc_str prefix,
+                                         const struct bc_str *more, size_t more_count, struct bc_buf *to,
                                          struct bc_fault *fault) {
   struct bc_prefix read;
   char text[BC_PREFIX_TEXT_BYTES];
-  bool has_none = true;
+  char *lists[ADMISSION_COMMUNITY_KINDS] = {NULL};
   enum bc_err err = blackhole_read_prefix(prefix, &read, fault);
   if (err != BC_ERR_OK) {
     return err;
@@ -158,17 +186,13 @@ enum bc_err bc_admission_print_blackhole(const struct bc_admission *rules, struc
     bc_fault_set(fault, 0, "blackhole_next_hop: the node file has none of IPv6, and `self` is for IPv4 only");
     return BC_ERR_UNSUPPORTED;
   }
+  err = blackhole_lists(rules, more, more_count, lists, fault);
   bc_buf_add_format(to, "announce route %s next-hop %s", text, next_hop == NULL ? "self" : next_hop);
   for (unsigned kind = 0; kind < ADMISSION_COMMUNITY_KINDS; kind++) {
-    has_none = has_none && rules->community[kind] == NULL;
-  }
-  if (has_none) {
-    bc_buf_add_text(to, " community [ blackhole no-export ]");
-  }
-  for (unsigned kind = 0; kind < ADMISSION_COMMUNITY_KINDS; kind++) {
-    if (rules->community[kind] != NULL) {
-      bc_buf_add_format(to, " %s [ %s ]", blackhole_kinds[kind], rules->community[kind]);
+    if (lists[kind] != NULL) {
+      bc_buf_add_format(to, " %s [ %s ]", blackhole_kinds[kind], lists[kind]);
     }
+    free(lists[kind]);
   }
-  return BC_ERR_OK;
+  return err;
 }

@@ -25,12 +25,13 @@ static void judge(const struct bc_admission *rules, struct bc_intern *intern, st
   bc_route_release(intern, &route);
 }
 
-static void blackhole(const struct bc_admission *rules, struct bc_intern *intern, struct bc_str prefix) {
+static void blackhole(const struct bc_admission *rules, struct bc_intern *intern, struct bc_str prefix,
+                      struct bc_str community) {
   struct bc_buf text;
   struct bc_route route;
   enum bc_verb verb;
   bc_buf_init(&text, BC_LIMIT_CONFIG_BYTES);
-  if (bc_admission_print_blackhole(rules, prefix, &text, NULL) == BC_ERR_OK) {
+  if (bc_admission_print_blackhole(rules, prefix, &community, community.len > 0 ? 1 : 0, &text, NULL) == BC_ERR_OK) {
     if (bc_route_parse_command(intern, bc_buf_str(&text), &verb, &route, NULL) == BC_ERR_OK) {
       bc_route_release(intern, &route);
     } else if (strstr(text.data, "next-hop") == NULL) {
@@ -55,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     abort();
   }
   judge(rules, intern, text);
-  blackhole(rules, intern, text);
+  blackhole(rules, intern, text, value);
+  blackhole(rules, intern, bc_str_of("192.0.2.1"), text);
   bc_intern_free(intern);
   bc_admission_free(rules);
   return 0;

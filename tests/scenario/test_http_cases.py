@@ -193,6 +193,7 @@ REQUESTS = [
     ("blackhole", "POST", "/v1/blackhole", JSON, '{"prefix": "203.0.113.9/32"}', 201, None),
     ("blackhole-again", "POST", "/v1/blackhole", JSON, '{"prefix": "203.0.113.9"}', 200, None),
     ("blackhole-communities", "POST", "/v1/blackhole", JSON, '{"prefix": "203.0.113.9/32", "communities": ["65000:666"]}', 200, None),
+    ("blackhole-large", "POST", "/v1/blackhole", JSON, '{"prefix": "203.0.113.9/32", "communities": ["65000:1:666", "blackhole"]}', 200, None),
     ("blackhole-named", "POST", "/v1/blackhole", JSON, '{"prefix": "203.0.113.10/32", "name": "attack"}', 201, None),
     *[(f"blackhole-{at}", "POST", "/v1/blackhole", JSON, text, None, code) for at, (text, code) in enumerate((
         ("{}", "prefix"), ('{"prefix": 5}', "prefix"), ('{"prefix": ""}', "prefix"), ('{"prefix": "x"}', "prefix"),
@@ -202,7 +203,9 @@ REQUESTS = [
         ('{"prefix": "203.0.113.9/32", "communities": "65000:1"}', "communities"),
         ('{"prefix": "203.0.113.9/32", "communities": [5]}', "communities"),
         ('{"prefix": "203.0.113.9/32", "communities": ["65000:1 ] med 5 community ["]}', "communities"),
-        ('{"prefix": "203.0.113.9/32", "communities": ["nonsense"]}', None),
+        ('{"prefix": "203.0.113.9/32", "communities": ["nonsense"]}', "communities"),
+        ('{"prefix": "203.0.113.9/32", "communities": [""]}', "communities"),
+        ('{"prefix": "203.0.113.9/32", "communities": ["' + "\u00e9" * 60 + '"]}', "communities"),
         ('{"prefix": "203.0.113.9/32", "next-hop": "self"}', "unknown-member"),
         ('{"prefix": "203.0.113.9/32", "name": 5}', "name"), ('{"prefix": "203.0.113.9/32", "name": "a b"}', "name"),
         ('{"prefix": "203.0.113.0/24"}', "length-not-allowed"), ('{"prefix": "0.0.0.0/0"}', "length-not-allowed")))],

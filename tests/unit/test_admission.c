@@ -351,11 +351,17 @@ static void lists_are_bounded(void **state) {
   assert_string_equal(fault.text, "admit_allow: more than 1000 of them");
 }
 
-static void assert_blackhole(const char *prefix, const char *command) {
+static void assert_blackhole_with(const char *prefix, const char *const *more, const char *command) {
+  struct bc_str communities[8];
+  size_t count = 0;
+  while (more != NULL && more[count] != NULL) {
+    communities[count] = bc_str_of(more[count]);
+    count++;
+  }
   struct bc_buf text;
   struct bc_fault fault = {0};
   bc_buf_init(&text, 4096);
-  enum bc_err err = bc_admission_print_blackhole(rules, bc_str_of(prefix), &text, &fault);
+  enum bc_err err = bc_admission_print_blackhole(rules, bc_str_of(prefix), communities, count, &text, &fault);
   if ((err == BC_ERR_OK) != (strncmp(command, "announce", 8) == 0) ||
       strcmp(err == BC_ERR_OK ? text.data : fault.text, command) != 0) {
     fail_msg("%s: %s%s", prefix, text.data, fault.text);
@@ -367,6 +373,45 @@ static void assert_blackhole(const char *prefix, const char *command) {
     bc_route_release(intern, &route);
   }
   bc_buf_free(&text);
+}
+
+static void assert_blackhole(const char *prefix, const char *command) {
+  assert_blackhole_with(prefix, NULL, command);
+}
+
+static void communities_of_a_request_join_those_of_their_kind(void **state) {
+  (void)state;
+  static const char *const all[] = {"65000:1", "65000:1:2", "target:65000:3", "no-peer", NULL};
+  static const char *const plain[] = {"65000:1", "65000:2", NULL};
+  assert_blackhole_with("192.0.2.1", plain,
+                        "announce route 192.0.2.1/32 next-hop self community [ blackhole no-export 65000:1 65000:2 ]");
+  assert_blackhole_with("192.0.2.1", all,
+                        "announce route 192.0.2.1/32 next-hop self community [ blackhole no-export 65000:1 no-peer ] "
+                        "large-community [ 65000:1:2 ] extended-community [ target:65000:3 ]");
+  add(BC_BLACKHOLE_COMMUNITY, "65000:0:666");
+  assert_blackhole_with("192.0.2.1", plain,
+                        "announce route 192.0.2.1/32 next-hop self community [ 65000:1 65000:2 ] "
+                        "large-community [ 65000:0:666 ]");
+  add(BC_BLACKHOLE_COMMUNITY, "target:65000:666,65000:666");
+  assert_blackhole_with("192.0.2.1", plain,
+                        "announce route 192.0.2.1/32 next-hop self community [ 65000:666 65000:1 65000:2 ] "
+                        "large-community [ 65000:0:666 ] extended-community [ target:65000:666 ]");
+  assert_blackhole("192.0.2.1", "announce route 192.0.2.1/32 next-hop self community [ 65000:666 ] large-community [ "
+                                "65000:0:666 ] extended-community [ target:65000:666 ]");
+}
+
+static void what_is_no_community_is_named(void **state) {
+  (void)state;
+  static const char *const bad[][3] = {{"65000:1", "nonsense", NULL}, {"", NULL}, {"65000:1 ] med 5 community [ 1:1"}};
+  assert_blackhole_with("192.0.2.1", bad[0],
+                        "communities: expected a community such as 65535:666, 65000:666, 65000:1:666 or no-export, "
+                        "found \"nonsense\"");
+  assert_blackhole_with("192.0.2.1", bad[1],
+                        "communities: expected a community such as 65535:666, 65000:666, 65000:1:666 or no-export, "
+                        "found \"\"");
+  assert_blackhole_with("192.0.2.1", bad[2],
+                        "communities: expected a community such as 65535:666, 65000:666, 65000:1:666 or no-export, "
+                        "found \"65000:1 ] med 5 community [ 1:1\"");
 }
 
 static void a_blackhole_is_a_route_of_the_template(void **state) {
@@ -417,6 +462,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(what_may_stand_once_is_refused_twice, setup, teardown),
       cmocka_unit_test_setup_teardown(lists_are_bounded, setup, teardown),
       cmocka_unit_test_setup_teardown(a_blackhole_is_a_route_of_the_template, setup, teardown),
+      cmocka_unit_test_setup_teardown(communities_of_a_request_join_those_of_their_kind, setup, teardown),
+      cmocka_unit_test_setup_teardown(what_is_no_community_is_named, setup, teardown),
       cmocka_unit_test_setup_teardown(each_refusal_has_a_status_and_a_word_of_its_own, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
