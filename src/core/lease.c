@@ -407,6 +407,13 @@ void core_lease_warn(struct bc_core *core, json_t *list) {
                    leases->damaged);
     json_array_append_new(list, json_string(line));
   }
+  if (leases->in_doubt > 0) {
+    (void)snprintf(line, sizeof line,
+                   "routes of the API: %zu are kept though one of these lines may have been their removal: the journal "
+                   "is lost too, so remove what is not wanted any more",
+                   leases->in_doubt);
+    json_array_append_new(list, json_string(line));
+  }
 }
 
 const char *core_lease_gone_reason(const struct bc_core *core) {

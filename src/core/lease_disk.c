@@ -190,10 +190,12 @@ static void disk_load(struct core_leases *leases, struct bc_str content) {
   (void)snprintf(now.boot_id, sizeof now.boot_id, "%s", leases->boot_id);
   bc_leases_load(leases->table, content, &now, &load);
   if (load.damaged > 0 || load.dropped > 0) {
-    bc_log(BC_LOG_ERROR,
-           "routes of the API: %zu damaged lines in the file and %zu routes over the limits are left out: what is "
-           "announced by it and was in them is withdrawn once the store is known",
-           load.damaged, load.dropped);
+    bc_log(
+        BC_LOG_ERROR,
+        "routes of the API: %zu damaged lines in the file (%zu removals among them, which are known all the same) and "
+        "%zu routes over the limits are left out: what is announced by it and was in them is withdrawn once the "
+        "store is known",
+        load.damaged, load.inferred, load.dropped);
   }
   leases->damaged = load.damaged + load.dropped;
   leases->must_rewrite = load.good_bytes < content.len || content.len == 0;

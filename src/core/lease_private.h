@@ -47,7 +47,8 @@ struct core_leases {
   bool is_rewriting; /* … and that is under way */
   bool is_closing;
   struct core_lease_totals totals;
-  size_t damaged; /* lines that were left out at the start */
+  size_t damaged;  /* lines that were left out at the start */
+  size_t in_doubt; /* leases that were kept though one of these lines may have been their removal */
   char boot_id[BC_BOOT_ID_BYTES];
   int64_t clock_told_ms;   /* by the boot clock: the last record of the clock; 0 = none since the start */
   uint64_t leaving_after;  /* id: where the look at the leaving ones goes on */

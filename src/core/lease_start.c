@@ -17,6 +17,24 @@ enum {
 
 /* ---- the start ---- */
 
+/* What nobody can tell: with the journal lost too, all that can be read stays. */
+static bool start_is_believed(struct core_leases *leases, const struct bc_lease *lease) {
+  struct bc_core *core = leases->core;
+  struct bc_route route;
+  if (core->journal.was_lost) {
+    bc_log(BC_LOG_ERROR,
+           "route %s: its file is damaged behind it, and the journal is lost: it is taken for one that stands",
+           lease->name);
+    return true;
+  }
+  bool is_said = core_lease_parse(leases, lease, &route);
+  if (is_said) {
+    is_said = bc_rib_said(core->rib, &route);
+    bc_route_release(core->intern, &route);
+  }
+  return is_said;
+}
+
 /* Of what stands before a damaged line only that is believed which the journal has as announced: a route whose removal
  * was in the line is in the journal as withdrawn, or is about to be. */
 static size_t start_settle_doubts(struct core_leases *leases, struct bc_buf *record) {
@@ -24,13 +42,9 @@ static size_t start_settle_doubts(struct core_leases *leases, struct bc_buf *rec
   struct bc_lease *next;
   for (struct bc_lease *lease = bc_leases_after_id(leases->table, 0); lease != NULL; lease = next) {
     next = bc_leases_after_id(leases->table, lease->id);
-    struct bc_route route;
-    bool is_said = lease->is_doubtful && !lease->is_leaving && core_lease_parse(leases, lease, &route);
-    if (is_said) {
-      is_said = bc_rib_said(leases->core->rib, &route);
-      bc_route_release(leases->core->intern, &route);
-    }
-    if (lease->is_doubtful && !lease->is_leaving && !is_said) {
+    bool is_in_doubt = lease->is_doubtful && !lease->is_leaving;
+    leases->in_doubt += is_in_doubt && leases->core->journal.was_lost ? 1 : 0;
+    if (is_in_doubt && !start_is_believed(leases, lease)) {
       bc_log(BC_LOG_ERROR, "route %s: its file is damaged behind it, and the journal does not have it: it is withdrawn",
              lease->name);
       bc_leases_leave(leases->table, lease, record);

@@ -98,6 +98,11 @@ static void lease_unlink_live(struct bc_leases *leases, struct bc_lease *lease) 
   }
 }
 
+void bc_lease_count_gone(struct bc_leases *leases, uint64_t id) {
+  leases->gone.count++;
+  leases->gone.ids = (leases->gone.ids + id) & INT64_MAX;
+}
+
 void bc_lease_set_leaving(struct bc_leases *leases, struct bc_lease *lease) {
   if (!lease->is_leaving) {
     lease_unlink_live(leases, lease);
@@ -195,6 +200,7 @@ void bc_lease_replace(struct bc_leases *leases, const struct bc_lease *by) {
   if (old != NULL && by->keeps_identity) {
     bc_lease_free(leases, old);
   } else if (old != NULL) {
+    bc_lease_count_gone(leases, old->id);
     bc_lease_set_leaving(leases, old);
   }
 }
@@ -211,11 +217,13 @@ void bc_leases_drop(struct bc_leases *leases, struct bc_lease *lease) {
 }
 
 void bc_leases_leave(struct bc_leases *leases, struct bc_lease *lease, struct bc_buf *record) {
+  bc_lease_count_gone(leases, lease->id);
   bc_lease_set_leaving(leases, lease);
   bc_lease_print_id(leases, "leave", lease->id, record);
 }
 
-void bc_leases_leave_made(const struct bc_leases *leases, const struct bc_lease *made, struct bc_buf *record) {
+void bc_leases_leave_made(struct bc_leases *leases, const struct bc_lease *made, struct bc_buf *record) {
+  bc_lease_count_gone(leases, made->id);
   bc_lease_print_id(leases, "leave", made->id, record);
 }
 

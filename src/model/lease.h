@@ -8,9 +8,11 @@
  * A lease that is removed or has ended is `leaving`: it is not announced any more, and stays in the file until its
  * withdraw was confirmed, so that whoever starts next withdraws it by name, with or without a store.
  *
- * The file: a first line with its version, then one record a line, each with a checksum and the time at which it was
- * written. It may be cut or damaged anywhere: a damaged line is left out and told; what stands before it is `doubtful`,
- * because the line may have been its removal. */
+ * The file: a first line with its version, then one record a line, each with a checksum, the time at which it was
+ * written, and how many were removed until then: their number, and the sum of their ids. It may be cut or damaged
+ * anywhere: a damaged line is left out and told, all others are read. The next good record tells whether a removal was
+ * in it, and which one. Where it does not (more than one removal is missing, or no record follows), what stands before
+ * the line is `doubtful`, because the line may have been its removal. */
 #ifndef BC_MODEL_LEASE_H
 #define BC_MODEL_LEASE_H
 
@@ -48,7 +50,7 @@ struct bc_lease {
   uint64_t due;              /* by the clock of the table; 0 without TTL */
   bool is_leaving;
   bool keeps_identity; /* as it was put: the one that it replaced had the same neighbors and NLRI */
-  bool is_doubtful;    /* stands in the file before a damaged line */
+  bool is_doubtful;    /* stands in the file before a damaged line, which may have been its removal */
 };
 
 /* What is put. */
@@ -73,6 +75,7 @@ struct bc_lease_load {
   size_t good_bytes; /* what may be appended to: less than the content = write it anew first */
   size_t records;    /* good ones */
   size_t damaged;    /* lines that were left out; not the last one when it was cut */
+  size_t inferred;   /* removals among them, which the records behind them tell */
   size_t dropped;    /* leases that were left out for a limit, or because a put names no route and no name */
   bool is_other;     /* not a file of this kind, or of a version that is not known: nothing was read */
 };
@@ -111,7 +114,7 @@ void bc_leases_drop(struct bc_leases *leases, struct bc_lease *lease);
 /* It is leaving from now on. */
 void bc_leases_leave(struct bc_leases *leases, struct bc_lease *lease, struct bc_buf *record);
 /* The same of one that is made and not taken yet; bc_leases_leave follows when it is. */
-void bc_leases_leave_made(const struct bc_leases *leases, const struct bc_lease *made, struct bc_buf *record);
+void bc_leases_leave_made(struct bc_leases *leases, const struct bc_lease *made, struct bc_buf *record);
 /* Its withdraw was confirmed: it is forgotten, and freed. */
 void bc_leases_forget(struct bc_leases *leases, struct bc_lease *lease, struct bc_buf *record);
 /* How late it is: so that little is unknown after a reboot whose wall clock is wrong. */

@@ -38,6 +38,10 @@ static json_t *lease_begin(const struct bc_leases *leases, const char *what, uin
   json_object_set_new(made, "wall", json_integer(leases->last.wall_ms));
   json_object_set_new(made, "uptime", json_integer(leases->last.boot_ms));
   json_object_set_new(made, "boot", json_string(leases->last.boot_id));
+  json_t *gone = json_array();
+  json_array_append_new(gone, json_integer((json_int_t)(leases->gone.count & INT64_MAX)));
+  json_array_append_new(gone, json_integer((json_int_t)leases->gone.ids));
+  json_object_set_new(made, "gone", gone);
   return made;
 }
 
@@ -154,8 +158,11 @@ static bool lease_read_record(struct bc_leases *leases, const json_t *record, st
   if (json_object_get(record, "clock") != NULL) {
     uint64_t last_id = lease_number(record, "clock");
     leases->last_id = last_id > leases->last_id ? last_id : leases->last_id;
-  } else if (lease != NULL && strcmp(what, "leave") == 0) {
-    bc_lease_set_leaving(leases, lease);
+  } else if (strcmp(what, "leave") == 0) {
+    bc_lease_count_gone(leases, id);
+    if (lease != NULL) {
+      bc_lease_set_leaving(leases, lease);
+    }
   } else if (lease != NULL) {
     bc_lease_free(leases, lease);
   }
@@ -163,23 +170,80 @@ static bool lease_read_record(struct bc_leases *leases, const json_t *record, st
   return true;
 }
 
-static bool lease_read_line(struct bc_leases *leases, struct bc_str line, struct bc_lease_load *to) {
+/* NULL: damaged. */
+static json_t *lease_parse_line(struct bc_str line) {
   enum { SUM = 8 };
   uint32_t crc;
   if (line.len <= SUM + 1 || line.at[SUM] != ' ' || !bc_crc_parse((struct bc_str){line.at, SUM}, &crc)) {
-    return false;
+    return NULL;
   }
   struct bc_str text = {line.at + SUM + 1, line.len - SUM - 1};
   if (bc_crc_end(bc_crc_add(BC_CRC_BEGIN, text)) != crc) {
-    return false;
+    return NULL;
   }
-  json_t *record = json_loadb(text.at, text.len, 0, NULL);
-  bool is_good = record != NULL && lease_read_record(leases, record, to);
-  json_decref(record);
-  return is_good;
+  return json_loadb(text.at, text.len, 0, NULL);
 }
 
-/* A damaged line may have been the removal of any of those before it. */
+/* ---- damage ---- */
+
+/* How far the reading is. */
+struct lease_reading {
+  struct bc_lease_load *to;
+  uint64_t
+      doubtful_to; /* leases up to this id stand before a damaged line, and what was in it is not known; 0 = none */
+  bool has_base;   /* what the first record told is where the table began to count */
+};
+
+static bool lease_take_gone(const json_t *record, struct bc_lease_gone *gone) {
+  const json_t *list = json_object_get(record, "gone");
+  const json_t *count = json_array_get(list, 0);
+  const json_t *ids = json_array_get(list, 1);
+  if (!json_is_integer(count) || !json_is_integer(ids)) {
+    return false;
+  }
+  gone->count = (uint64_t)json_integer_value(count);
+  gone->ids = (uint64_t)json_integer_value(ids);
+  return true;
+}
+
+/* A good record behind a damaged line: what it counts and the table does not was in the line. */
+static void lease_settle(struct bc_leases *leases, struct lease_reading *reading, const struct bc_lease_gone *told) {
+  uint64_t missing = told->count - leases->gone.count;
+  uint64_t id = (told->ids - leases->gone.ids) & INT64_MAX;
+  struct bc_lease *lease = missing == 1 ? bc_lease_find_id(leases, id) : NULL;
+  if (missing > 1 || (missing == 0 && id != 0) || id > reading->doubtful_to) {
+    return;
+  }
+  if (missing == 1) {
+    bc_lease_count_gone(leases, id);
+    reading->to->inferred++;
+  }
+  if (lease != NULL) {
+    bc_lease_set_leaving(leases, lease);
+  }
+  reading->doubtful_to = 0;
+}
+
+static void lease_read_line(struct bc_leases *leases, struct bc_str line, struct lease_reading *reading) {
+  struct bc_lease_gone told;
+  json_t *record = lease_parse_line(line);
+  bool has_told = record != NULL && lease_take_gone(record, &told);
+  /* Whoever wrote the file anew had counted before. */
+  if (has_told && !reading->has_base && reading->to->records + reading->to->damaged == 0) {
+    leases->gone = told;
+    reading->has_base = true;
+  }
+  bool is_good = record != NULL && lease_read_record(leases, record, reading->to);
+  reading->to->records += is_good ? 1 : 0;
+  reading->to->damaged += is_good ? 0 : 1;
+  if (!is_good) {
+    reading->doubtful_to = leases->last_read;
+  } else if (has_told && reading->has_base && reading->doubtful_to > 0) {
+    lease_settle(leases, reading, &told);
+  }
+  json_decref(record);
+}
+
 static void lease_doubt(struct bc_leases *leases, uint64_t last_id) {
   for (struct bc_lease *lease = bc_leases_after_id(leases, 0); lease != NULL && lease->id <= last_id;
        lease = bc_leases_after_id(leases, lease->id)) {
@@ -198,13 +262,10 @@ void bc_leases_load(struct bc_leases *leases, struct bc_str content, const struc
   }
   to->is_other = !is_ours && content.len > 0;
   const char *end;
-  uint64_t doubtful = 0;
+  struct lease_reading reading = {.to = to};
   while (is_ours && rest.len > 0 && (end = memchr(rest.at, '\n', rest.len)) != NULL) {
     struct bc_str line = {rest.at, (size_t)(end - rest.at)};
-    bool is_good = lease_read_line(leases, line, to);
-    to->records += is_good ? 1 : 0;
-    to->damaged += is_good ? 0 : 1;
-    doubtful = is_good ? doubtful : leases->last_read;
+    lease_read_line(leases, line, &reading);
     rest.at += line.len + 1;
     rest.len -= line.len + 1;
   }
@@ -212,8 +273,12 @@ void bc_leases_load(struct bc_leases *leases, struct bc_str content, const struc
   to->good_bytes = is_whole ? content.len - rest.len : 0;
   /* A whole record whose line break alone is missing. */
   if (is_ours && rest.len > 0) {
-    to->records += lease_read_line(leases, rest, to) ? 1 : 0;
+    struct lease_reading before = reading;
+    size_t damaged = to->damaged;
+    lease_read_line(leases, rest, &reading);
+    reading = to->damaged > damaged ? before : reading;
+    to->damaged = damaged;
   }
-  lease_doubt(leases, doubtful);
+  lease_doubt(leases, reading.doubtful_to);
   bc_leases_move(leases, now);
 }

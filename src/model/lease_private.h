@@ -9,6 +9,12 @@ RB_HEAD(bc_lease_leaving_tree, bc_lease);
 RB_HEAD(bc_lease_id_tree, bc_lease);
 RB_HEAD(bc_lease_due_tree, bc_lease);
 
+/* What was removed, or gave its name to a lease with other neighbors or NLRI, since the file was begun. */
+struct bc_lease_gone {
+  uint64_t count;
+  uint64_t ids; /* their sum, in 63 bits */
+};
+
 struct bc_leases {
   struct bc_lease_name_tree by_name;
   struct bc_lease_leaving_tree leaving; /* by name, the newest first */
@@ -19,6 +25,7 @@ struct bc_leases {
   size_t text_bytes; /* of all, those too */
   uint64_t last_id;
   uint64_t last_read; /* the highest id of a put that was read */
+  struct bc_lease_gone gone;
   uint64_t clock;
   bool has_time;
   struct bc_lease_time last; /* the newest that the clock was moved to */
@@ -32,6 +39,8 @@ bool bc_lease_has_room(const struct bc_leases *leases, const struct bc_lease_ask
 void bc_lease_insert(struct bc_leases *leases, struct bc_lease *lease);
 /* The one that has the name of `by` gives way. */
 void bc_lease_replace(struct bc_leases *leases, const struct bc_lease *by);
+/* One is gone. */
+void bc_lease_count_gone(struct bc_leases *leases, uint64_t id);
 /* It was live. */
 void bc_lease_set_leaving(struct bc_leases *leases, struct bc_lease *lease);
 /* Out of the table, and freed. */

@@ -64,6 +64,50 @@ def test_a_damaged_removal_does_not_bring_the_route_back(world):
     assert world.daemon.route("api:a") is None
 
 
+def test_a_damaged_line_and_a_lost_journal_cost_no_other_route_and_bring_none_back(world):
+    """The records behind the line tell what was in it."""
+    world.start()
+    for name, net in (("a", A), ("b", B), ("c", C)):
+        world.put(name, net)
+    world.api.remove("a", wait="wire")
+    world.wait_record(forget=1)
+    world.put("d", D)
+    rib = world.stop()
+    (world.folder / "state" / "journal").unlink()
+    damage(world, b'"leave"')
+    damage(world, b'"forget"')
+    damage(world, b'"api:c"')
+    world.start(rib=rib)
+    for name in ("api:b", "api:d"):
+        world.daemon.wait_state(name, "announced")
+    assert world.daemon.route("api:a") is None and B not in world.withdrawn() and D not in world.withdrawn()
+    assert not any(A in line for line in world.announced())
+    warnings = world.daemon.status()["warnings"]
+    assert any("3 damaged lines" in line for line in warnings) and not any("kept though" in line for line in warnings)
+
+
+def test_where_nothing_tells_what_a_damaged_line_was_all_that_can_be_read_stays(world):
+    """It may have been a removal; a route that nobody removed must not go for that."""
+    world.start()
+    world.put("a", A)
+    world.put("b", B)
+    world.daemon.exabgp.answering.clear()  # so that its withdraw is not confirmed
+    world.api.remove("a")
+    world.wait_record(leave=1)
+    rib = world.stop()
+    (world.folder / "state" / "journal").unlink()
+    damage(world, b'"leave"')
+    world.start(rib={PEER: {B: rib[PEER][B]}})
+    for name in ("api:a", "api:b"):
+        world.daemon.wait_state(name, "announced")
+    assert any("2 are kept though" in line for line in world.daemon.status()["warnings"])
+    assert "route api:b: its file is damaged behind it, and the journal is lost" in world.daemon.log()
+    world.api.remove("a", wait="wire")
+    world.again()
+    world.daemon.wait_state("api:b", "announced")
+    assert world.prefixes() == {B} and not any("routes of the API" in line for line in world.daemon.status()["warnings"])
+
+
 def test_a_file_of_a_later_version_is_set_aside(world):
     store_route(world, "s", D)
     world.start()

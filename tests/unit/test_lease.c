@@ -142,11 +142,13 @@ static void the_format_is_fixed(void **state) {
   assert_string_equal(
       world->file.data,
       "bgpcommander leases 1\n"
-      "e143b8c9 {\"clock\":0,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\"}\n"
-      "8f6eb2ec {\"put\":1,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\",\"name\":\"api:a\",\"text\":"
+      "c0720962 {\"clock\":0,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\",\"gone\":[0,0]}\n"
+      "3805dc59 "
+      "{\"put\":1,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\",\"gone\":[0,0],\"name\":\"api:a\","
+      "\"text\":"
       "\"route 192.0.2.0/24 next-hop self\",\"owner\":\"token t\",\"reason\":\"why \\\"not\\\"\",\"source\":"
       "\"a test\",\"since\":1700000000000,\"ttl\":1000,\"left\":1000}\n"
-      "2796faef {\"leave\":1,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\"}\n");
+      "38bacdbd {\"leave\":1,\"wall\":1700000000000,\"uptime\":1000000,\"boot\":\"one\",\"gone\":[1,1]}\n");
 }
 
 static void what_was_removed_is_remembered_as_leaving_until_it_is_gone(void **state) {
@@ -248,6 +250,37 @@ static void some_records(void) {
   put_as("api:c", "route 203.0.113.0/24 next-hop self", HOUR, true);
 }
 
+/* Where a line begins that has this text. */
+static char *line_with(const char *text) {
+  char *at = memmem(world->file.data, world->file.len, text, strlen(text));
+  assert_non_null(at);
+  while (at > world->file.data && at[-1] != '\n') {
+    at--;
+  }
+  return at;
+}
+
+static bool is_in_line_with(const char *text, size_t at) {
+  const char *line = line_with(text);
+  const char *end = strchr(line, '\n');
+  return world->file.data + at >= line && world->file.data + at < end;
+}
+
+/* Two lines become one: then both are damaged. */
+static bool is_line_break(size_t at) {
+  return world->file.data[at] == '\n';
+}
+
+/* The sum is wrong now; and right again. */
+static void damage_line_with(const char *text) {
+  char *line = line_with(text);
+  *line = (char)(*line ^ 1);
+}
+
+static void mend_line_with(const char *text) {
+  damage_line_with(text);
+}
+
 static void a_file_cut_at_any_byte_tells_no_more_than_it_had(void **state) {
   (void)state;
   some_records();
@@ -265,14 +298,19 @@ static void a_file_cut_at_any_byte_tells_no_more_than_it_had(void **state) {
   }
 }
 
-static void what_stands_before_a_damaged_line_is_doubtful(void **state) {
+/* One line anywhere: what was removed is not there, whatever the line was, and what was not removed is not doubted, as
+ * long as a record follows that tells. */
+static void a_damaged_line_costs_no_more_than_what_it_put(void **state) {
   (void)state;
   some_records();
+  const char *last = memrchr(world->file.data, '\n', world->file.len - 1);
+  size_t last_line = (size_t)(last - world->file.data) + 1;
   for (size_t at = 0; at < world->file.len; at++) {
     world->file.data[at] = (char)(world->file.data[at] ^ 4);
     struct bc_lease_load load = load_text(bc_buf_str(&world->file));
+    bool has_lost_break = memchr(world->file.data + last_line, '\n', world->file.len - last_line) == NULL;
     world->file.data[at] = (char)(world->file.data[at] ^ 4);
-    if (at == world->file.len - 1) {
+    if (has_lost_break) {
       assert_true(load.good_bytes < world->file.len); /* as if it had been cut there */
       continue;
     }
@@ -282,15 +320,134 @@ static void what_stands_before_a_damaged_line_is_doubtful(void **state) {
     }
     assert_true(load.damaged > 0);
     assert_int_equal(load.good_bytes, 0);
-    size_t removal = (size_t)(strstr(world->file.data, "\"leave\"") - world->file.data);
     struct bc_lease *a = bc_leases_find(world->leases, "api:a");
-    /* If the line was the removal, nobody may take it for one that is in force. */
-    assert_true(a == NULL || a->is_doubtful);
-    struct bc_lease *c = bc_leases_find(world->leases, "api:c");
-    assert_true(c == NULL || !c->is_doubtful);
     struct bc_lease *b = bc_leases_find(world->leases, "api:b");
-    assert_true(b == NULL || b->is_doubtful || at < removal);
+    struct bc_lease *c = bc_leases_find(world->leases, "api:c");
+    size_t begin = strlen("bgpcommander leases 1\n");
+    bool is_base = memchr(world->file.data + begin, '\n', at - begin) == NULL;
+    assert_true(a == NULL || (is_base && a->is_doubtful));
+    assert_true(c == NULL || at < last_line);
+    assert_true(c == NULL || !c->is_doubtful);
+    assert_true(b == NULL || is_base || at >= last_line - 1 || !b->is_doubtful);
+    bool is_put_of_b = is_in_line_with("\"api:b\"", at);
+    assert_true(is_put_of_b == (b == NULL) || is_line_break(at));
   }
+}
+
+/* Of several damaged lines one is a removal. */
+static void one_removal_among_damaged_lines_is_known_by_what_follows(void **state) {
+  (void)state;
+  some_records();
+  tick(MINUTE);
+  bc_leases_tell_clock(world->leases, &world->file);
+  damage_line_with("\"api:b\"");
+  damage_line_with("\"leave\"");
+  struct bc_lease_load load = load_text(bc_buf_str(&world->file));
+  assert_int_equal(load.damaged, 2);
+  assert_int_equal(load.inferred, 1);
+  assert_null(bc_leases_find(world->leases, "api:a"));
+  assert_non_null(bc_leases_find_leaving(world->leases, "api:a"));
+  assert_false(bc_leases_find(world->leases, "api:c")->is_doubtful);
+}
+
+static void two_removals_damaged_one_behind_the_other_leave_doubts(void **state) {
+  (void)state;
+  static const char *const names[] = {"api:a", "api:b", "api:c"};
+  for (size_t i = 0; i < 3; i++) {
+    put(names[i], 0);
+  }
+  removed("api:a");
+  removed("api:c");
+  bc_leases_tell_clock(world->leases, &world->file);
+  damage_line_with("\"leave\":1");
+  damage_line_with("\"leave\":3");
+  assert_int_equal(load_text(bc_buf_str(&world->file)).inferred, 0);
+  for (size_t i = 0; i < 3; i++) {
+    assert_true(bc_leases_find(world->leases, names[i])->is_doubtful);
+  }
+}
+
+static void a_damaged_removal_at_the_end_leaves_doubts(void **state) {
+  (void)state;
+  put("api:a", 0);
+  put("api:b", 0);
+  removed("api:a");
+  damage_line_with("\"leave\"");
+  (void)load_text(bc_buf_str(&world->file));
+  assert_true(bc_leases_find(world->leases, "api:a")->is_doubtful);
+  assert_true(bc_leases_find(world->leases, "api:b")->is_doubtful);
+}
+
+/* It would otherwise stand again, with a prefix that it was moved away from. */
+static void a_damaged_move_to_another_prefix_does_not_bring_the_old_one_back(void **state) {
+  (void)state;
+  put("api:a", 0);
+  put_as("api:a", "route 198.51.100.0/24 next-hop self", 0, false);
+  put_as("api:b", "route 203.0.113.0/24 next-hop self", 0, true);
+  damage_line_with("198.51.100.0");
+  (void)load_text(bc_buf_str(&world->file));
+  assert_null(bc_leases_find(world->leases, "api:a"));
+  assert_non_null(bc_leases_find_leaving(world->leases, "api:a"));
+  assert_false(bc_leases_find(world->leases, "api:b")->is_doubtful);
+}
+
+static void of_a_damaged_change_of_attributes_the_version_before_stands(void **state) {
+  (void)state;
+  put("api:a", 0);
+  put_as("api:a", "route 192.0.2.0/24 next-hop self med 5", 0, true);
+  put_as("api:b", "route 203.0.113.0/24 next-hop self", 0, true);
+  damage_line_with("med 5");
+  (void)load_text(bc_buf_str(&world->file));
+  assert_string_equal(bc_leases_find(world->leases, "api:a")->text, "route 192.0.2.0/24 next-hop self");
+  assert_false(bc_leases_find(world->leases, "api:a")->is_doubtful);
+}
+
+/* The counting goes on over a restart, and over a file that was written anew. */
+static void whoever_wrote_the_file_a_removal_is_known(void **state) {
+  (void)state;
+  put("api:a", 0);
+  removed("api:a");
+  put("api:b", 0);
+  for (unsigned round = 0; round < 2; round++) {
+    (void)reload();
+    if (round == 1) {
+      bc_buf_clear(&world->file);
+      bc_leases_print(world->leases, &world->file);
+    }
+    const char *name = round == 0 ? "api:c" : "api:d";
+    put_as(name, "route 203.0.113.0/24 next-hop self", 0, true);
+    uint64_t id = bc_leases_find(world->leases, name)->id;
+    char leave[32];
+    removed(name);
+    bc_leases_tell_clock(world->leases, &world->file);
+    (void)snprintf(leave, sizeof leave, "\"leave\":%u,", (unsigned)id);
+    damage_line_with(leave);
+    assert_int_equal(load_text(bc_buf_str(&world->file)).inferred, 1);
+    assert_null(bc_leases_find(world->leases, name));
+    assert_false(bc_leases_find(world->leases, "api:b")->is_doubtful);
+    mend_line_with(leave);
+  }
+}
+
+/* A file of before the records told how many had gone. */
+static void what_stands_before_a_damaged_line_without_that_is_doubtful(void **state) {
+  (void)state;
+  static const char *const lines[] = {
+      "{\"clock\":0,\"wall\":1,\"uptime\":1,\"boot\":\"one\"}",
+      "{\"put\":1,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"api:a\",\"text\":\"t\"}",
+      NULL,
+      "{\"put\":2,\"wall\":1,\"uptime\":1,\"boot\":\"one\",\"name\":\"api:b\",\"text\":\"t\"}",
+  };
+  bc_buf_clear(&world->file);
+  bc_buf_add_text(&world->file, "bgpcommander leases 1\n");
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+    const char *line = lines[i] == NULL ? "?" : lines[i];
+    bc_buf_add_format(&world->file, "%08x %s\n",
+                      lines[i] == NULL ? 0 : bc_crc_end(bc_crc_add(BC_CRC_BEGIN, bc_str_of(line))), line);
+  }
+  assert_int_equal(load_text(bc_buf_str(&world->file)).damaged, 1);
+  assert_true(bc_leases_find(world->leases, "api:a")->is_doubtful);
+  assert_false(bc_leases_find(world->leases, "api:b")->is_doubtful);
 }
 
 static void a_later_version_is_not_read(void **state) {
@@ -359,7 +516,14 @@ int main(void) {
       LEASE_TEST(there_are_no_more_than_the_limit),
       LEASE_TEST(a_file_that_grew_is_told_to_be_written_anew),
       LEASE_TEST(a_file_cut_at_any_byte_tells_no_more_than_it_had),
-      LEASE_TEST(what_stands_before_a_damaged_line_is_doubtful),
+      LEASE_TEST(a_damaged_line_costs_no_more_than_what_it_put),
+      LEASE_TEST(one_removal_among_damaged_lines_is_known_by_what_follows),
+      LEASE_TEST(two_removals_damaged_one_behind_the_other_leave_doubts),
+      LEASE_TEST(a_damaged_removal_at_the_end_leaves_doubts),
+      LEASE_TEST(a_damaged_move_to_another_prefix_does_not_bring_the_old_one_back),
+      LEASE_TEST(of_a_damaged_change_of_attributes_the_version_before_stands),
+      LEASE_TEST(whoever_wrote_the_file_a_removal_is_known),
+      LEASE_TEST(what_stands_before_a_damaged_line_without_that_is_doubtful),
       LEASE_TEST(a_later_version_is_not_read),
       LEASE_TEST(a_record_of_an_unknown_kind_is_left_out_without_harm),
       LEASE_TEST(lines_with_nonsense_are_damage),
