@@ -147,10 +147,9 @@ static void change_on_wait(void *arg, enum core_wait_outcome outcome, const char
     core_http_change_answer(change, text);
     break;
   case CORE_WAIT_REFUSED:
-    (void)snprintf(detail, sizeof detail, "ExaBGP refused it: %s", text);
     free(change->refusal.detail);
     change->refusal =
-        (struct http_refusal){.status = 422, .code = "exabgp-refused", .detail = bc_mem_copy_string(detail)};
+        (struct http_refusal){.status = 422, .code = "exabgp-refused", .detail = bc_mem_copy_string(text)};
     if (change->ask.verb != BC_VERB_ANNOUNCE) {
       /* What has the name by now is another one. */
       core_http_change_fail(change, &change->refusal);

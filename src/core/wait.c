@@ -67,7 +67,7 @@ struct wait_sight {
 static void wait_see(struct wait_sight *sight, const struct bc_rib_view *view, bool is_there) {
   if (view->state == BC_RIB_REFUSED || view->state == BC_RIB_FOREIGN) {
     sight->is_refused = true;
-    (void)snprintf(sight->error, sizeof sight->error, "%s", view->error == NULL ? "" : view->error);
+    (void)snprintf(sight->error, sizeof sight->error, "%s", view->error == NULL ? "ExaBGP refused it" : view->error);
   }
   sight->is_open = sight->is_open || !view->is_acked;
   sight->is_standby = sight->is_standby || view->state == BC_RIB_STANDBY;
