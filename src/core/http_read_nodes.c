@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NODES_KEPT_MS = 5000, NODES_TIMEOUT_MS = 4000, NODES_MOST = 256, NODES_NAME_BYTES = BC_LIMIT_NAME_BYTES + 1 };
+enum {
+  NODES_KEPT_MS = 5000,
+  NODES_TIMEOUT_MS = 4000,
+  NODES_MOST = 256,
+  NODES_PIECE_BYTES = 65536,
+  NODES_NAME_BYTES = BC_LIMIT_NAME_BYTES + 1
+};
 
 /* A request that waits for the store. */
 struct nodes_waiter {
@@ -16,18 +22,44 @@ struct nodes_waiter {
   struct bc_httpd_request *request;
 };
 
+/* A node that was seen in the store. */
+struct nodes_one {
+  char *name;
+  char *raw;  /* its status as the store has it; NULL = there is none, or `text` was made of it */
+  char *text; /* … as JSON; NULL = not made yet, or none */
+};
+
+/* What one reading of the store gave. Answers that are under way keep the one that they began with. */
+struct nodes_known {
+  unsigned references;
+  struct bc_mono read_at;
+  bool has_more;
+  size_t count;
+  struct nodes_one one[NODES_MOST]; /* in the order of their names */
+};
+
 struct http_nodes {
   struct bc_core *core;
   struct bc_store_edit *edit; /* NULL = not opened yet, or it could not be */
   bool is_reading;
-  json_t *statuses; /* by name; null: none. NULL = never read */
-  bool has_more;
-  struct bc_mono read_at;
+  struct nodes_known *known; /* NULL = never read */
   char *problem;
   TAILQ_HEAD(, nodes_waiter) waiters;
 };
 
 /* ---- what was read ---- */
+
+static void nodes_let_go(struct nodes_known *known) {
+  if (known == NULL || --known->references > 0) {
+    return;
+  }
+  for (size_t i = 0; i < known->count; i++) {
+    free(known->one[i].name);
+    free(known->one[i].raw);
+    free(known->one[i].text);
+  }
+  free(known);
+}
 
 /* "node/edge1/status" → "edge1"; what is behind it. */
 static const char *nodes_split(const char *key, char name[static NODES_NAME_BYTES]) {
@@ -43,80 +75,147 @@ static const char *nodes_split(const char *key, char name[static NODES_NAME_BYTE
   return slash + 1;
 }
 
-static void nodes_take_key(struct http_nodes *nodes, const struct bc_store_edit_key *key) {
+static struct nodes_one *nodes_find(struct nodes_known *known, const char *name) {
+  for (size_t i = known->count; i-- > 0;) { /* the keys of one stand side by side */
+    if (strcmp(known->one[i].name, name) == 0) {
+      return &known->one[i];
+    }
+  }
+  return NULL;
+}
+
+static void nodes_take_key(struct nodes_known *known, const struct bc_store_edit_key *key) {
   char name[NODES_NAME_BYTES];
   const char *rest = nodes_split(key->key, name);
+  struct nodes_one *one = rest == NULL ? NULL : nodes_find(known, name);
   if (rest == NULL) {
     return;
   }
-  bool is_known = json_object_get(nodes->statuses, name) != NULL;
-  if (!is_known && json_object_size(nodes->statuses) >= NODES_MOST) {
-    nodes->has_more = true;
+  if (one == NULL && known->count == NODES_MOST) {
+    known->has_more = true;
     return;
   }
-  bool is_status = strcmp(rest, "status") == 0 && key->value.at != NULL && key->value.len <= 2U * BC_LIMIT_STATUS_BYTES;
-  json_t *status = is_status ? json_loadb(key->value.at, key->value.len, 0, NULL) : NULL;
-  if (json_is_object(status) || !is_known) {
-    json_object_set(nodes->statuses, name, json_is_object(status) ? status : json_null());
+  if (one == NULL) {
+    one = &known->one[known->count++];
+    *one = (struct nodes_one){.name = bc_mem_copy_string(name)};
   }
-  json_decref(status);
+  if (strcmp(rest, "status") == 0 && key->value.at != NULL && key->value.len <= 2U * BC_LIMIT_STATUS_BYTES) {
+    free(one->raw);
+    one->raw = bc_mem_copy_text(key->value.at, key->value.len);
+  }
+}
+
+static int nodes_compare(const void *a, const void *b) {
+  return strcmp(((const struct nodes_one *)a)->name, ((const struct nodes_one *)b)->name);
 }
 
 static void nodes_take(struct http_nodes *nodes) {
   const struct bc_store_edit_key *key;
-  json_decref(nodes->statuses);
-  nodes->statuses = json_object();
-  nodes->has_more = false;
+  struct nodes_known *known = bc_mem_new(1, sizeof *known);
+  known->references = 1;
+  known->read_at = bc_mono_now();
   for (size_t i = 0; (key = bc_store_edit_at(nodes->edit, i)) != NULL; i++) {
-    nodes_take_key(nodes, key);
+    nodes_take_key(known, key);
   }
+  qsort(known->one, known->count, sizeof known->one[0], nodes_compare);
+  nodes_let_go(nodes->known);
+  nodes->known = known;
 }
 
-/* ---- the answer ---- */
+/* ---- the answer, in pieces: the statuses of many nodes are megabytes ---- */
 
-static void nodes_add(json_t *list, const char *name, bool is_self, json_t *status) {
+struct nodes_answer {
+  struct nodes_known *known; /* NULL = none */
+  char *self;
+  json_t *head;   /* what is told before the nodes */
+  json_t *status; /* our own */
+  bool has_begun;
+  size_t at;
+};
+
+/* Others wrote it: what is no JSON object is none. */
+static const char *nodes_status_text(struct nodes_one *one) {
+  if (one->raw != NULL) {
+    json_t *read = json_loads(one->raw, 0, NULL);
+    one->text = json_is_object(read) ? json_dumps(read, JSON_COMPACT) : NULL;
+    json_decref(read);
+    free(one->raw);
+    one->raw = NULL;
+  }
+  return one->text == NULL ? "null" : one->text;
+}
+
+/* Without its last brace: more members follow. */
+static void nodes_add_open(struct bc_buf *text, const json_t *made) {
+  core_report_print(made, text);
+  text->len--;
+}
+
+static void nodes_add_name(struct bc_buf *text, const char *name, bool is_self) {
   json_t *made = json_object();
   json_object_set_new(made, "name", json_string(name));
   json_object_set_new(made, "self", json_boolean(is_self));
-  json_object_set_new(made, "status", status);
-  json_array_append_new(list, made);
+  nodes_add_open(text, made);
+  json_decref(made);
 }
 
-static int nodes_compare(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
+static void nodes_begin(struct nodes_answer *answer, struct bc_buf *text) {
+  nodes_add_open(text, answer->head);
+  bc_buf_add_text(text, ",\"nodes\":[");
+  nodes_add_name(text, answer->self, true);
+  bc_buf_add_text(text, ",\"status\":");
+  core_report_print(answer->status, text);
+  bc_buf_add_char(text, '}');
+  answer->has_begun = true;
+}
+
+static bool nodes_more(void *arg, struct bc_buf *text) {
+  struct nodes_answer *answer = arg;
+  size_t count = answer->known == NULL ? 0 : answer->known->count;
+  if (!answer->has_begun) {
+    nodes_begin(answer, text);
+  }
+  for (; answer->at < count && text->len < NODES_PIECE_BYTES; answer->at++) {
+    struct nodes_one *one = &answer->known->one[answer->at];
+    if (strcmp(one->name, answer->self) != 0) {
+      bc_buf_add_char(text, ',');
+      nodes_add_name(text, one->name, false);
+      bc_buf_add_format(text, ",\"status\":%s}", nodes_status_text(one));
+    }
+  }
+  if (answer->at < count) {
+    return true;
+  }
+  bc_buf_add_text(text, "]}\n");
+  return false;
+}
+
+static void nodes_end(void *arg) {
+  struct nodes_answer *answer = arg;
+  nodes_let_go(answer->known);
+  json_decref(answer->status);
+  json_decref(answer->head);
+  free(answer->self);
+  free(answer);
 }
 
 /* Ourselves first, the others in the order of their names. */
-static json_t *nodes_list(const struct http_nodes *nodes) {
-  const char *self = nodes->core->settings->node;
-  const char *names[NODES_MOST];
-  size_t count = 0;
-  const char *name;
-  json_t *status;
-  json_t *list = json_array();
-  nodes_add(list, self, true, core_publish_report(nodes->core));
-  json_object_foreach(nodes->statuses, name, status) {
-    if (strcmp(name, self) != 0) {
-      names[count++] = name;
-    }
-  }
-  if (count > 0) {
-    qsort(names, count, sizeof names[0], nodes_compare);
-  }
-  for (size_t i = 0; i < count; i++) {
-    nodes_add(list, names[i], false, json_incref(json_object_get(nodes->statuses, names[i])));
-  }
-  return list;
-}
-
 static void nodes_answer(const struct http_nodes *nodes, struct bc_httpd_request *request) {
-  json_t *made = json_object();
-  double age = (double)bc_mono_ms_between(nodes->read_at, bc_mono_now()) / 1000.0;
-  json_object_set_new(made, "nodes", nodes_list(nodes));
-  json_object_set_new(made, "age", nodes->statuses == NULL ? json_null() : json_real(age));
-  json_object_set_new(made, "more", json_boolean(nodes->has_more));
-  json_object_set_new(made, "problem", core_report_text(nodes->problem));
-  core_http_json(request, 200, made);
+  struct nodes_known *known = nodes->known;
+  struct nodes_answer *answer = bc_mem_new(1, sizeof *answer);
+  *answer = (struct nodes_answer){.known = known,
+                                  .self = bc_mem_copy_string(nodes->core->settings->node),
+                                  .status = core_publish_report(nodes->core),
+                                  .head = json_object()};
+  if (known != NULL) {
+    known->references++;
+  }
+  double age = known == NULL ? 0 : (double)bc_mono_ms_between(known->read_at, bc_mono_now()) / 1000.0;
+  json_object_set_new(answer->head, "age", known == NULL ? json_null() : json_real(age));
+  json_object_set_new(answer->head, "more", json_boolean(known != NULL && known->has_more));
+  json_object_set_new(answer->head, "problem", core_report_text(nodes->problem));
+  const struct bc_httpd_pieces pieces = {.more = nodes_more, .end = nodes_end, .arg = answer};
+  bc_httpd_answer_pieces(request, 200, CORE_HTTP_READ_JSON, &pieces, false);
 }
 
 static void nodes_answer_all(struct http_nodes *nodes) {
@@ -140,7 +239,6 @@ static void nodes_on_read(void *arg, enum bc_err err, const char *text) {
   nodes_set_problem(nodes, err == BC_ERR_OK ? NULL : text);
   if (err == BC_ERR_OK) {
     nodes_take(nodes);
-    nodes->read_at = bc_mono_now();
   }
   nodes_answer_all(nodes);
 }
@@ -197,8 +295,8 @@ void core_http_read_nodes(struct core_http_call *call) {
     return;
   }
   struct http_nodes *nodes = nodes_of(call->core);
-  bool is_fresh = bc_mono_is_set(nodes->read_at) && bc_mono_ms_between(nodes->read_at, bc_mono_now()) < NODES_KEPT_MS &&
-                  nodes->problem == NULL;
+  bool is_fresh = nodes->known != NULL && nodes->problem == NULL &&
+                  bc_mono_ms_between(nodes->known->read_at, bc_mono_now()) < NODES_KEPT_MS;
   if (is_fresh || (!nodes->is_reading && !nodes_open(nodes))) {
     nodes_answer(nodes, call->request);
     return;
@@ -213,7 +311,7 @@ void core_http_read_nodes(struct core_http_call *call) {
 void core_http_read_close(struct bc_core *core) {
   if (core->nodes != NULL) {
     bc_store_edit_close(core->nodes->edit);
-    json_decref(core->nodes->statuses);
+    nodes_let_go(core->nodes->known);
     free(core->nodes->problem);
     free(core->nodes);
     core->nodes = NULL;

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import time
 
 import jsonschema
@@ -401,6 +402,35 @@ def test_nodes_tell_of_themselves(scene):
     later = wait_for(lambda: (n := scene.get("/v1/nodes")) and len(n["nodes"]) == 5 and n, "what was kept is read anew")
     assert later["nodes"][4] == {"name": "n5", "self": False, "status": {}}
     assert set(json.loads(samples.block("nodes"))) == set(told)
+
+
+def test_many_nodes_come_in_pieces_each_of_one_reading(scene):
+    """What they tell is megabytes: it is never made in one turn, nor anew for each who asks."""
+    scene.put_plain("web", 1)
+    status = {"version": "0.0.9", "routes": {f"route-{n}": {"state": "announced", "reason": "x" * 40} for n in range(300)}}
+    names = sorted(f"edge{n}" for n in range(60))
+    for name in names:
+        scene.tree.put(f"node/{name}/status", json.dumps(status))
+    scene.start()
+    answer = scene.ask("GET", "/v1/nodes")
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    judge(answer, "GET", "/v1/nodes")
+    assert [node["name"] for node in answer.json["nodes"]] == ["n1", *names]
+    assert all(node["status"] == status for node in answer.json["nodes"][1:])
+    slow = [scene.connect(timeout=60) for _ in range(4)]
+    for link in slow:
+        link.sock = socket.socket()
+        link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        link.sock.settimeout(60)
+        link.sock.connect(("127.0.0.1", scene.port))
+        link.request("GET", "/v1/nodes")
+    scene.tree.remove("node/edge7/status")
+    wait_for(lambda: len(scene.get("/v1/nodes")["nodes"]) == len(names), "the store is read anew")
+    slow.pop().close()
+    for link in slow:
+        nodes = json.loads(link.getresponse().read())["nodes"]
+        assert [node["name"] for node in nodes] == ["n1", *names] and nodes[-1]["status"] == status
+        link.close()
 
 
 def test_nodes_of_a_store_that_cannot_be_read(scene):
