@@ -2,6 +2,7 @@
 #include "base/duration.h"
 #include "base/mem.h"
 #include "core/http_private.h"
+#include "proto/http_target.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -99,12 +100,10 @@ const char *core_http_read_ttl(struct bc_str text, uint64_t *ttl_ms) {
              : "ttl: expected seconds or a time with a unit, at least 1s, such as 90, \"90s\", \"10m\" or \"2h\"";
 }
 
+/* It is shown to people, on terminals too. */
 const char *core_http_read_reason(struct bc_str text) {
-  for (size_t i = 0; i < text.len; i++) {
-    unsigned char byte = (unsigned char)text.at[i];
-    if (byte < ' ' || byte == 0x7f) {
-      return "reason: expected one line of text";
-    }
+  if (!bc_http_is_text(text)) {
+    return "reason: expected one line of text";
   }
   return text.len > BC_LIMIT_HTTP_REASON_BYTES ? "reason: expected at most 512 bytes" : NULL;
 }

@@ -1,6 +1,7 @@
 /* POST /: a command, as the scripts took it that this program replaces. */
 #include "base/mem.h"
 #include "core/http_private.h"
+#include "proto/http_target.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,10 @@ static bool command_take(struct core_http_call *call, const struct bc_str *comma
     core_http_fail_at(call->request, 400, "command", 0, "command=announce route 192.0.2.1/32 next-hop self",
                       command == NULL ? "there is neither a field `command` nor `id`"
                                       : "there is both a field `command` and `id`");
+    return false;
+  }
+  if (id != NULL && !bc_http_is_text(*id)) {
+    core_http_fail(call->request, 400, "id", "id: expected the name of a route");
     return false;
   }
   if (id != NULL) {

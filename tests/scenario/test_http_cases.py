@@ -116,6 +116,12 @@ REQUESTS = [
     ("form-percent", "POST", "/", FORM, "command=announce%20route%20198.51.100.4/32%20next-hop%20self", 200, None),
     ("form-plus", "POST", "/", FORM, "command=announce+route+198.51.100.4/32+next-hop+self", 200, None),
     ("unknown-field", "POST", "/", FORM, form(command="announce " + GOOD, other="1"), 200, None),
+    ("reason-no-utf8", "POST", "/", FORM, "command=announce+route+198.51.100.4/32+next-hop+self&reason=%ff", 400, "reason"),
+    ("reason-c1-control", "POST", "/", FORM, "command=announce+route+198.51.100.4/32+next-hop+self&reason=%c2%9b2J", 400,
+     "reason"),
+    ("reason-letters", "POST", "/", FORM, "command=announce+route+198.51.100.4/32+next-hop+self&reason=%c3%a4", 200, None),
+    ("id-nul", "POST", "/", FORM, "id=api:web%00x", 400, "id"),
+    ("id-no-utf8", "POST", "/", FORM, "id=api:%ff", 400, "id"),
     ("put-root", "PUT", "/", JSON, "{}", 405, "method"),
     ("delete-root", "DELETE", "/", {}, None, 405, "method"),
     # ids
