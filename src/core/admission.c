@@ -21,8 +21,8 @@ struct core_asked {
   uint64_t asked_ttl_ms;
   uint64_t ttl_ms;
   const struct bc_token *token;
+  size_t replaced; /* NLRI of the one whose place it takes */
   bool is_blackhole;
-  bool is_replacing;
   bool is_dry_run;
 };
 
@@ -62,23 +62,26 @@ static size_t admission_list_own(const struct bc_core *core, struct bc_prefix ow
 static void admission_count(struct bc_core *core, const char *owner, struct bc_admission_ask *ask) {
   struct core_lease_counts counts = core_lease_count(core, owner);
   const struct core_asked *asked;
-  ask->routes = counts.all;
-  ask->token_routes = counts.of_owner;
+  ask->nlri = counts.nlri;
+  ask->token_nlri = counts.nlri_of_owner;
   ask->token_hour = counts.hour_of_owner;
   TAILQ_FOREACH(asked, &core->admission.asked, link) {
     bool is_own = strcmp(asked->owner, owner) == 0;
-    ask->routes += !asked->is_dry_run && !asked->is_replacing ? 1U : 0U;
-    ask->token_routes += !asked->is_dry_run && !asked->is_replacing && is_own ? 1U : 0U;
-    ask->token_hour += !asked->is_dry_run && is_own ? 1U : 0U;
+    size_t nlri = asked->is_dry_run ? 0 : bc_route_nlri_count(&asked->route);
+    size_t more = nlri > asked->replaced ? nlri - asked->replaced : 0;
+    ask->nlri += more;
+    ask->token_nlri += is_own ? more : 0;
+    ask->token_hour += is_own ? nlri : 0;
   }
 }
 
 static enum bc_admission_answer admission_judge_guard(const struct bc_core *core, const struct bc_route *route,
-                                                      bool is_replacing, struct bc_fault *fault) {
+                                                      size_t replaced, struct bc_fault *fault) {
   if (bc_guard_judge(core->guard.guard, route, fault) != BC_GUARD_ALLOWS) {
     return BC_ADMISSION_GUARD;
   }
-  size_t more = is_replacing ? 0 : bc_route_nlri_count(route);
+  size_t nlri = bc_route_nlri_count(route);
+  size_t more = nlri > replaced ? nlri - replaced : 0;
   return bc_guard_judge_count(core->guard.guard, core->guard.announced, more, fault) == BC_GUARD_ALLOWS
              ? BC_ADMISSION_OK
              : BC_ADMISSION_GUARD_ROOM;
@@ -86,12 +89,12 @@ static enum bc_admission_answer admission_judge_guard(const struct bc_core *core
 
 /* All but the policy. */
 static enum bc_admission_answer admission_judge(struct bc_core *core, const struct core_admission_ask *ask,
-                                                uint64_t *ttl_ms, struct bc_fault *fault) {
+                                                size_t replaced, uint64_t *ttl_ms, struct bc_fault *fault) {
   struct bc_prefix own[ADMISSION_OWN_MOST];
   struct bc_admission_ask judged = {.route = ask->route,
                                     .ttl_ms = ask->ttl_ms,
                                     .is_blackhole = ask->is_blackhole,
-                                    .is_replacing = ask->is_replacing,
+                                    .replaced = replaced,
                                     .own = own,
                                     .own_count = admission_list_own(core, own)};
   admission_count(core, ask->owner, &judged);
@@ -99,7 +102,7 @@ static enum bc_admission_answer admission_judge(struct bc_core *core, const stru
   if (answer == BC_ADMISSION_OK && ask->token != NULL && !bc_token_covers(ask->token, ask->route, fault)) {
     answer = BC_ADMISSION_TOKEN_PREFIX;
   }
-  return answer == BC_ADMISSION_OK ? admission_judge_guard(core, ask->route, ask->is_replacing, fault) : answer;
+  return answer == BC_ADMISSION_OK ? admission_judge_guard(core, ask->route, replaced, fault) : answer;
 }
 
 /* ---- the policy ---- */
@@ -136,11 +139,10 @@ static enum bc_admission_answer admission_judge_changed(struct core_asked *asked
                                          .token = asked->token,
                                          .owner = asked->owner,
                                          .ttl_ms = asked->asked_ttl_ms,
-                                         .is_blackhole = asked->is_blackhole,
-                                         .is_replacing = asked->is_replacing};
+                                         .is_blackhole = asked->is_blackhole};
   uint64_t ttl_ms;
   TAILQ_REMOVE(&asked->core->admission.asked, asked, link);
-  enum bc_admission_answer answer = admission_judge(asked->core, &ask, &ttl_ms, fault);
+  enum bc_admission_answer answer = admission_judge(asked->core, &ask, asked->replaced, &ttl_ms, fault);
   TAILQ_INSERT_TAIL(&asked->core->admission.asked, asked, link);
   return answer;
 }
@@ -212,10 +214,18 @@ static json_t *admission_request(const struct core_admission_ask *ask, uint64_t 
   return request;
 }
 
+/* NLRI of the route whose place it takes, which may still be on its way to the disk. */
+static size_t admission_count_replaced(struct bc_core *core, const struct core_admission_ask *ask) {
+  const struct bc_lease *lease = ask->is_replacing ? core_lease_find(core, ask->name) : NULL;
+  lease = lease == NULL && ask->is_replacing ? core_lease_find_coming(core, ask->name, NULL) : lease;
+  return lease == NULL ? 0 : lease->nlri;
+}
+
 void core_admission_ask(struct bc_core *core, const struct core_admission_ask *ask, core_admission_fn *fn, void *arg) {
   struct bc_fault fault = {0};
   uint64_t ttl_ms = 0;
-  enum bc_admission_answer answer = admission_judge(core, ask, &ttl_ms, &fault);
+  size_t replaced = admission_count_replaced(core, ask);
+  enum bc_admission_answer answer = admission_judge(core, ask, replaced, &ttl_ms, &fault);
   if (answer != BC_ADMISSION_OK) {
     struct core_admission_answer refusal = admission_refusal(answer, &fault);
     fn(arg, &refusal);
@@ -231,7 +241,7 @@ void core_admission_ask(struct bc_core *core, const struct core_admission_ask *a
                                .ttl_ms = ttl_ms,
                                .token = ask->token,
                                .is_blackhole = ask->is_blackhole,
-                               .is_replacing = ask->is_replacing,
+                               .replaced = replaced,
                                .is_dry_run = ask->is_dry_run};
   TAILQ_INSERT_TAIL(&core->admission.asked, asked, link);
   core->admission.asked_count++;

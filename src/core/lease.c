@@ -263,6 +263,7 @@ enum bc_err core_lease_put(struct bc_core *core, const struct core_lease_ask *as
                              .reason = lease_or_empty(ask->reason),
                              .source = lease_or_empty(ask->source),
                              .ttl_ms = ask->ttl_ms,
+                             .nlri = bc_route_nlri_count(ask->route),
                              .keeps_identity = lease_keeps_identity(leases, name, ask->route)};
   err = err != BC_ERR_OK ? err : bc_leases_make(leases->table, &put, &made, &record);
   if (err == BC_ERR_OK) {
@@ -311,15 +312,15 @@ void core_lease_take(struct core_leases *leases, struct core_lease_op *op) {
   struct bc_lease *lease = op->made;
   const struct bc_lease *old = bc_leases_find(leases->table, lease->name);
   if (old != NULL) {
-    core_lease_owner_live(leases, old->owner, -1);
+    core_lease_owner_live(leases, old, false);
   }
   const char *what = old == NULL ? "put" : "changed";
   op->made = NULL;
   bc_leases_commit(leases->table, lease);
   leases->totals.put++;
   core_lease_tell(leases, lease, what);
-  core_lease_owner_live(leases, lease->owner, 1);
-  core_lease_owner_put(leases, lease->owner, 0);
+  core_lease_owner_live(leases, lease, true);
+  core_lease_owner_put(leases, lease, 0);
   core_lease_tick(leases);
   if (op->is_removed || bc_lease_left_ms(leases->table, lease) == 0) {
     core_lease_miss(leases, lease, op->is_removed);
@@ -333,7 +334,7 @@ void core_lease_take(struct core_leases *leases, struct core_lease_op *op) {
 /* ---- removing ---- */
 
 void core_lease_drop(struct core_leases *leases, struct bc_lease *lease, const char *reason, struct bc_buf *record) {
-  core_lease_owner_live(leases, lease->owner, -1);
+  core_lease_owner_live(leases, lease, false);
   leases->gone_reason = reason;
   (void)bc_config_delete_local(leases->core->config, lease->name);
   bc_leases_leave(leases->table, lease, record);

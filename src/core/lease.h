@@ -73,9 +73,9 @@ uint64_t core_lease_left_ms(struct bc_core *core, const struct bc_lease *lease);
 
 struct core_lease_counts {
   size_t all;           /* leases that stand, … */
-  size_t of_owner;      /* … and how many of them are this owner's */
-  size_t hour;          /* puts of the last hour, also of what has gone since, … */
-  size_t hour_of_owner; /* … by this owner */
+  size_t nlri;          /* … their NLRI, … */
+  size_t nlri_of_owner; /* … and how many of these are this owner's */
+  size_t hour_of_owner; /* NLRI that the owner put within the last hour, also those that have gone since */
 };
 struct core_lease_counts core_lease_count(struct bc_core *core, const char *owner);
 

@@ -1,4 +1,5 @@
-/* How many leases each owner has, and how many were put in the last hour. */
+/* How many NLRI the leases of each owner have, and how many were put in the last hour: who announces a hundred in one
+ * route has announced a hundred. */
 #include "base/mem.h"
 #include "core/lease_private.h"
 
@@ -9,7 +10,7 @@ enum { OWNER_SPARE = 1024, OWNER_MINUTE_MS = 60000 };
 
 struct core_lease_owner {
   RB_ENTRY(core_lease_owner) link;
-  size_t live;
+  size_t nlri; /* that stand */
   struct core_lease_rate rate;
   char name[];
 };
@@ -44,10 +45,10 @@ static void rate_move(struct core_lease_rate *rate, int64_t minute) {
   rate->minute = passed > 0 ? minute : rate->minute;
 }
 
-static void rate_add(struct core_lease_rate *rate, int64_t now, int64_t age_minutes) {
+static void rate_add(struct core_lease_rate *rate, int64_t now, int64_t age_minutes, size_t nlri) {
   rate_move(rate, now);
   if (age_minutes >= 0 && age_minutes < CORE_LEASE_MINUTES && age_minutes <= now) {
-    rate->counts[(size_t)(now - age_minutes) % CORE_LEASE_MINUTES]++;
+    rate->counts[(size_t)(now - age_minutes) % CORE_LEASE_MINUTES] += (uint32_t)nlri;
   }
 }
 
@@ -71,7 +72,7 @@ static void owner_trim(struct core_leases *leases) {
   }
   for (struct core_lease_owner *at = RB_MIN(core_lease_owner_tree, &leases->owners); at != NULL; at = next) {
     next = RB_NEXT(core_lease_owner_tree, &leases->owners, at);
-    if (at->live == 0 && rate_sum(&at->rate, now) == 0) {
+    if (at->nlri == 0 && rate_sum(&at->rate, now) == 0) {
       RB_REMOVE(core_lease_owner_tree, &leases->owners, at);
       leases->owner_count--;
       free(at);
@@ -92,15 +93,14 @@ static struct core_lease_owner *owner_get(struct core_leases *leases, const char
   return found;
 }
 
-void core_lease_owner_put(struct core_leases *leases, const char *owner, int64_t age_ms) {
-  int64_t now = owner_minute();
-  rate_add(&leases->rate, now, age_ms / OWNER_MINUTE_MS);
-  rate_add(&owner_get(leases, owner)->rate, now, age_ms / OWNER_MINUTE_MS);
+void core_lease_owner_put(struct core_leases *leases, const struct bc_lease *lease, int64_t age_ms) {
+  rate_add(&owner_get(leases, lease->owner)->rate, owner_minute(), age_ms / OWNER_MINUTE_MS, lease->nlri);
 }
 
-void core_lease_owner_live(struct core_leases *leases, const char *owner, int more) {
-  struct core_lease_owner *found = owner_get(leases, owner);
-  found->live += (size_t)more;
+void core_lease_owner_live(struct core_leases *leases, const struct bc_lease *lease, bool is_live) {
+  struct core_lease_owner *found = owner_get(leases, lease->owner);
+  found->nlri = is_live ? found->nlri + lease->nlri : found->nlri - lease->nlri;
+  leases->nlri = is_live ? leases->nlri + lease->nlri : leases->nlri - lease->nlri;
 }
 
 void core_lease_owner_free(struct core_leases *leases) {
@@ -114,9 +114,8 @@ void core_lease_owner_free(struct core_leases *leases) {
 struct core_lease_counts core_lease_count(struct bc_core *core, const char *owner) {
   struct core_leases *leases = core->leases;
   struct core_lease_owner *found = owner == NULL ? NULL : owner_find(leases, owner);
-  int64_t now = owner_minute();
   return (struct core_lease_counts){.all = bc_leases_counts(leases->table).live,
-                                    .of_owner = found == NULL ? 0 : found->live,
-                                    .hour = rate_sum(&leases->rate, now),
-                                    .hour_of_owner = found == NULL ? 0 : rate_sum(&found->rate, now)};
+                                    .nlri = leases->nlri,
+                                    .nlri_of_owner = found == NULL ? 0 : found->nlri,
+                                    .hour_of_owner = found == NULL ? 0 : rate_sum(&found->rate, owner_minute())};
 }

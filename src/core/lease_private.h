@@ -27,7 +27,7 @@ RB_HEAD(core_lease_owner_tree, core_lease_owner);
 
 enum { CORE_LEASE_MINUTES = 60 };
 
-/* Puts of the last hour, by minute. */
+/* NLRI that were put within the last hour, by minute. */
 struct core_lease_rate {
   int64_t minute; /* of the newest count */
   uint32_t counts[CORE_LEASE_MINUTES];
@@ -55,7 +55,7 @@ struct core_leases {
   const char *gone_reason; /* why the leases that go now go */
   struct core_lease_owner_tree owners;
   size_t owner_count;
-  struct core_lease_rate rate; /* of all */
+  size_t nlri; /* of all that stand */
 };
 
 /* ---- lease.c ---- */
@@ -98,10 +98,10 @@ void core_lease_arm(struct core_leases *leases);
 void core_lease_on_timer(void *arg);
 
 /* ---- lease_owner.c ---- */
-/* One more put by this owner. */
-void core_lease_owner_put(struct core_leases *leases, const char *owner, int64_t age_ms);
-/* It has one lease more, or less. */
-void core_lease_owner_live(struct core_leases *leases, const char *owner, int more);
+/* It was put by its owner, so long ago. */
+void core_lease_owner_put(struct core_leases *leases, const struct bc_lease *lease, int64_t age_ms);
+/* It stands, or does not any more. */
+void core_lease_owner_live(struct core_leases *leases, const struct bc_lease *lease, bool is_live);
 void core_lease_owner_free(struct core_leases *leases);
 
 #endif

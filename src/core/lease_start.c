@@ -88,6 +88,12 @@ static void start_tell_clock(struct core_leases *leases) {
   }
 }
 
+static size_t start_count_nlri(const struct bc_core *core, const struct bc_lease *lease) {
+  struct bc_config_route config;
+  bool is_known = bc_config_find(core->config, lease->name, &config) && config.route != NULL;
+  return is_known ? bc_route_nlri_count(config.route) : 1;
+}
+
 void core_lease_begin(struct core_leases *leases) {
   struct bc_core *core = leases->core;
   struct bc_buf record;
@@ -104,8 +110,9 @@ void core_lease_begin(struct core_leases *leases) {
   for (struct bc_lease *lease = bc_leases_after(leases->table, NULL); lease != NULL;
        lease = bc_leases_after(leases->table, lease->name)) {
     bc_config_put_local(core->config, lease->name, bc_str_of(lease->text), bc_mono_now());
-    core_lease_owner_live(leases, lease->owner, 1);
-    core_lease_owner_put(leases, lease->owner, now_ms - lease->since_ms);
+    lease->nlri = start_count_nlri(core, lease);
+    core_lease_owner_live(leases, lease, true);
+    core_lease_owner_put(leases, lease, now_ms - lease->since_ms);
   }
   core_lease_disk_mind(leases);
   core_lease_arm(leases);

@@ -364,19 +364,24 @@ static enum bc_admission_answer admission_judge_ttl(const struct bc_admission *r
   return BC_ADMISSION_TTL;
 }
 
+/* A route of many NLRI is as many: else one route would pass all that these limits hold up. */
 static enum bc_admission_answer admission_judge_counts(const struct bc_admission *rules,
                                                        const struct bc_admission_ask *ask, struct bc_fault *fault) {
-  if (rules->most != 0 && !ask->is_replacing && ask->routes >= rules->most) {
-    bc_fault_set(fault, 0, "admit_max_routes %zu: so many routes stand by HTTP", rules->most);
+  size_t nlri = bc_route_nlri_count(ask->route);
+  size_t more = nlri > ask->replaced ? nlri - ask->replaced : 0;
+  if (rules->most != 0 && more > 0 && ask->nlri + more > rules->most) {
+    bc_fault_set(fault, 0, "admit_max_routes %zu: %zu stand by HTTP, and these are %zu more", rules->most, ask->nlri,
+                 more);
     return BC_ADMISSION_ROOM;
   }
-  if (rules->most_of_token != 0 && !ask->is_replacing && ask->token_routes >= rules->most_of_token) {
-    bc_fault_set(fault, 0, "admit_max_routes_per_token %zu: so many routes of yours stand", rules->most_of_token);
+  if (rules->most_of_token != 0 && more > 0 && ask->token_nlri + more > rules->most_of_token) {
+    bc_fault_set(fault, 0, "admit_max_routes_per_token %zu: %zu of yours stand, and these are %zu more",
+                 rules->most_of_token, ask->token_nlri, more);
     return BC_ADMISSION_TOKEN_ROOM;
   }
-  if (rules->most_per_hour != 0 && ask->token_hour >= rules->most_per_hour) {
-    bc_fault_set(fault, 0, "admit_max_per_hour %zu: so many announcements of yours came within the last hour",
-                 rules->most_per_hour);
+  if (rules->most_per_hour != 0 && ask->token_hour + nlri > rules->most_per_hour) {
+    bc_fault_set(fault, 0, "admit_max_per_hour %zu: %zu of yours came within the last hour, and these are %zu",
+                 rules->most_per_hour, ask->token_hour, nlri);
     return BC_ADMISSION_RATE;
   }
   return BC_ADMISSION_OK;

@@ -79,10 +79,10 @@ struct bc_admission_ask {
   const struct bc_route *route;
   uint64_t ttl_ms;             /* 0 = none was asked for */
   bool is_blackhole;           /* blackhole_length counts in place of admit_length */
-  bool is_replacing;           /* it is none more */
-  size_t routes;               /* that stand by HTTP, … */
-  size_t token_routes;         /* … of them this owner's, … */
-  size_t token_hour;           /* … and how many announces the owner made within the last hour */
+  size_t replaced;             /* NLRI of the one whose place it takes: these are none more */
+  size_t nlri;                 /* that stand by HTTP, … */
+  size_t token_nlri;           /* … of them this owner's, … */
+  size_t token_hour;           /* … and how many the owner announced within the last hour */
   const struct bc_prefix *own; /* addresses of BGP sessions, both ends: what drops them would end the session */
   size_t own_count;
 };

@@ -189,6 +189,7 @@ enum bc_err bc_leases_make(struct bc_leases *leases, const struct bc_lease_ask *
   lease->since_ms = leases->last.wall_ms;
   lease->due = ask->ttl_ms == 0 ? 0 : bc_lease_due(leases->clock, ask->ttl_ms);
   lease->keeps_identity = ask->keeps_identity;
+  lease->nlri = ask->nlri;
   leases->made++;
   bc_lease_print_put(leases, lease, record);
   *out = lease;

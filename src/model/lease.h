@@ -47,6 +47,7 @@ struct bc_lease {
   const char *source;        /* "POST / from 127.0.0.1" */
   int64_t since_ms;          /* wall clock, when it was put */
   uint64_t ttl_ms;           /* as asked for; 0 = none: until it is removed */
+  size_t nlri;               /* of the route, by whoever put it; not in the file */
   uint64_t due;              /* by the clock of the table; 0 without TTL */
   bool is_leaving;
   bool keeps_identity; /* as it was put: the one that it replaced had the same neighbors and NLRI */
@@ -61,6 +62,7 @@ struct bc_lease_ask {
   const char *reason;
   const char *source;
   uint64_t ttl_ms;
+  size_t nlri;
   bool keeps_identity; /* the one that has its name now has the same neighbors and NLRI: nothing of it is left to go */
 };
 

@@ -97,7 +97,7 @@ def test_counts_hold_also_for_many_at_once(scene):
     assert len(scene.exabgp.prefixes()) == 5
     name = next(answer.json["name"] for answer in answers if answer.status == 201)
     scene.refused(scene.put("more", "route 192.0.2.99/32 next-hop self"), 409, "too-many-routes",
-                  "admit_max_routes 5: so many routes stand by HTTP")
+                  "admit_max_routes 5: 5 stand by HTTP, and these are 1 more")
     number = name.removeprefix("api:r")
     assert scene.put(name, f"route 192.0.2.{number}/32 next-hop self med 5").status == 200, "it is none more"
     assert scene.ask("DELETE", f"/v1/routes/{name}").status == 200
@@ -120,6 +120,28 @@ def test_each_token_has_its_own_counts(scene):
     scene.refused(scene.put("a1", "route 192.0.2.1/32 next-hop self"), 429, "too-many-per-hour")
     scene.token = tokens["b"]
     assert scene.put("b1", "route 192.0.2.11/32 next-hop self").status == 201
+
+
+def test_a_route_of_many_prefixes_counts_as_many(scene):
+    """Also after a start of core, in the place of another, and when it has gone."""
+    scene.up("admit_max_routes 6", "admit_max_per_hour 14")
+    four = "attributes next-hop self nlri 192.0.2.0/26 192.0.2.64/26 192.0.2.128/26 192.0.2.192/26"
+    assert scene.put("four", four).status == 201
+    scene.refused(scene.put("more", "route 198.51.100.0/24 next-hop self split /26"), 409, "too-many-routes", "4 more")
+    scene.daemon.kill_core()
+    scene.daemon.wait_synced()
+    wait_for(lambda: scene.ask("GET", "/v1/none", errors=True), "the HTTP API answers")
+    scene.refused(scene.put("more", "route 198.51.100.0/24 next-hop self split /26"), 409, "too-many-routes",
+                  "4 stand by HTTP, and these are 4 more")
+    assert scene.put("two", "route 198.51.100.0/24 next-hop self split /25").status == 201
+    scene.refused(scene.put("two", "route 198.51.100.0/24 next-hop self split /26"), 409, "too-many-routes", "2 more")
+    assert scene.put("four", four.replace("self nlri", "self med 5 nlri")).status == 200
+    assert scene.ask("DELETE", "/v1/routes/two").status == 200
+    scene.refused(scene.put("seven", "route 198.51.100.0/24 next-hop self split /27"), 409, "too-many-routes", "8 more")
+    assert scene.ask("DELETE", "/v1/routes/four").status == 200
+    assert scene.put("four", "route 203.0.113.0/24 next-hop self split /26").status == 201
+    scene.refused(scene.put("one", "route 198.51.100.0/24 next-hop self"), 429, "too-many-per-hour",
+                  "14 of yours came within the last hour, and these are 1")
 
 
 def test_the_hours_count_of_what_stands_outlives_core(scene):

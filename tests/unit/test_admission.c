@@ -214,21 +214,44 @@ static void counts_have_their_limits(void **state) {
   static const char text[] = "route 10.0.0.0/24 next-hop self";
   struct bc_settings settings = {.admit_max_routes = 10, .admit_max_routes_per_token = 3, .admit_max_per_hour = 5};
   (void)of(&settings);
-  assert_asked(text, (struct bc_admission_ask){.routes = 9, .token_routes = 2, .token_hour = 4}, BC_ADMISSION_OK, "");
-  assert_asked(text, (struct bc_admission_ask){.routes = 10}, BC_ADMISSION_ROOM,
-               "admit_max_routes 10: so many routes stand by HTTP");
-  assert_asked(text, (struct bc_admission_ask){.routes = 11}, BC_ADMISSION_ROOM,
-               "admit_max_routes 10: so many routes stand by HTTP");
-  assert_asked(text, (struct bc_admission_ask){.routes = 9, .token_routes = 3}, BC_ADMISSION_TOKEN_ROOM,
-               "admit_max_routes_per_token 3: so many routes of yours stand");
+  assert_asked(text, (struct bc_admission_ask){.nlri = 9, .token_nlri = 2, .token_hour = 4}, BC_ADMISSION_OK, "");
+  assert_asked(text, (struct bc_admission_ask){.nlri = 10}, BC_ADMISSION_ROOM,
+               "admit_max_routes 10: 10 stand by HTTP, and these are 1 more");
+  assert_asked(text, (struct bc_admission_ask){.nlri = 11}, BC_ADMISSION_ROOM,
+               "admit_max_routes 10: 11 stand by HTTP, and these are 1 more");
+  assert_asked(text, (struct bc_admission_ask){.nlri = 9, .token_nlri = 3}, BC_ADMISSION_TOKEN_ROOM,
+               "admit_max_routes_per_token 3: 3 of yours stand, and these are 1 more");
   assert_asked(text, (struct bc_admission_ask){.token_hour = 5}, BC_ADMISSION_RATE,
-               "admit_max_per_hour 5: so many announcements of yours came within the last hour");
+               "admit_max_per_hour 5: 5 of yours came within the last hour, and these are 1");
   /* One that takes the place of another is none more, but an announcement. */
-  struct bc_admission_ask again = {.routes = 10, .token_routes = 3, .is_replacing = true};
+  struct bc_admission_ask again = {.nlri = 10, .token_nlri = 3, .replaced = 1};
   assert_asked(text, again, BC_ADMISSION_OK, "");
   again.token_hour = 5;
   assert_asked(text, again, BC_ADMISSION_RATE,
-               "admit_max_per_hour 5: so many announcements of yours came within the last hour");
+               "admit_max_per_hour 5: 5 of yours came within the last hour, and these are 1");
+}
+
+static void each_prefix_of_a_route_counts(void **state) {
+  (void)state;
+  static const char split[] = "route 10.0.0.0/24 next-hop self split /26";
+  static const char list[] = "attributes next-hop self nlri 10.0.0.0/24 10.0.1.0/24 10.0.2.0/24 10.0.3.0/24";
+  struct bc_settings settings = {.admit_max_routes = 10, .admit_max_routes_per_token = 6, .admit_max_per_hour = 8};
+  const char *const texts[] = {split, list};
+  (void)of(&settings);
+  for (size_t i = 0; i < 2; i++) {
+    assert_asked(texts[i], (struct bc_admission_ask){.nlri = 6, .token_nlri = 2, .token_hour = 4}, BC_ADMISSION_OK, "");
+    assert_asked(texts[i], (struct bc_admission_ask){.nlri = 7}, BC_ADMISSION_ROOM,
+                 "admit_max_routes 10: 7 stand by HTTP, and these are 4 more");
+    assert_asked(texts[i], (struct bc_admission_ask){.token_nlri = 3}, BC_ADMISSION_TOKEN_ROOM,
+                 "admit_max_routes_per_token 6: 3 of yours stand, and these are 4 more");
+    assert_asked(texts[i], (struct bc_admission_ask){.token_hour = 5}, BC_ADMISSION_RATE,
+                 "admit_max_per_hour 8: 5 of yours came within the last hour, and these are 4");
+    /* In the place of one with fewer, it is as many more as it has more. */
+    assert_asked(texts[i], (struct bc_admission_ask){.nlri = 9, .replaced = 3}, BC_ADMISSION_OK, "");
+    assert_asked(texts[i], (struct bc_admission_ask){.nlri = 9, .replaced = 2}, BC_ADMISSION_ROOM,
+                 "admit_max_routes 10: 9 stand by HTTP, and these are 2 more");
+    assert_asked(texts[i], (struct bc_admission_ask){.nlri = 20, .replaced = 5}, BC_ADMISSION_OK, "");
+  }
 }
 
 static uint64_t ttl_of(uint64_t asked_ms, enum bc_admission_answer answer) {
@@ -457,6 +480,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(blackholes_have_lengths_of_their_own, setup, teardown),
       cmocka_unit_test_setup_teardown(addresses_of_bgp_sessions_are_not_dropped, setup, teardown),
       cmocka_unit_test_setup_teardown(counts_have_their_limits, setup, teardown),
+      cmocka_unit_test_setup_teardown(each_prefix_of_a_route_counts, setup, teardown),
       cmocka_unit_test_setup_teardown(a_route_gets_the_time_that_the_file_allows, setup, teardown),
       cmocka_unit_test_setup_teardown(a_faulty_value_is_told_with_its_setting, setup, teardown),
       cmocka_unit_test_setup_teardown(what_may_stand_once_is_refused_twice, setup, teardown),
