@@ -33,7 +33,7 @@ struct etcd {
   bool need_list;
   bool listed; /* once at least */
   bool connected;
-  bool was_connected;
+  bool was_connected; /* told as such, since then neither as refused nor as unreachable */
   bool leaving;
   bool closed;
   struct bc_etcd_backoff backoff;
@@ -432,7 +432,7 @@ static void etcd_leave(struct bc_store *store, int64_t timeout_ms, bc_loop_fn *d
 
 static const char *etcd_endpoint(const struct bc_store *store) {
   const struct etcd *etcd = (const struct etcd *)store;
-  return etcd->connected ? bc_etcd_link_endpoint(etcd->link) : "";
+  return etcd->was_connected ? bc_etcd_link_endpoint(etcd->link) : "";
 }
 
 static int64_t etcd_age_ms(const struct bc_store *store) {

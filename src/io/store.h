@@ -115,8 +115,8 @@ void bc_store_leave(struct bc_store *store, int64_t timeout_ms, bc_loop_fn *done
  * (budgets that nodes share, one instance per node name) is refused with the text of `why` (may be NULL). */
 bool bc_store_has_transactions(const struct bc_store *store, struct bc_fault *why);
 
-/* "etcd v3" (while `auto` has not chosen: "etcd"); the endpoint in use or ""; milliseconds since the last sign of life
- * of the watch, -1 = none yet. */
+/* "etcd v3" (while `auto` has not chosen: "etcd"); the endpoint in use, also while it is read anew, or ""; milliseconds
+ * since the last sign of life of the watch, -1 = none yet. */
 const char *bc_store_kind(const struct bc_store *store);
 const char *bc_store_endpoint(const struct bc_store *store);
 int64_t bc_store_age_ms(const struct bc_store *store);

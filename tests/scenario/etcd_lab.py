@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import pathlib
 import queue
 import random
 import shutil
@@ -229,7 +230,11 @@ class Member:
             self.process.wait()
 
     def stop(self):
+        """No thread of it runs any more on return."""
         self.process.send_signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        wait_for(lambda: all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks.iterdir()),
+                 "each thread stands still")
 
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)

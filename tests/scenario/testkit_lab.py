@@ -9,7 +9,7 @@ PASSED, FAILED, USAGE = 0, 1, 2
 
 
 def bgp_test(*words):
-    return subprocess.run([PROGRAM, "test", *words], capture_output=True, text=True, timeout=120)
+    return subprocess.run([PROGRAM, "test", *words], capture_output=True, text=True, timeout=400)
 
 
 def put(name, text):
