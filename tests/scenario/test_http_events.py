@@ -110,6 +110,8 @@ class Stream:
             self.link.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        if self.thread.is_alive():
+            self.thread.join()
         self.link.close()
 
 
@@ -148,8 +150,8 @@ def test_it_goes_on_where_a_lost_connection_ended(scene, readers):
     first = scene.stream("?after=0")
     readers.append(first)
     first.wait(type="route", subject="mail", state="announced")
-    last = first.events[-1]["id"]
     first.close()
+    last = first.events[-1]["id"]
     scene.put_plain("news", 3)
     scene.wait_route("news", "announced")
     second = scene.stream(last_id=last)
