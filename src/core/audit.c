@@ -20,6 +20,7 @@ struct core_audit_wait {
   struct bc_mono deadline;
   enum bc_err err; /* to be told at the next turn of the loop; OK = it is at the disk */
   bool is_done;
+  bool is_accepted; /* its outcome */
 };
 
 /* ---- the text ---- */
@@ -134,11 +135,14 @@ static void audit_arm(struct core_audit *audit) {
   }
 }
 
+/* Refusals, of which a client can have as many as it likes, leave room for what has happened. */
 static void audit_keep(struct core_audit *audit, const struct core_audit_wait *wait) {
-  if (wait->is_done) {
+  bool has_room = wait->is_accepted || audit->kept.len + wait->len <= BC_LIMIT_AUDIT_KEPT_BYTES / 2;
+  bool is_kept = wait->is_done && has_room;
+  if (is_kept) {
     bc_buf_add(&audit->kept, wait->text, wait->len);
   }
-  if (wait->is_done && bc_buf_status(&audit->kept) == BC_ERR_OK) {
+  if (is_kept && bc_buf_status(&audit->kept) == BC_ERR_OK) {
     audit->kept_lines++;
   } else {
     audit->lost++;
@@ -336,7 +340,8 @@ uint64_t core_audit_write(struct bc_core *core, const struct core_audit_line *li
                                    .arg = arg,
                                    .len = text.len,
                                    .deadline = bc_mono_add_ms(bc_mono_now(), CORE_AUDIT_LATE_MS),
-                                   .is_done = line->is_done};
+                                   .is_done = line->is_done,
+                                   .is_accepted = strcmp(line->outcome, "accepted") == 0};
   wait->text = bc_buf_take(&text);
   TAILQ_INSERT_TAIL(&audit->waits, wait, link);
   if (audit->wait_count++ >= BC_LIMIT_AUDIT_WAITS) {

@@ -28,7 +28,7 @@ struct core_audit_line {
   const char *command; /* canonical text, or NULL; cut at BC_LIMIT_AUDIT_TEXT_BYTES as the others are */
   uint64_t ttl_ms;     /* 0 = none */
   const char *reason;  /* that was given, or NULL */
-  const char *outcome; /* "accepted", "refused" */
+  const char *outcome; /* "accepted", "refused", "failed" (what was accepted did not come true) */
   const char *code;    /* of the refusal (core_admission_answer.code …), or NULL */
   const char *detail;  /* of it, for people, or NULL */
   uint64_t decision;   /* id, 0 = none */

@@ -72,14 +72,24 @@ static void change_audit(struct http_change *change, const struct http_refusal *
       .command = command.data,
       .ttl_ms = change->has_granted ? change->granted_ttl_ms : change->ask.ttl_ms,
       .reason = change->ask.reason,
-      .outcome = refusal == NULL ? "accepted" : "refused",
+      .outcome = refusal == NULL       ? "accepted"
+                 : change->is_accepted ? "failed"
+                                       : "refused",
       .code = refusal == NULL ? NULL : refusal->code,
       .detail = refusal == NULL ? NULL : refusal->detail,
       .request = id,
       .is_done = refusal != NULL || change->ask.verb != BC_VERB_ANNOUNCE,
   };
+  change->is_accepted = change->is_accepted || refusal == NULL;
   (void)core_audit_write(change->core, &line, done, change);
   bc_buf_free(&command);
+}
+
+/* What was accepted did not come true: that is written down, and told without waiting for it. */
+static void change_fail(struct http_change *change, const struct http_refusal *refusal) {
+  change_audit(change, refusal, NULL);
+  core_http_change_fail(change, refusal);
+  change_end(change);
 }
 
 static void change_on_refusal_written(void *arg, enum bc_err err, const char *text) {
@@ -152,9 +162,10 @@ static void change_on_wait(void *arg, enum core_wait_outcome outcome, const char
         (struct http_refusal){.status = 422, .code = "exabgp-refused", .detail = bc_mem_copy_string(text)};
     if (change->ask.verb != BC_VERB_ANNOUNCE) {
       /* What has the name by now is another one. */
-      core_http_change_fail(change, &change->refusal);
-      break;
+      change_fail(change, &change->refusal);
+      return;
     }
+    change_audit(change, &change->refusal, NULL);
     change->pending++;
     core_http_undo(change, text, change_on_refusal_written);
     return;
@@ -171,6 +182,10 @@ static void change_on_wait(void *arg, enum core_wait_outcome outcome, const char
                    change->core->is_exiting
                        ? "the daemon is ending: what was asked for is kept, ask again what became of it"
                        : "something else was asked for this route meanwhile");
+    if (!change->core->is_exiting) {
+      change_fail(change, &late);
+      return;
+    }
     core_http_change_fail(change, &late);
     break;
   }
@@ -234,8 +249,7 @@ static void change_on_announce_written(void *arg, enum bc_err err, const char *t
     struct http_refusal refusal = {.status = 503, .code = "audit", .retry_after_s = 5};
     bc_fault_set(&fault, 0, "the audit log cannot be written: %s", text);
     refusal.detail = fault.text;
-    core_http_change_fail(change, &refusal);
-    change_end(change);
+    change_fail(change, &refusal);
     return;
   }
   struct core_lease_ask ask = change_lease_ask(change);
@@ -299,15 +313,10 @@ static void change_withdraw_moved(struct http_change *change) {
     return;
   }
   if (change->is_remove_lost) {
-    struct http_refusal lost = {
-        .status = 503,
-        .code = "not-kept",
-        .detail =
-            bc_mem_copy_string("it is withdrawn, but that could not be written to the state directory: it may come "
-                               "back with the next start")};
-    core_http_change_fail(change, &lost);
-    free(lost.detail);
-    change_end(change);
+    char detail[] = "it is withdrawn, but that could not be written to the state directory: it may come back with the "
+                    "next start";
+    struct http_refusal lost = {.status = 503, .code = "not-kept", .detail = detail};
+    change_fail(change, &lost);
     return;
   }
   change_wait(change);

@@ -43,6 +43,7 @@ struct http_change {
   char *policy_reason;
   char *audit_problem; /* of a withdraw; NULL = its line was written */
   bool is_remove_lost; /* a removal is not on the disk */
+  bool is_accepted;    /* a line of the audit log says so: another one corrects it when that does not come true */
   unsigned pending;    /* callbacks on their way */
   struct core_wait *wait;
   struct bc_timer *deadline; /* of the client's patience, until `wait` has its own */

@@ -1,11 +1,17 @@
 """The audit log: each change that was asked for has one line, and the line is there before the change is."""
+import array
+import contextlib
 import datetime
+import fcntl
 import hashlib
 import http.client
 import json
+import os
 import re
 import resource
+import socket
 import stat
+import termios
 import threading
 
 import http_lab
@@ -183,19 +189,22 @@ def test_a_full_disk_stops_announcements_and_no_withdraw(scene):
     assert answer.headers["Retry-After"] == "5"
     assert "192.0.2.2/32" not in scene.exabgp.prefixes()
     assert scene.path().read_text() == before
-    scene.delete("web")
+    gone = scene.delete("web")
+    assert gone.status == 503 and gone.code == "not-kept", gone  # nor does the file of the leases grow
     wait_for(lambda: "192.0.2.1/32" not in scene.exabgp.prefixes(), "a withdraw does not wait for the disk")
     assert scene.put("wide", "0.0.0.0/0").status == 403
     warning = wait_for(lambda: [line for line in scene.daemon.status()["warnings"] if line.startswith("audit log: ")],
                        "it is told")
-    assert "nothing is announced by HTTP until that is mended; 2 lines wait for it, 1 are lost" in warning[0]
+    assert "nothing is announced by HTTP until that is mended; 4 lines wait for it, 1 are lost" in warning[0]
 
     scene.full_disk(resource.RLIM_INFINITY)
-    wait_for(lambda: len(scene.lines()) == 4, "what has happened is written now")
-    assert [(line["seq"], line["action"], line["outcome"]) for line in scene.lines()] == [
-        (1, "announce", "accepted"), (2, "announce", "accepted"), (4, "withdraw", "accepted"), (5, "announce", "refused")]
+    wait_for(lambda: len(scene.lines()) == 6, "what has happened is written now")
+    assert [(line["seq"], line["action"], line["outcome"], line.get("code")) for line in scene.lines()] == [
+        (1, "announce", "accepted", None), (2, "announce", "accepted", None), (4, "announce", "failed", "audit"),
+        (5, "withdraw", "accepted", None), (6, "withdraw", "failed", "not-kept"),
+        (7, "announce", "refused", "length-not-allowed")]
     assert scene.put("more", "192.0.2.2/32").status == 201
-    assert [line["seq"] for line in scene.lines()] == [1, 2, 4, 5, 6]
+    assert [line["seq"] for line in scene.lines()] == [1, 2, 4, 5, 6, 7, 8]
     assert not [line for line in scene.daemon.status()["warnings"] if line.startswith("audit log: ")]
     assert "192.0.2.1/32" not in scene.exabgp.prefixes() and "192.0.2.3/32" in scene.exabgp.prefixes()
 
@@ -210,6 +219,95 @@ def test_a_file_that_cannot_be_opened_is_tried_again(scene):
     scene.path().rmdir()
     wait_for(lambda: scene.put("web", "192.0.2.1/32").status == 201, "it is there again")
     assert [line["action"] for line in scene.lines()].count("announce") >= 1
+
+
+class HungDisk:
+    """The disk thread stands still in the middle of a write: a pipe that is full stands where it makes its next file."""
+
+    def __init__(self, scene):
+        self.path = scene.folder / "state" / "lastgood.new"
+        os.mkfifo(self.path)
+        self.pipe = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
+        fcntl.fcntl(self.pipe, fcntl.F_SETPIPE_SZ, 4096)
+        scene.tree.put("routes/more/config", "route 10.9.9.9/32 next-hop self")
+        wait_for(self.is_full, "the disk hangs")
+
+    def is_full(self):
+        waiting = array.array("i", [0])
+        fcntl.ioctl(self.pipe, termios.FIONREAD, waiting)
+        return waiting[0] == 4096
+
+    def go_on(self):
+        """It cannot be finished as a file can, so that write fails, and the next one makes a file."""
+        while self.path.exists():
+            with contextlib.suppress(BlockingIOError):
+                os.read(self.pipe, 65536)
+        os.close(self.pipe)
+
+
+def told(lines):
+    return [(line["action"], line.get("name"), line["outcome"], line.get("code")) for line in lines]
+
+
+def of_request(scene, answer):
+    return [line for line in scene.lines() if line.get("request") == answer.headers["X-Request-Id"]]
+
+
+def test_what_was_written_too_late_is_written_as_failed(scene):
+    for at in range(100):
+        scene.tree.put(f"routes/r{at}/config", f"route 10.9.{at}.0/24 next-hop self med 100")
+    scene.start()
+    wait_for(lambda: len(scene.exabgp.prefixes()) == 100, "the store's routes stand")
+    assert scene.put("web", "192.0.2.1/32").status == 201
+    disk = HungDisk(scene)
+    late = scene.put("late", "192.0.2.2/32")
+    assert late.status == 503 and late.code == "audit" and "in time" in late.json["detail"], late
+    gone = scene.ask("DELETE", "/v1/routes/web?timeout=1s")
+    assert gone.status == 504, gone
+    wait_for(lambda: "192.0.2.1/32" not in scene.exabgp.prefixes(), "a withdraw does not wait for the disk")
+    with socket.create_connection(("127.0.0.1", scene.port), 10) as link:
+        body = json.dumps({"route": "route 192.0.2.3/32 next-hop self"}).encode()
+        link.sendall(b"PUT /v1/routes/left HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                     b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        wait_for(lambda: any(one["subject"] == "api:left" for one in scene.daemon.ask("events")["events"]), "it is under way")
+    disk.go_on()
+    wait_for(lambda: [line for line in scene.lines() if line.get("name") == "api:left"], "the disk writes again")
+    assert told(of_request(scene, late)) == [("announce", "api:late", "accepted", None), ("announce", "api:late", "failed", "audit")]
+    assert told(of_request(scene, gone)) == [("withdraw", "api:web", "accepted", None)]
+    assert scene.put("again", "192.0.2.4/32").status == 201
+    assert "192.0.2.2/32" not in scene.exabgp.prefixes()
+    # Its client has left, and its lines say what became of it.
+    outcome = [line["outcome"] for line in scene.lines() if line.get("name") == "api:left"][-1]
+    assert ("192.0.2.3/32" in scene.exabgp.prefixes()) == (outcome == "accepted")
+    assert [line["seq"] for line in scene.lines()] == list(range(1, len(scene.lines()) + 1))
+
+
+def test_what_the_disk_did_not_keep_is_written_as_failed(scene):
+    scene.start()
+    leases = scene.folder / "state" / "leases"
+    assert scene.put("web", "192.0.2.1/32").status == 201
+    # It would be made again, if that could be done.
+    leases.unlink()
+    leases.with_name("leases.new").mkdir()
+    lost = scene.put("lost", "192.0.2.2/32")
+    assert lost.status == 503 and lost.code == "disk", lost
+    gone = scene.ask("DELETE", "/v1/routes/web")
+    assert gone.status == 503 and gone.code == "not-kept", gone
+    assert scene.exabgp.prefixes() == set()
+    assert told(of_request(scene, lost)) == [("announce", "api:lost", "accepted", None), ("announce", "api:lost", "failed", "disk")]
+    wait_for(lambda: len(of_request(scene, gone)) == 2, "both lines")
+    assert told(of_request(scene, gone)) == [("withdraw", "api:web", "accepted", None), ("withdraw", "api:web", "failed", "not-kept")]
+    leases.with_name("leases.new").rmdir()
+
+
+def test_what_exabgp_refused_is_written_as_failed(scene):
+    scene.start()
+    scene.exabgp.refuse = lambda line: "announce" in line and "192.0.2.1/32" in line
+    answer = scene.put("web", "192.0.2.1/32")
+    assert answer.status == 422, answer
+    assert told(of_request(scene, answer)) == [
+        ("announce", "api:web", "accepted", None), ("announce", "api:web", "failed", "exabgp-refused"),
+        ("withdraw", "api:web", "accepted", "exabgp-refused")]
 
 
 def test_a_change_never_lacks_its_line_when_core_is_killed(scene):

@@ -96,7 +96,7 @@ def test_what_exabgp_refuses_is_422_that_names_it_and_nothing_is_left(scene):
     scene.daemon.wait_synced()
     assert scene.daemon.ask("routes")["routes"] == []
     assert [(line["action"], line["outcome"], line.get("code")) for line in audit(scene)] == [
-        ("announce", "accepted", None), ("withdraw", "accepted", "exabgp-refused")]
+        ("announce", "accepted", None), ("announce", "failed", "exabgp-refused"), ("withdraw", "accepted", "exabgp-refused")]
 
 
 def test_what_stood_before_stands_again_when_exabgp_refuses_what_replaced_it(scene):
