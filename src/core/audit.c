@@ -7,7 +7,13 @@
 
 #define AUDIT_FILE "audit.log"
 
-enum { AUDIT_END_BYTES = 512 * 1024, AUDIT_RETRY_MS = 2000, AUDIT_LINE_BYTES = 256 * 1024, AUDIT_MIB = 1048576 };
+enum {
+  AUDIT_END_BYTES = 512 * 1024,
+  AUDIT_RETRY_MS = 2000,
+  AUDIT_LINE_BYTES = 256 * 1024,
+  AUDIT_MIB = 1048576,
+  AUDIT_CHANGE_SHOWN_MS = 24 * 3600 * 1000
+};
 
 /* A line at the disk, or one that could not be given to it. */
 struct core_audit_wait {
@@ -101,9 +107,34 @@ static void audit_mend(struct bc_core *core) {
   }
 }
 
+/* Nobody but us has reason to touch the file; who rotates it by another program reads what that does. */
+static void audit_look_for_changes(struct bc_core *core) {
+  static const char *const texts[] = {
+      [BC_DISK_LOG_REMOVED] = "somebody removed it: it was made again, with what it held",
+      [BC_DISK_LOG_RENAMED] = "somebody renamed or replaced it: lines go on in the file that has its name now",
+      [BC_DISK_LOG_SHORTENED] = "somebody shortened it: lines that came while it was copied may be lost"};
+  struct core_audit *audit = &core->audit;
+  enum bc_disk_log_change change = bc_disk_log_take_change(audit->log);
+  if (change == BC_DISK_LOG_UNCHANGED) {
+    return;
+  }
+  audit->change = texts[change];
+  audit->change_ms = bc_wall_now_ms();
+  audit->change_until = bc_mono_add_ms(bc_mono_now(), AUDIT_CHANGE_SHOWN_MS);
+  audit->bytes = bc_disk_log_bytes(audit->log);
+  bc_log(BC_LOG_WARNING, "audit log: %s", audit->change);
+  core_publish_dirty(core);
+}
+
 void core_audit_warn(const struct bc_core *core, json_t *list) {
   const struct core_audit *audit = &core->audit;
   char line[BC_FAULT_TEXT_BYTES * 2];
+  char time[25];
+  if (audit->change != NULL && !bc_mono_reached(audit->change_until, bc_mono_now())) {
+    bc_wall_print(audit->change_ms, time);
+    (void)snprintf(line, sizeof line, "audit log: %s (found at %s)", audit->change, time);
+    json_array_append_new(list, json_string(line));
+  }
   if (audit->problem != NULL) {
     (void)snprintf(line, sizeof line,
                    "audit log: %.300s: nothing is announced by HTTP until that is mended; %" PRIu64
@@ -171,6 +202,7 @@ static void audit_unwritten(struct core_audit *audit, size_t len) {
 static void audit_on_written(void *arg, enum bc_err err, const char *text) {
   struct core_audit_wait *wait = arg;
   struct bc_core *core = wait->core;
+  audit_look_for_changes(core);
   if (err == BC_ERR_OK) {
     core->audit.written++;
     audit_mend(core);
@@ -188,6 +220,7 @@ static void audit_on_written(void *arg, enum bc_err err, const char *text) {
 static void audit_on_turned(void *arg, enum bc_err err, const char *text) {
   struct bc_core *core = arg;
   struct core_audit *audit = &core->audit;
+  audit_look_for_changes(core);
   if (err == BC_ERR_OK) {
     audit->is_turn_told = false;
     return;
@@ -213,6 +246,7 @@ static void audit_on_kept_written(void *arg, enum bc_err err, const char *text) 
   struct core_audit_wait *wait = arg;
   struct core_audit *audit = &wait->core->audit;
   audit->is_kept_at_disk = false;
+  audit_look_for_changes(wait->core);
   if (err == BC_ERR_OK) {
     bc_buf_consume(&audit->kept, wait->len);
     audit->written += audit->kept_lines;
@@ -284,6 +318,8 @@ static bool audit_open_file(struct bc_core *core) {
     audit->log = NULL;
     audit_fail(core, fault.text);
   } else {
+    bc_disk_log_set_durable(audit->log);
+    bc_disk_log_set_rotated(audit->log);
     uint64_t seq = end.len > 0 ? audit_last_seq(bc_buf_str(&end)) : audit_seq_before(core);
     audit->seq = seq > audit->seq ? seq : audit->seq;
     audit->bytes = bc_disk_log_bytes(audit->log);

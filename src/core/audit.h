@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mono.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -50,17 +51,20 @@ struct core_audit {
   struct bc_timer *timer;       /* for that, for lines that are kept, and for who waits too long */
   struct core_audit_list waits; /* in the order in which they came */
   size_t wait_count;
-  size_t failed;        /* of these, to be told at the next turn of the loop */
-  uint64_t seq;         /* of the last line; goes on over restarts */
-  uint64_t written;     /* lines since the start, … */
-  uint64_t lost;        /* … and those that could not be written and are not kept */
-  size_t bytes;         /* of the file, with what waits */
-  struct bc_buf kept;   /* lines that the disk did not take */
-  uint64_t kept_lines;  /* how many */
-  char *problem;        /* why the last one could not be written; NULL = it was */
-  bool is_kept_at_disk; /* the kept lines are being written */
-  bool must_break;      /* the file ends within a line */
-  bool is_turn_told;    /* the log knows that the file cannot be renamed */
+  size_t failed;               /* of these, to be told at the next turn of the loop */
+  uint64_t seq;                /* of the last line; goes on over restarts */
+  uint64_t written;            /* lines since the start, … */
+  uint64_t lost;               /* … and those that could not be written and are not kept */
+  size_t bytes;                /* of the file, with what waits */
+  struct bc_buf kept;          /* lines that the disk did not take */
+  uint64_t kept_lines;         /* how many */
+  char *problem;               /* why the last one could not be written; NULL = it was */
+  const char *change;          /* what somebody did to the file lately, static; NULL = nothing … */
+  int64_t change_ms;           /* … and when that was found, by the wall clock */
+  struct bc_mono change_until; /* it is a warning so long */
+  bool is_kept_at_disk;        /* the kept lines are being written */
+  bool must_break;             /* the file ends within a line */
+  bool is_turn_told;           /* the log knows that the file cannot be renamed */
 };
 
 void core_audit_open(struct bc_core *core);

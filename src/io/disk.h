@@ -67,6 +67,19 @@ BC_MUST_CHECK enum bc_err bc_disk_set_aside(struct bc_disk *disk, const char *na
  * left nothing in the file, nor did the others of its batch (each is told). A file that somebody removed is made
  * again, with what it held. `done` may be NULL. BC_ERR_LIMIT as for bc_disk_save. */
 BC_MUST_CHECK enum bc_err bc_disk_log_append(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg);
+/* From now on others may rename, replace, or shorten the file, as programs that rotate logs do: what is appended goes
+ * to the file that has the name, made when there is none. (Of a log without this the name may lead elsewhere, and what
+ * somebody cut off is missed at the next read.) */
+void bc_disk_log_set_rotated(struct bc_disk_log *log);
+/* What somebody else did to the file, as the last appends and turns found it. */
+enum bc_disk_log_change {
+  BC_DISK_LOG_UNCHANGED,
+  BC_DISK_LOG_REMOVED, /* it was made again, with what it held */
+  BC_DISK_LOG_RENAMED, /* another file has the name, or a new one got it: appends go on there */
+  BC_DISK_LOG_SHORTENED
+};
+/* The last one since this was asked before. */
+enum bc_disk_log_change bc_disk_log_take_change(struct bc_disk_log *log);
 /* From now on an append also waits for the disk before its callback, as a rewrite does. */
 void bc_disk_log_set_durable(struct bc_disk_log *log);
 /* Replaces the content by `bytes` as bc_disk_save does; later appends go behind them. When it fails, the

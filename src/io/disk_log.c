@@ -32,7 +32,8 @@ struct log_segment {
   struct bc_buf bytes;
   struct log_request *requests;
   size_t count, room;
-  int code;         /* errno; set by the disk thread */
+  int code; /* errno; set by the disk thread, as are these */
+  enum bc_disk_log_change change;
   size_t size_then; /* of the file */
 };
 TAILQ_HEAD(log_segments, log_segment);
@@ -44,7 +45,9 @@ struct bc_disk_log {
   bool is_busy; /* the first segment is at the disk */
   bool is_closed;
   bool is_durable;
-  unsigned calls; /* of callbacks, under way */
+  bool is_rotated;
+  enum bc_disk_log_change change; /* that was not told yet */
+  unsigned calls;                 /* of callbacks, under way */
   size_t size;
   size_t waiting_bytes;
   unsigned keep; /* of the last turn */
@@ -94,12 +97,52 @@ static int log_bring_back(struct bc_disk_log *log) {
   return code;
 }
 
-static int log_append(struct bc_disk_log *log, const struct bc_buf *bytes) {
+/* What has the name now, or a new file. */
+static int log_open_again(struct bc_disk_log *log) {
   struct stat status;
+  int fd = openat(log->disk->fd, log->name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fd < 0) {
+    return errno;
+  }
+  int code = fstat(fd, &status) != 0 ? errno : !S_ISREG(status.st_mode) ? EINVAL : 0;
+  if (code != 0) {
+    (void)close(fd);
+    return code;
+  }
+  if (log->is_durable) {
+    (void)fsync(log->disk->fd);
+  }
+  log_take_file(log, fd, (size_t)status.st_size);
+  return 0;
+}
+
+/* Goes on where the name is, in front of each append and turn. */
+static int log_follow(struct bc_disk_log *log, enum bc_disk_log_change *change) {
+  struct stat status;
+  struct stat named;
   if (fstat(log->fd, &status) != 0) {
     return errno;
   }
-  int code = status.st_nlink == 0 ? log_bring_back(log) : log_mend(log);
+  bool has_name = fstatat(log->disk->fd, log->name, &named, AT_SYMLINK_NOFOLLOW) == 0;
+  bool is_it = has_name && named.st_ino == status.st_ino && named.st_dev == status.st_dev;
+  if (log->is_rotated && !is_it && (has_name || status.st_nlink > 0)) {
+    *change = BC_DISK_LOG_RENAMED;
+    return log_open_again(log);
+  }
+  if (log->is_rotated && (size_t)status.st_size < log->good_size) {
+    *change = BC_DISK_LOG_SHORTENED;
+    log->good_size = (size_t)status.st_size;
+    log->is_torn = false;
+  }
+  if (status.st_nlink == 0) {
+    *change = BC_DISK_LOG_REMOVED;
+    return log_bring_back(log);
+  }
+  return log_mend(log);
+}
+
+static int log_append(struct bc_disk_log *log, const struct bc_buf *bytes, enum bc_disk_log_change *change) {
+  int code = log_follow(log, change);
   if (code != 0) {
     return code;
   }
@@ -140,10 +183,9 @@ static int log_rename(const struct bc_disk_log *log, unsigned from, unsigned to)
 }
 
 /* The new file is there before the old one loses its name: a disk that takes none leaves all as it was. */
-static int log_turn(struct bc_disk_log *log, unsigned keep) {
+static int log_turn(struct bc_disk_log *log, unsigned keep, enum bc_disk_log_change *change) {
   char fresh[NAME_MAX + 1];
-  struct stat status;
-  int code = fstat(log->fd, &status) != 0 ? errno : status.st_nlink == 0 ? log_bring_back(log) : log_mend(log);
+  int code = log_follow(log, change);
   int len = snprintf(fresh, sizeof fresh, "%s.new", log->name);
   code = code != 0 ? code : len < 0 || (size_t)len >= sizeof fresh ? ENAMETOOLONG : 0;
   if (code != 0) {
@@ -167,6 +209,9 @@ static int log_turn(struct bc_disk_log *log, unsigned keep) {
     (void)close(fd);
     return code;
   }
+  if (log->is_durable) {
+    (void)fsync(log->disk->fd);
+  }
   log_take_file(log, fd, 0);
   return 0;
 }
@@ -175,8 +220,8 @@ static void log_work(void *arg) {
   struct log_segment *segment = arg;
   struct bc_disk_log *log = segment->log;
   segment->code = segment->kind == LOG_REWRITE ? log_rewrite(log, &segment->bytes)
-                  : segment->kind == LOG_TURN  ? log_turn(log, segment->keep)
-                                               : log_append(log, &segment->bytes);
+                  : segment->kind == LOG_TURN  ? log_turn(log, segment->keep, &segment->change)
+                                               : log_append(log, &segment->bytes, &segment->change);
   segment->size_then = log->good_size;
 }
 
@@ -209,6 +254,7 @@ static void log_done(void *arg) {
   TAILQ_REMOVE(&log->segments, segment, link);
   log->is_busy = false;
   log->size = segment->size_then;
+  log->change = segment->change != BC_DISK_LOG_UNCHANGED ? segment->change : log->change;
   log->waiting_bytes -= log_cost(segment->bytes.len) + (segment->count - 1) * sizeof(struct log_request);
   if (!log->is_closed && !TAILQ_EMPTY(&log->segments)) {
     (void)!log_submit_first(log); /* the place of the job that has just ended is free */
@@ -277,6 +323,16 @@ enum bc_err bc_disk_log_turn(struct bc_disk_log *log, unsigned keep, bc_disk_fn 
 
 void bc_disk_log_set_durable(struct bc_disk_log *log) {
   log->is_durable = true;
+}
+
+void bc_disk_log_set_rotated(struct bc_disk_log *log) {
+  log->is_rotated = true;
+}
+
+enum bc_disk_log_change bc_disk_log_take_change(struct bc_disk_log *log) {
+  enum bc_disk_log_change change = log->change;
+  log->change = BC_DISK_LOG_UNCHANGED;
+  return change;
 }
 
 size_t bc_disk_log_bytes(const struct bc_disk_log *log) {

@@ -9,12 +9,14 @@ import json
 import os
 import re
 import resource
+import shutil
 import socket
 import stat
 import termios
 import threading
 
 import http_lab
+import pytest
 import samples
 from wait import wait_for
 
@@ -308,6 +310,50 @@ def test_what_exabgp_refused_is_written_as_failed(scene):
     assert told(of_request(scene, answer)) == [
         ("announce", "api:web", "accepted", None), ("announce", "api:web", "failed", "exabgp-refused"),
         ("withdraw", "api:web", "accepted", "exabgp-refused")]
+
+
+def warning(scene):
+    told, = [line for line in scene.daemon.status()["warnings"] if line.startswith("audit log: ")]
+    assert re.search(r" \(found at \d{4}-\d\d-\d\dT[\d:.]+Z\)$", told), told
+    return told.partition(" (found")[0]
+
+
+@pytest.mark.parametrize("makes", [True, False], ids=["create", "nocreate"])
+def test_a_program_that_renames_the_log_leaves_the_next_lines_to_a_new_file(scene, makes):
+    """logrotate, with `create` and without: the line behind it is in the new file, and it is told."""
+    scene.start()
+    assert scene.put("a", "192.0.2.1/32").status == 201
+    assert not [line for line in scene.daemon.status()["warnings"] if line.startswith("audit log: ")]
+    scene.path().rename(scene.path(7))
+    if makes:
+        scene.path().touch(0o600)
+    assert scene.put("b", "192.0.2.2/32").status == 201
+    assert warning(scene) == "audit log: somebody renamed or replaced it: lines go on in the file that has its name now"
+    assert [line["name"] for line in scene.lines(7, 7)] == ["api:a"] and [line["name"] for line in scene.lines(0)] == ["api:b"]
+    scene.path(7).unlink()  # it has been packed: that is no loss
+    assert scene.put("c", "192.0.2.3/32").status == 201
+    assert [line["seq"] for line in scene.lines()] == [2, 3]
+    assert "somebody renamed or replaced it" in scene.daemon.log()
+
+
+def test_a_program_that_copies_and_truncates_the_log_is_told_of_and_leaves_no_hole(scene):
+    scene.start()
+    assert scene.put("a", "192.0.2.1/32").status == 201
+    shutil.copy(scene.path(), scene.path(7))
+    os.truncate(scene.path(), 0)
+    assert scene.put("b", "192.0.2.2/32").status == 201
+    assert warning(scene) == "audit log: somebody shortened it: lines that came while it was copied may be lost"
+    assert "\0" not in scene.path().read_text() and [line["seq"] for line in scene.lines()] == [1, 2]
+
+
+def test_a_log_that_somebody_removes_is_made_again_with_what_it_held(scene):
+    scene.start()
+    assert scene.put("a", "192.0.2.1/32").status == 201
+    scene.path().unlink()
+    assert scene.put("b", "192.0.2.2/32").status == 201
+    assert warning(scene) == "audit log: somebody removed it: it was made again, with what it held"
+    assert [line["seq"] for line in scene.lines()] == [1, 2]
+    assert stat.S_IMODE(scene.path().stat().st_mode) == 0o600
 
 
 def test_a_change_never_lacks_its_line_when_core_is_killed(scene):
