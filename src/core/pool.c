@@ -11,6 +11,7 @@ enum {
   POOL_PING_MS = 500,
   POOL_SILENT_PINGS = 4, /* 2 s without an answer while core itself was not held up */
   POOL_BUSY_PINGS = 20,  /* … but on a busy machine one job may take so long; its CPU time has a limit of its own */
+  POOL_START_PINGS = 20, /* … which on a busy machine its start, too, may take, and would the next time */
   POOL_LATE_MS = 250,    /* a tick this late says that core itself was held up */
   POOL_BACKOFF_MS = 100,
   POOL_BACKOFF_MAX_MS = 30000,
@@ -302,6 +303,9 @@ static void pool_on_restart(void *arg) {
 }
 
 static unsigned pool_patience(const struct core_pool *pool) {
+  if (!pool->is_greeted) {
+    return POOL_START_PINGS;
+  }
   bool is_busy = pool_kind(pool)->tells_page && core_lua_is_busy(pool);
   return is_busy ? POOL_BUSY_PINGS : POOL_SILENT_PINGS;
 }
