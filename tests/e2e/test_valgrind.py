@@ -1,5 +1,6 @@
 """Nothing leaks: the daemon lives through all that happens to it, under valgrind, and leaves no block and no descriptor.
 (tests/valgrind runs the whole of test_main_job.py in the same way.)"""
+import contextlib
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 
 import pytest
 
+import http_user
 from valgrind import OPTIONS, Report, ValgrindLab, find_tool
 from wait import HANG
 
@@ -22,7 +24,8 @@ def check_of(path):
 def lab():
     if shutil.which("valgrind") is None:
         pytest.skip("valgrind is not installed (tests/deps installs it)")
-    lab = ValgrindLab(members=1)
+    lab = ValgrindLab(members=1, arguments=http_user.ARGUMENTS)
+    lab.node_file.write_text("http_rate 1000\n")
     lab.put_all({"routes/keeper/config": "route 192.0.2.250/32 next-hop self", "node/n1/subscribedRoutes": "*"})
     lab.start_exabgp()
     yield lab
@@ -42,6 +45,10 @@ def reports(lab):
     lab.wait_for(lambda: lab.bird.has("192.0.2.1/32"), SECONDS, "announced again")
     replace(lab, new)
     spoil(lab)
+    with contextlib.closing(http_user.Follower(lab)) as follower:
+        speak_http(lab)
+        lab.wait_for(lambda: follower.events > 0 or follower.problem, SECONDS, "events are followed")
+        assert follower.problem is None
     flap(lab)
     restart_store(lab)
     kill_worker(lab)
@@ -72,6 +79,47 @@ def spoil(lab):
     lab.wait_for(lambda: set(lab.routes()) == {"keeper", "a"}, SECONDS, "deleted")
     for command in ("status", "routes", "neighbors", "approve", "nonsense"):
         lab.api(command)
+
+
+def http(lab, expected, method, path, body=None, **headers):
+    status, text = http_user.ask(lab, method, path, body, timeout=120, **headers)
+    assert status == expected, (method, path, status, text)
+
+
+def speak_http(lab):
+    """Changes of every kind, of which one stands to the end; refused, broken and half requests; all that can be read."""
+    for med in (1, 2):
+        http(lab, 202, "PUT", "/v1/routes/stands?wait=none",
+             {"route": f"route 192.0.2.10/32 next-hop self med {med}", "ttl": "1h", "reason": "x"})
+        lab.wait_for(lambda: lab.bird.med("192.0.2.10/32") == med, SECONDS, "announced by HTTP")
+    form = {"Content_Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    for _ in range(2):
+        http(lab, 202, "POST", "/?wait=none", "command=announce+route+192.0.2.11/32+next-hop+self&ttl=2", Idempotency_Key="x", **form)
+    http(lab, 200, "POST", "/?timeout=60", b"announce route 192.0.2.12/32 next-hop self", Content_Type="text/plain")
+    http(lab, 200, "POST", "/?timeout=60", b"withdraw route 192.0.2.12/32", Content_Type="text/plain")
+    http(lab, 201, "PUT", "/v1/routes/leaves?timeout=60&wait=wire", {"route": "route 192.0.2.13/32 next-hop self"})
+    http(lab, 200, "DELETE", "/v1/routes/leaves?timeout=60&wait=wire")
+    lab.wait_for(lambda: set(lab.routes()) == {"keeper", "a", "api:stands"} and not lab.bird.has("192.0.2.11/32"), SECONDS, "its end")
+    http(lab, 202, "POST", "/v1/blackhole?wait=none", {"prefix": "192.0.2.14/32", "ttl": "1s"})
+    http(lab, 200, "POST", "/v1/flow?dry_run=1", {"match": {"destination": "192.0.2.15/32"}, "then": {"discard": True}})
+    http(lab, 400, "POST", "/", b"announce route 192.0.2.16/33 next-hop self", Content_Type="text/plain")
+    http(lab, 409, "PUT", "/v1/routes/taken", {"route": "route 192.0.2.250/32 next-hop self"})
+    http(lab, 400, "PUT", "/v1/routes/faulty", b"{", Content_Type="application/json")
+    http(lab, 422, "POST", "/?timeout=60", b"neighbor 10.99.77.2 announce route 192.0.2.17/32 next-hop self", Content_Type="text/plain")
+    http(lab, 403, "PUT", "/v1/routes/foreign", {"route": "route 192.0.2.18/32 next-hop self"}, Origin="http://example.com")
+    http(lab, 421, "GET", "/v1/status", Host="example.com")
+    http(lab, 404, "DELETE", "/v1/routes/none")
+    http(lab, 405, "PUT", "/v1/status", {})
+    http(lab, 409, "POST", "/v1/approve", {"id": "1"})
+    for path in ("/", "/healthz", "/readyz", "/openapi.json", "/metrics", *(f"/v1/{name}" for name in (
+            "status", "routes", "routes/stands", "routes/a", "checks", "neighbors", "workers", "decisions", "events", "config", "nodes"))):
+        http(lab, 200, "GET", path)
+    head = f"POST / HTTP/1.1\r\nHost: {http_user.HOST}\r\nContent-Type: text/plain\r\n"
+    for data in (b"", b"GE", b"\0\r\n\r\n", f"{head}Content-Length: 90\r\n\r\nannounce".encode(),
+                 f"{head}Transfer-Encoding: chunked\r\n\r\nx\r\n".encode(),
+                 f"GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: {http_user.HOST}\r\n\r\n".encode(),
+                 f"{head}Content-Length: 42\r\n\r\nannounce route 192.0.2.12/32 next-hop self".encode()):
+        http_user.leave(lab, data)
 
 
 def flap(lab):
