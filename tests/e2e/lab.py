@@ -202,6 +202,7 @@ class Lab:
         """Starts a program in a namespace; its output goes to a file of the lab."""
         def limits():
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests in the background has a shell that ignores it
         out = open(self.dir / log, "ab")
         more.setdefault("stdin", subprocess.DEVNULL)
         more.setdefault("stdout", out)
