@@ -137,9 +137,11 @@ static void rib_adopt(struct bc_rib *rib, struct rib_entry *entry, bool is_unsur
   uint64_t stands = entry->on_wire;
   uint64_t differs = entry->missing;
   uint64_t listed = entry->selector->mask & rib->ours & rib->configured[entry->nlri.family];
+  /* ExaBGP lists for a neighbor what it keeps for it, also of a family that the session does not carry. */
+  uint64_t carried = rib->established & rib->configured[entry->nlri.family] & rib->negotiated[entry->nlri.family];
   bool is_one_text = entry->holds != RIB_HOLDS_DOUBT;
   entry->missing = 0;
-  entry->on_wire = stands & rib->established;
+  entry->on_wire = stands & carried;
   entry->is_foreign = bc_rib_foreign_covers(rib, entry) && stands == 0;
   entry->is_inherited = stands != 0 || entry->journal != NULL || is_unsure;
   if (stands == 0) {

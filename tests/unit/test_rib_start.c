@@ -57,6 +57,22 @@ static void what_stands_as_wanted_is_adopted_without_a_command(void **state) {
   assert_true(bc_rib_is_settled(bench->rib));
 }
 
+static void what_is_kept_for_a_session_without_its_family_is_not_on_its_wire(void **state) {
+  struct bench *bench = *state;
+  bench_journal(bench, (const char *[]){ONE}, 1);
+  struct bc_rib_neighbor second = *bc_rib_neighbor_get(bench->rib, 1);
+  second.negotiated = 1U << BC_FAMILY_IPV6_UNICAST;
+  bc_rib_neighbor_set(bench->rib, 1, &second, bench->now);
+  bench_want(bench, ONE);
+  bench_standing(bench, 0, ONE);
+  bench_standing(bench, 1, ONE);
+  bench_start(bench);
+  bench_pass_ms(bench, 100000);
+  bench_expect_none(bench);
+  bench_expect_state(bench, ONE, BC_RIB_ANNOUNCED);
+  assert_int_equal(bench_view(bench, ONE).on_wire, 1);
+}
+
 /* A core that died between the record of `self` and the command leaves the next hop of before. */
 static void another_address_than_ours_is_not_self(void **state) {
   struct bench *bench = *state;
@@ -301,6 +317,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       RULE(before_the_start_there_are_no_commands),
       RULE(what_stands_as_wanted_is_adopted_without_a_command),
+      RULE(what_is_kept_for_a_session_without_its_family_is_not_on_its_wire),
       RULE(another_address_than_ours_is_not_self),
       RULE(what_stands_otherwise_is_replaced_and_never_withdrawn),
       RULE(where_it_lacks_it_is_announced_and_only_there_waited_for),
