@@ -240,6 +240,8 @@ struct core_script *core_script_restore(struct bc_core *core, const struct bc_co
 struct core_script *core_script_ref(struct core_script *script);
 void core_script_put(struct bc_core *core, struct core_script *script);
 /* One that the configuration does not have any more may be kept. */
+/* A check or a policy holds it. */
+bool core_script_is_used(const struct bc_core *core, uint64_t hash);
 bool core_script_has_room(const struct bc_core *core);
 
 /* ---- check_supply.c ---- */

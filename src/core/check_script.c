@@ -29,9 +29,14 @@ static void script_take_modules(struct bc_core *core, struct core_script *script
   }
 }
 
-static struct core_script *script_find(struct bc_core *core, uint64_t hash) {
+static struct core_script *script_find(const struct bc_core *core, uint64_t hash) {
   struct core_script wanted = {.hash = hash};
-  return RB_FIND(core_script_tree, &core->checks.scripts, &wanted);
+  struct core_script_tree scripts = core->checks.scripts; /* the find of a tree wants one that may be changed */
+  return RB_FIND(core_script_tree, &scripts, &wanted);
+}
+
+bool core_script_is_used(const struct bc_core *core, uint64_t hash) {
+  return script_find(core, hash) != NULL;
 }
 
 /* Without its modules. */

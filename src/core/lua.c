@@ -49,6 +49,18 @@ bool core_lua_is_quarantined(const struct bc_core *core, uint64_t script_hash) {
   return strike != NULL && strike->is_quarantined;
 }
 
+size_t core_lua_count_quarantined(const struct bc_core *core) {
+  size_t count = 0;
+  const struct core_strike *strike;
+  if (core->lua.quarantined == 0) {
+    return 0;
+  }
+  TAILQ_FOREACH(strike, &core->lua.strikes, link) {
+    count += strike->is_quarantined && core_script_is_used(core, strike->script_hash);
+  }
+  return count;
+}
+
 static void lua_forget_strike(struct core_lua *lua, struct core_strike *strike) {
   TAILQ_REMOVE(&lua->strikes, strike, link);
   lua->strike_count--;

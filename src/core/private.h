@@ -500,6 +500,8 @@ void core_lua_on_closed(struct core_pool *pool);
 /* It is inside of a job: a lack of answers means less. */
 bool core_lua_is_busy(const struct core_pool *pool);
 bool core_lua_is_quarantined(const struct bc_core *core, uint64_t script_hash);
+/* Those that some key still holds: one that was changed stays in quarantine, and is nobody's trouble any more. */
+size_t core_lua_count_quarantined(const struct bc_core *core);
 /* A run of this script had to be killed. `key`: where it is from. */
 void core_lua_strike(struct bc_core *core, uint64_t script_hash, const char *key);
 /* ---- publish.c ---- */

@@ -262,7 +262,7 @@ json_t *core_report_workers(struct bc_core *core) {
   }
   json_object_set_new(workers, "policy", report_worker(core, CORE_WORKER_POLICY));
   json_object_set_new(workers, "lua", lua);
-  json_object_set_new(workers, "quarantined", json_integer((json_int_t)core->lua.quarantined));
+  json_object_set_new(workers, "quarantined", json_integer((json_int_t)core_lua_count_quarantined(core)));
   return workers;
 }
 

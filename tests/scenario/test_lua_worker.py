@@ -96,6 +96,13 @@ def test_an_endless_loop_is_killed_named_and_quarantined(scene):
     scene.wait_error("second", "quarantined")
     scene.tree.put("routes/loop/healthcheck", UP)
     daemon.wait_state("loop", "announced")
+    assert scene.quarantined() == 1, "the second one has it still"
+    scene.tree.put("routes/second/healthcheck", UP)
+    daemon.wait_state("second", "announced")
+    wait_for(lambda: scene.quarantined() == 0, "nothing is in quarantine that any key holds")
+    # It stays what it was: put back, it is not run again.
+    scene.tree.put("routes/second/healthcheck", LOOP)
+    wait_for(lambda: scene.quarantined() == 1, "it is known")
     assert scene.withdrawn() == [] and scene.worker()["restarts"] == 0
 
 
