@@ -70,17 +70,12 @@ static void result_add_neighbors(json_t *to, const json_t *report) {
 }
 
 static json_t *result_expires(struct http_change *change) {
-  char when[25];
-  uint64_t left_ms = change->granted_ttl_ms;
   const struct bc_lease *lease = change->ask.is_dry_run ? NULL : core_lease_find(change->core, change->name);
-  if (lease != NULL && lease->ttl_ms != 0) {
-    left_ms = core_lease_left_ms(change->core, lease);
+  int64_t end_ms = lease == NULL ? 0 : core_lease_end_ms(change->core, lease);
+  if (end_ms == 0 && change->granted_ttl_ms != 0) {
+    end_ms = bc_wall_now_ms() + (int64_t)change->granted_ttl_ms;
   }
-  if (change->ask.verb != BC_VERB_ANNOUNCE || left_ms == 0) {
-    return json_null();
-  }
-  bc_wall_print(bc_wall_now_ms() + (int64_t)left_ms, when);
-  return json_string(when);
+  return change->ask.verb != BC_VERB_ANNOUNCE || end_ms == 0 ? json_null() : core_report_time(end_ms);
 }
 
 static void result_add_standing(struct http_change *change, json_t *made, bool is_done) {

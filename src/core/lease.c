@@ -8,12 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEASE_RECORD_MAX = 2 * BC_LIMIT_COMMAND_BYTES + 65536, LEASE_HASH_DIGITS = 12 };
+enum { LEASE_RECORD_MAX = 2 * BC_LIMIT_COMMAND_BYTES + 65536, LEASE_HASH_DIGITS = 12, LEASE_CLOCK_SET_MS = 1000 };
 
 void core_lease_tick(struct core_leases *leases) {
   struct bc_lease_time now = {.wall_ms = bc_wall_now_ms(), .boot_ms = bc_boot_now_ms()};
   (void)snprintf(now.boot_id, sizeof now.boot_id, "%s", leases->boot_id);
   bc_leases_move(leases->table, &now);
+  int64_t zero_wall_ms = now.wall_ms - (int64_t)bc_leases_clock(leases->table);
+  if (llabs(zero_wall_ms - leases->zero_wall_ms) > LEASE_CLOCK_SET_MS) {
+    leases->zero_wall_ms = zero_wall_ms;
+  }
 }
 
 bool core_lease_parse(struct core_leases *leases, const struct bc_lease *lease, struct bc_route *route) {
@@ -281,17 +285,22 @@ enum bc_err core_lease_put(struct bc_core *core, const struct core_lease_ask *as
   return err;
 }
 
+int64_t core_lease_end_ms(struct bc_core *core, const struct bc_lease *lease) {
+  enum { LEASE_SHOWN_S_MAX = INT32_MAX };
+  if (lease->ttl_ms == 0) {
+    return 0;
+  }
+  core_lease_tick(core->leases);
+  uint64_t left_ms = bc_lease_left_ms(core->leases->table, lease);
+  uint64_t most_ms = (uint64_t)LEASE_SHOWN_S_MAX * 1000;
+  return core->leases->zero_wall_ms + (int64_t)bc_leases_clock(core->leases->table) +
+         (int64_t)(left_ms < most_ms ? left_ms : most_ms);
+}
+
 /* RFC 3339; NULL = it has no end. */
 static json_t *lease_expires(struct core_leases *leases, const struct bc_lease *lease) {
-  enum { LEASE_SHOWN_MS_MAX = INT32_MAX };
-  char when[25];
-  uint64_t left_ms = bc_lease_left_ms(leases->table, lease);
-  if (lease->ttl_ms == 0) {
-    return NULL;
-  }
-  uint64_t most_ms = (uint64_t)LEASE_SHOWN_MS_MAX * 1000;
-  bc_wall_print(bc_wall_now_ms() + (int64_t)(left_ms < most_ms ? left_ms : most_ms), when);
-  return json_string(when);
+  int64_t end_ms = core_lease_end_ms(leases->core, lease);
+  return end_ms == 0 ? NULL : core_report_time(end_ms);
 }
 
 void core_lease_tell(struct core_leases *leases, const struct bc_lease *lease, const char *what) {

@@ -70,6 +70,8 @@ const struct bc_lease *core_lease_find_route(struct bc_core *core, const struct 
 const struct bc_lease *core_lease_next(struct bc_core *core, const char *after);
 /* What it has left, as of now; UINT64_MAX = it has no TTL. */
 uint64_t core_lease_left_ms(struct bc_core *core, const struct bc_lease *lease);
+/* When it ends, in ms by the wall clock: the same each time while nobody sets that clock; 0 = it has no TTL. */
+int64_t core_lease_end_ms(struct bc_core *core, const struct bc_lease *lease);
 
 struct core_lease_counts {
   size_t all;           /* leases that stand, … */

@@ -50,6 +50,8 @@ struct core_leases {
   size_t damaged;  /* lines that were left out at the start */
   size_t in_doubt; /* leases that were kept though one of these lines may have been their removal */
   char boot_id[BC_BOOT_ID_BYTES];
+  int64_t zero_wall_ms;    /* the wall clock when that of the table was 0: moved only when somebody sets the clock, so
+                              that the end of a lease is told alike each time */
   int64_t clock_told_ms;   /* by the boot clock: the last record of the clock; 0 = none since the start */
   uint64_t leaving_after;  /* id: where the look at the leaving ones goes on */
   const char *gone_reason; /* why the leases that go now go */

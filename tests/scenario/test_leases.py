@@ -71,6 +71,14 @@ def test_a_route_that_moves_to_another_prefix_leaves_the_old_one(world):
     assert world.prefixes() == {B} and world.withdrawn() == []
 
 
+def test_its_end_is_told_alike_each_time(world):
+    daemon = world.start()
+    world.put("a", A, ttl=3600)
+    daemon.wait_state("api:a", "announced")
+    told = {daemon.route("api:a")["expires"] for _ in range(60)}
+    assert len(told) == 1, told
+
+
 # ---- kept ----
 
 @pytest.mark.parametrize("store", [True, False], ids=["store", "no store"])
