@@ -28,7 +28,7 @@ void metrics_approvals(struct metrics *m) {
 
 bool metrics_has_state_problem(const struct bc_core *core) {
   return core->journal.problem != NULL || core->lock_problem != NULL || core->apply.last_good_problem != NULL ||
-         core->checks.states.problem != NULL || core_lease_problem(core) != NULL;
+         core->checks.states.problem != NULL || core_lease_problem(core) != NULL || core->audit.problem != NULL;
 }
 
 void metrics_log_lines(struct metrics *m) {

@@ -1,15 +1,21 @@
 """What tests of metrics share: a scrape as a table of samples, and which test moves which metric."""
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import urllib.error
+import urllib.parse
+import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from etcd_lab import free_port
 from lua_scene import Scene as LuaScene
 from wait import wait_for
 
 ROOT = pathlib.Path(os.environ["BC_SOURCE"])
+PROMETHEUS = ROOT / "examples/prometheus"
 sys.path.insert(0, str(ROOT / "tests/lint"))
 import gen_metrics  # noqa: E402
 
@@ -103,3 +109,35 @@ class Scene(LuaScene):
 def promtool(text):
     done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
+
+
+class Prometheus:
+    """A real one, which scrapes the daemon at this port."""
+
+    def __init__(self, folder, port, rules, pause="1s"):
+        self.url = f"http://127.0.0.1:{free_port()}"
+        (folder / "prometheus.yml").write_text(
+            f"global: {{scrape_interval: {pause}, evaluation_interval: {pause}}}\nrule_files: ['{rules}']\n"
+            f"scrape_configs:\n- job_name: bgpcommander\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n")
+        self.log = open(folder / "prometheus.log", "wb")
+        self.process = subprocess.Popen(["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+                                         f"--web.listen-address={self.url[7:]}"], stdout=self.log, stderr=self.log)
+
+    def ask(self, path, **query):
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=10) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        except OSError:
+            return None
+
+    def firing(self):
+        """The names of the alerts."""
+        found = self.ask("alerts")
+        return {alert["labels"]["alertname"] for alert in found["alerts"] if alert["state"] == "firing"} if isinstance(found, dict) else None
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()

@@ -535,7 +535,7 @@ def test_the_command_for_a_collector_replaces_the_file(scene, tmp_path):
     script = script.replace("bgpcommander metrics", f"'{os.environ['BGPCOMMANDER']}' metrics --socket={daemon.socket}")
     subprocess.run(["sh", "-ec", script], check=True, timeout=60)
     assert os.listdir(folder) == ["bgpcommander.prom"]
-    Scrape((folder / "bgpcommander.prom").read_text())
+    assert not [name for name in Scrape((folder / "bgpcommander.prom").read_text()).types if name.startswith("process")]
     subprocess.run(["sh", "-c", script.replace(daemon.socket, "/nowhere")], timeout=60, stderr=subprocess.DEVNULL)
     Scrape((folder / "bgpcommander.prom").read_text())
 

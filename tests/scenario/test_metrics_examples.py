@@ -3,9 +3,6 @@ has a test that fires and one that does not, and a real Prometheus that scrapes 
 import json
 import re
 import subprocess
-import urllib.error
-import urllib.parse
-import urllib.request
 
 import pytest
 
@@ -13,10 +10,9 @@ import samples
 from etcd_lab import free_port
 from fake_exabgp import Daemon
 from lua_scene import UP
-from metrics_lab import LISTED, ROOT, Scene
+from metrics_lab import LISTED, PROMETHEUS, ROOT, Prometheus, Scene
 from wait import wait_for
 
-PROMETHEUS = ROOT / "examples/prometheus"
 RULES = (PROMETHEUS / "bgpcommander.rules.yml").read_text()
 TESTS = (PROMETHEUS / "bgpcommander.test.yml").read_text()
 DASHBOARD = json.loads((ROOT / "examples/grafana/bgpcommander.json").read_text())
@@ -127,38 +123,13 @@ def test_the_dashboard_is_whole():
         assert all(target["datasource"] == panel["datasource"] for target in panel["targets"]), panel["title"]
 
 
-class Prometheus:
-    def __init__(self, folder, port):
-        self.url = f"http://127.0.0.1:{free_port()}"
-        (folder / "prometheus.yml").write_text(
-            f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{PROMETHEUS}/bgpcommander.rules.yml']\n"
-            f"scrape_configs:\n- job_name: bgpcommander\n  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n")
-        self.log = open(folder / "prometheus.log", "wb")
-        self.process = subprocess.Popen(["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
-                                         f"--web.listen-address={self.url[7:]}"], stdout=self.log, stderr=self.log)
-
-    def ask(self, path, **query):
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}", timeout=10) as answer:
-                return json.load(answer)["data"]
-        except urllib.error.HTTPError as error:
-            return error.read().decode()
-        except OSError:
-            return None
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait(20)
-        self.log.close()
-
-
 def test_a_real_prometheus_evaluates_every_expression(scene, tmp_path):
     scene.put_route("web", 1, UP)
     scene.put_route("score", 2, "#!lua\nreturn 80\n")
     port = free_port()
     daemon = scene.daemon = Daemon(scene.folder, f"file://{scene.folder}/store", "/bgp", more=[f"--http=127.0.0.1:{port}"])
     daemon.wait_state("web", "announced")
-    prometheus = Prometheus(tmp_path, port)
+    prometheus = Prometheus(tmp_path, port, PROMETHEUS / "bgpcommander.rules.yml")
     try:
         def has_scraped():
             found = prometheus.ask("query", query="count_over_time(bgpcommander_scrapes_total[1m])")
