@@ -7,7 +7,9 @@ import { count, plain, plural, since, span } from './format.js';
 import { lockedText } from './locked.js';
 import { workersOf } from './view_workers.js';
 
-const MOST = 6;
+const MOST = 8;
+// What withdraws a route without anything being broken: nobody else would tell.
+const HOLDERS = ['adminState', 'guard'];
 // Old by less than that is not worth a word.
 const NEW_MS = 3000;
 const TONES = {
@@ -40,6 +42,10 @@ function aboutLink() {
     found.push({ key: 'lost', tone: 'alarm', text: state === 'reading' ? 'Connected again, reading' : 'Connecting again', more: age });
   } else if (state === 'polled') {
     found.push({ key: 'polled', tone: 'warn', text: 'No live events', more: `The page asks again and again instead, so what is shown may be some seconds old. ${next}`, button: ['Try now', actions.retry] });
+  }
+  if (link.isOther && data.status) {
+    found.push({ key: 'other', tone: 'warn', text: `The daemon is version ${plain(data.status.version)} now`, more: 'This page is of the one before, and may show less than there is, or otherwise.',
+      button: ['Load it anew', () => location.reload()] });
   }
   if (problems() && isUp() && state !== 'silent') {
     found.push({ key: 'unread', tone: 'alarm', text: 'Not all can be read', more: `${problems()}. What is shown of it may be old.` });
@@ -112,13 +118,16 @@ function heldIds() {
 function aboutRoutes() {
   const numbers = {};
   for (const route of data.ordered) {
-    for (const key of [route.state, ...route.flags]) {
+    const held = route.state === 'withdrawn' && HOLDERS.includes(route.layer) ? [`layer:${route.layer.toLowerCase()}`] : [];
+    for (const key of [route.state, ...route.flags, ...held]) {
       numbers[key] = (numbers[key] || 0) + 1;
     }
   }
   const told = [['refused', 'alarm', 'refused by ExaBGP', 'It is tried again after 30 s, later every 10 min.'],
     ['unconfirmed', 'odd', 'unconfirmed', 'ExaBGP has not reported the update; it is repaired by itself.'],
-    ['unchecked', 'odd', 'unchecked', 'No run of the check has counted for long: the route stays as it is.']];
+    ['unchecked', 'odd', 'unchecked', 'No run of the check has counted for long: the route stays as it is.'],
+    ['layer:adminstate', 'held', 'withdrawn by adminState', 'The adminState of this node is down or drain: they stay so until the key says up.'],
+    ['layer:guard', 'held', 'kept back by the guard', 'The limits of the node file do not allow them.']];
   return told.filter(([key]) => numbers[key]).map(([key, tone, word, more]) => ({ key, tone, text: `${plural(numbers[key], 'route')} ${word}`, more, filter: key, isBrief: true }));
 }
 

@@ -1,31 +1,35 @@
 // One route, all of it: beside the list on a wide screen, over it on a small one.
-import { byId, el, replace } from './dom.js';
+import { byId, el, replace, setText } from './dom.js';
 import { icon } from './icons.js';
-import { get, hasToken, remove } from './api.js';
+import { get, hasToken, remove, Unwanted } from './api.js';
 import { drawChain } from './chain.js';
 import { confirmChange } from './dialogs.js';
-import { changed, data, isUp, mayDo, on } from './model.js';
-import { age, clock, day, instant, moment, now, plain, plural, span, took } from './format.js';
+import { changed, data, isOld, isUp, mayDo, on } from './model.js';
+import { age, clock, day, instant, moment, now, plain, plural, since, span, took } from './format.js';
 import { code, facts, mark, nothing, pill, section } from './parts.js';
 import { fillSpark, makeSpark, median } from './spark.js';
 import { healthOf, stateOf } from './states.js';
 
 const AGAIN_MS = 3000;
 
-// What is open: its name, what came for it last, why nothing came.
-const open = { name: null, full: null, failure: '', asked: 0, drawn: '' };
+// What is open: its name, what came for it last and when, why nothing came, whether the daemon has it no more.
+const NOTHING = { full: null, readAt: 0, failure: '', isGone: false, wasListed: false, asked: 0, drawn: '' };
+const open = { name: null, ...NOTHING };
 
 async function read(name) {
   let full = null;
-  let failure = '';
+  let failure = null;
   try {
     full = await get(`/v1/routes/${encodeURIComponent(name)}`);
   } catch (error) {
-    failure = error.message;
+    failure = error;
   }
-  if (open.name === name) {
-    open.full = full || open.full;
-    open.failure = failure;
+  if (open.name === name && !(failure instanceof Unwanted)) {
+    if (full) {
+      Object.assign(open, { full, readAt: performance.now(), atMs: now() });
+    }
+    open.isGone = Boolean(failure) && failure.status === 404;
+    open.failure = failure ? failure.message : '';
     draw();
   }
 }
@@ -34,7 +38,7 @@ export function openDetail(name) {
   if (open.name === name) {
     return;
   }
-  Object.assign(open, { name, full: null, failure: '', asked: performance.now(), drawn: '' });
+  Object.assign(open, NOTHING, { name, asked: performance.now() });
   document.documentElement.dataset.detail = name === null ? 'no' : 'yes';
   byId('detail').hidden = name === null;
   if (name !== null) {
@@ -51,7 +55,7 @@ export const openName = () => open.name;
 // Something may be another than before.
 export function refreshDetail(isForced) {
   // What is gone is not asked for again and again.
-  const isGone = open.failure !== '' && !data.routes.has(open.name);
+  const isGone = open.isGone && !data.routes.has(open.name);
   if (open.name !== null && !isGone && isUp() && (isForced || performance.now() - open.asked > AGAIN_MS)) {
     open.asked = performance.now();
     read(open.name);
@@ -72,7 +76,20 @@ function heading(route) {
       mark(health.shape, health.tone, health.word === 'no check' ? health.word : `health ${health.word}`),
       el('span', { class: 'dim', title: moment(route.since) }, route.since ? `for ${age(route.since)}` : '')),
     route.text ? el('code', { class: 'detail-text' }, plain(route.text)) : null,
-    route.error ? el('p', { class: 'problem' }, plain(route.error)) : null);
+    route.error ? el('p', { class: 'problem' }, plain(route.error)) : null,
+    el('p', { class: 'detail-old', role: 'status' }, oldText()));
+}
+
+// On a small screen the route covers the banners that say so.
+function oldText() {
+  return isOld() ? `Not live: this was so ${span(since(data.link.read))} ago.` : '';
+}
+
+export function drawOld() {
+  const place = byId('detail').querySelector('.detail-old');
+  if (place) {
+    setText(place, oldText());
+  }
 }
 
 // "in 4m 10s" for what is to come.
@@ -172,18 +189,38 @@ function body(route) {
     scriptsOf(route)];
 }
 
-function draw() {
-  const brief = data.routes.get(open.name);
-  const route = brief || open.full ? { ...(brief || {}), ...(open.full || {}), ...(brief ? { state: brief.state, health: brief.health, history: (open.full && open.full.history) || brief.history } : {}) } : null;
-  const place = byId('detail');
-  if (!route) {
+// What the list has and what was asked for: the newer of the two says how it stands.
+function newest(brief, full, readAt) {
+  return brief && brief.readAt > readAt ? { ...full, ...brief } : { ...brief, ...full };
+}
+
+// There is no such route, or none any more: what it was like is not shown as what is.
+function drawNothing(place, isGone) {
+  const { full } = open;
+  const was = isGone && full ? `When it was last read, at ${clock(open.atMs, false)} UTC, it was ${plain(full.state)}: ${plain(full.text)}` : '';
+  const title = isGone && (full || open.wasListed) ? `${open.name} is gone` : open.name || '';
+  const text = isGone && (full || open.wasListed) ? 'The daemon has no such route any more.' : open.failure || (data.isRead ? 'There is no such route.' : '');
+  const drawn = JSON.stringify([title, text, was]);
+  if (drawn !== open.drawn) {
+    open.drawn = drawn;
     replace(place, el('button', { type: 'button', class: 'icon-button detail-close', 'aria-label': 'Close', onclick: () => {
       location.hash = '#/routes';
-    } }, icon('close')), nothing(open.name || '', open.failure || (data.status ? 'There is no such route.' : '')));
+    } }, icon('close')), nothing(title, text), was ? el('p', { class: 'detail-was' }, was) : null);
+  }
+}
+
+function draw() {
+  const brief = data.routes.get(open.name);
+  const place = byId('detail');
+  const isGone = open.isGone || (open.wasListed && data.isRead && !brief);
+  open.wasListed = open.wasListed || Boolean(brief);
+  if (isGone || !(brief || open.full)) {
+    drawNothing(place, isGone);
     return;
   }
+  const route = { ...newest(brief, open.full, open.readAt), history: (open.full && open.full.history) || (brief && brief.history) };
   // Nothing new: what somebody selects or has opened is left alone.
-  const now_ = JSON.stringify([route, hasToken(), mayDo('announce', 'operate'), open.failure], (key, value) => (key === 'haystack' || key === 'movedAt' || key === 'meaning' ? undefined : value));
+  const now_ = JSON.stringify([route, hasToken(), mayDo('announce', 'operate'), open.failure], (key, value) => (['haystack', 'movedAt', 'meaning', 'readAt', 'order'].includes(key) ? undefined : value));
   if (now_ === open.drawn) {
     return;
   }
@@ -205,7 +242,7 @@ function draw() {
 
 export function startDetail() {
   on('forgotten', () => {
-    Object.assign(open, { full: null, failure: '', asked: 0, drawn: '' });
+    Object.assign(open, NOTHING);
   });
   on('routes token status', () => {
     if (open.name !== null) {

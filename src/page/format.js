@@ -79,6 +79,14 @@ export function day(value) {
   return Number.isFinite(at) ? new Date(at).toISOString().slice(0, 10) : '';
 }
 
+// The clock alone of today; of another day its date, too.
+export function shortly(value, isExact = true) {
+  return day(value) === day(now()) ? clock(value, isExact) : `${day(value).slice(5)} ${clock(value, false)}`;
+}
+
+// How much the daemon's clock is ahead of this machine's, in milliseconds.
+export const skew = () => skewMs;
+
 export function moment(value) {
   const at = instant(value);
   return Number.isFinite(at) ? `${day(at)} ${clock(at)} UTC` : '';

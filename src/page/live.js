@@ -3,7 +3,7 @@
 import { forgetAsked, get, getLong, query, Unwanted, wantsToken } from './api.js';
 import { mark, since } from './format.js';
 import { Stream } from './stream.js';
-import { data, changed, forgetAll, setRoutes, putRoutes, setStatus, setNeighbors, setChecks, putChecks, addEvents, setNodes, setLink, setProblem, isUp } from './model.js';
+import { data, changed, forgetAll, setRoutes, putRoutes, setStatus, setNeighbors, setChecks, putChecks, addEvents, setNodes, setLink, setPastRead, setProblem, isUp } from './model.js';
 
 // As many names as one question may have; when more routes moved than this many questions hold, the list is read anew.
 const NAMES_AT_ONCE = 64;
@@ -23,16 +23,25 @@ const RELOAD_ROUTE_MS = 0.1;
 const PATIENCE_MS = 4000;
 // The server sends something each 15 s: a machine that slept for longer holds a dead connection.
 const SLEPT_MS = 40000;
+// As many checks whose events came are asked for by name.
+const CHECKS_AT_ONCE = 256;
+const NEIGHBORS_MS = 4000;
 
 let moved = new Set();
 let timer = 0;
+let timerDue = 0;
 let isReading = false;
 let wantsAll = false;
+let wantsSoon = false; // the same, but not before its time has come
+let movedChecks = new Set();
+let mended = ''; // of which numbers the list was read anew for
+let unlike = '';
 let lastAll = -Infinity;
 let lastSettled = 0;
 let shown = { view: 'routes', routes: () => [], checks: () => [] };
 let stream = null;
 let instance = '';
+let version = ''; // of the daemon that gave this page
 let quietUntil = 0;
 let fresh = []; // events that are not shown yet
 
@@ -64,6 +73,7 @@ function lock(error) {
 function forget() {
   forgetAsked();
   moved = new Set();
+  movedChecks = new Set();
   fresh = [];
   wantsAll = false;
   instance = '';
@@ -75,11 +85,29 @@ const reload = () => RELOAD_MS + data.ordered.length * RELOAD_ROUTE_MS;
 
 /* ---- reading ---- */
 
+// Another process than before, or even another node behind the same address.
+function meet(status) {
+  const before = instance;
+  instance = `${status.node} ${status.pid} ${status.started}`;
+  version = version || status.version;
+  setLink({ isOther: version !== status.version });
+  if (before === '' || before === instance) {
+    return;
+  }
+  if (data.status && data.status.node !== status.node) {
+    const met = instance;
+    forget();
+    instance = met;
+  }
+  setChecks(null);
+}
+
 async function readAll(isPolled = false) {
   const isFirst = !data.isRead;
   const [status, routes, neighbors] = await Promise.all([get('/v1/status'), getLong('/v1/routes?brief=1'), get('/v1/neighbors')]);
   lastAll = performance.now();
-  instance = `${status.pid} ${status.started}`;
+  wantsSoon = false;
+  meet(status);
   setStatus(status);
   setNeighbors(neighbors.neighbors);
   setRoutes(routes);
@@ -112,19 +140,20 @@ async function settle() {
   moved = new Set();
   try {
     const isTooMuch = names.length > NAMES_AT_ONCE * QUESTIONS_AT_ONCE;
-    if (wantsAll || isTooMuch) {
-      // Thousands of routes that move for minutes: the whole list at most each few seconds.
-      const early = lastAll + reload() - performance.now();
-      if (!wantsAll && early > 0) {
-        names.forEach((name) => moved.add(name));
-        plan(early);
-      } else {
-        hadAll = wantsAll;
-        wantsAll = false;
-        await readAll();
-      }
+    // Thousands of routes that move for minutes: the whole list at most each few seconds.
+    const early = lastAll + reload() - performance.now();
+    if (wantsAll || ((isTooMuch || wantsSoon) && early <= 0)) {
+      hadAll = wantsAll;
+      wantsAll = false;
+      await readAll();
+    } else if (isTooMuch) {
+      names.forEach((name) => moved.add(name));
+      plan(early);
     } else {
       await readNames(names);
+      if (wantsSoon) {
+        plan(early);
+      }
     }
     setProblem('routes', '');
   } catch (error) {
@@ -136,18 +165,23 @@ async function settle() {
     }
   }
   isReading = false;
-  if (moved.size > 0 || wantsAll) {
+  if (!timer && (moved.size > 0 || wantsAll)) {
     plan(SETTLE_MS);
   }
 }
 
+// The earliest counts of several.
 function plan(wait) {
-  if (!timer) {
-    timer = setTimeout(() => {
-      timer = 0;
-      settle();
-    }, Math.max(wait, lastSettled + SETTLE_GAP_MS - performance.now()));
+  const due = Math.max(performance.now() + wait, lastSettled + SETTLE_GAP_MS);
+  if (timer && timerDue <= due) {
+    return;
   }
+  clearTimeout(timer);
+  timerDue = due;
+  timer = setTimeout(() => {
+    timer = 0;
+    settle();
+  }, due - performance.now());
 }
 
 /* ---- events ---- */
@@ -156,9 +190,15 @@ const EFFECTS = {
   __proto__: null,
   route: (event) => moved.add(event.subject),
   lease: (event) => moved.add(event.subject),
-  neighbor: () => readNeighbors(),
-  gap: () => {
+  // Where a route was sent has no event of its own.
+  neighbor() {
+    readNeighbors();
+    wantsSoon = true;
+  },
+  check: (event) => movedChecks.add(event.subject),
+  gap() {
     wantsAll = true;
+    setChecks(null);
   },
 };
 
@@ -180,11 +220,11 @@ function onEvent(message) {
   fresh.push(event);
   if (fresh.length === 1) {
     setTimeout(() => {
-      addEvents(fresh);
+      addEvents(fresh, true);
       fresh = [];
     }, 50);
   }
-  if (moved.size > 0 || wantsAll) {
+  if (moved.size > 0 || wantsAll || wantsSoon) {
     plan(SETTLE_MS);
   }
 }
@@ -209,13 +249,36 @@ function single(what, call) {
   };
 }
 
-const readStatus = single('status', async () => {
-  const status = await get('/v1/status');
-  if (instance && instance !== `${status.pid} ${status.started}`) {
-    wantsAll = true;
+// How the routes are shared out, as the status has it and as the page has it: what differs for two looks, while nothing is
+// on its way, is mended by reading all of them.
+function compare(summary) {
+  const ours = { announced: 0, standby: 0, unconfirmed: 0, refused: 0, pending: 0 };
+  for (const route of data.ordered) {
+    const key = route.meaning.group === 'moving' ? 'pending' : route.state;
+    if (key in ours) {
+      ours[key]++;
+    }
+  }
+  const differs = Object.keys(ours).some((key) => typeof summary[key] === 'number' && summary[key] !== ours[key]) ||
+    (typeof summary.foreign === 'number' && summary.foreign !== data.foreignTotal);
+  const now = differs ? JSON.stringify([summary, ours, data.foreignTotal]) : '';
+  if (now !== '' && now === unlike && now !== mended && moved.size === 0) {
+    mended = now;
+    wantsSoon = true;
     plan(0);
   }
+  unlike = now;
+}
+
+const readStatus = single('status', async () => {
+  const status = await get('/v1/status');
+  if (instance !== `${status.node} ${status.pid} ${status.started}`) {
+    wantsAll = true;
+    plan(0);
+    return;
+  }
   setStatus(status);
+  compare(status.summary || {});
   // After a break the routes are as old as before.
   if (data.link.state !== 'reading') {
     setLink({ read: mark() });
@@ -232,16 +295,29 @@ const readShownRoutes = single('results', async () => {
 });
 
 const readShownChecks = single('checks', async () => {
-  const names = shown.checks();
-  if (data.checks.size === 0) {
-    setChecks((await getLong('/v1/checks')).checks);
-  } else if (names.length > 0) {
-    putChecks((await get(query('/v1/checks', { name: names.slice(0, NAMES_AT_ONCE).join(',') }))).checks);
+  const before = movedChecks;
+  movedChecks = new Set();
+  try {
+    if (!data.areChecksRead || before.size > CHECKS_AT_ONCE) {
+      setChecks((await getLong('/v1/checks')).checks);
+      return;
+    }
+    const names = [...new Set([...before, ...shown.checks().slice(0, NAMES_AT_ONCE)])];
+    for (let at = 0; at < names.length; at += NAMES_AT_ONCE) {
+      const some = names.slice(at, at + NAMES_AT_ONCE);
+      putChecks(some, (await get(query('/v1/checks', { name: some.join(',') }))).checks);
+    }
+  } catch (error) {
+    before.forEach((name) => movedChecks.add(name));
+    throw error;
   }
 });
 
 // What happened before the page was opened.
-const readPast = single('events', async () => addEvents((await get(query('/v1/events', { limit: EVENTS }))).events || []));
+const readPast = single('events', async () => {
+  addEvents((await get(query('/v1/events', { limit: EVENTS }))).events || []);
+  setPastRead();
+});
 
 const readNodes = single('nodes', async () => setNodes(await get('/v1/nodes')));
 
@@ -316,6 +392,8 @@ export function startLive() {
   stream.start();
   setInterval(readStatus, STATUS_MS);
   setInterval(look, 1000);
+  setInterval(() => (data.isPastRead ? null : readPast()), NEIGHBORS_MS);
+  setInterval(() => ['routes', 'neighbors'].includes(shown.view) && readNeighbors(), NEIGHBORS_MS);
   setInterval(() => (shown.view === 'checks' ? readShownChecks() : shown.view === 'routes' && readShownRoutes()), RESULTS_MS);
   setInterval(() => shown.view === 'nodes' && readNodes(), NODES_MS);
   // A tab that nobody looks at gives its connection back: browsers have six for a daemon, the daemon 64 for all.

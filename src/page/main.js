@@ -4,9 +4,9 @@ import { icon } from './icons.js';
 import { hasToken, post, setToken } from './api.js';
 import { startBanners, drawBanners } from './banners.js';
 import { askToken, confirmChange, help, showToken } from './dialogs.js';
-import { isDetailOpen, openDetail, openName, refreshDetail, startDetail } from './detail.js';
+import { drawOld, isDetailOpen, openDetail, openName, refreshDetail, startDetail } from './detail.js';
 import { data, isOld, linkState, mayDo, on } from './model.js';
-import { clock, instant, now, plain, since, span } from './format.js';
+import { clock, now, plain, since, skew, span } from './format.js';
 import { beginAnew, freshen, reconnect, startLive, watch } from './live.js';
 import { drawLocked } from './locked.js';
 import { startTheme, toggleTheme } from './theme.js';
@@ -19,6 +19,8 @@ import { eventsView } from './view_events.js';
 
 const VIEWS = [routesView, nodesView, neighborsView, checksView, workersView, eventsView];
 const VOICE_MS = 4000;
+// The clocks differ by more than anybody would overlook.
+const SKEW_MS = 10000;
 let view = routesView;
 
 /* ---- the address: #/routes, #/routes/NAME, #/checks … ---- */
@@ -100,14 +102,13 @@ function drawLink() {
 
 // Changes that people should hear of, in one line, not more often than they can listen.
 function startVoice() {
-  const opened = now();
   let said = null;
   let timer = 0;
   const say = () => {
     timer = 0;
     const event = data.events.find((each) => each.type === 'route' && each.detail);
     // Nothing of before the page was opened.
-    if (event && event !== said && instant(event.time) > opened) {
+    if (event && event !== said && event.isLive) {
       said = event;
       setText(byId('voice'), `${plain(event.subject)} ${plain(event.detail.state)}`);
       timer = setTimeout(say, VOICE_MS);
@@ -197,7 +198,9 @@ function approveButton(id, what) {
 /* ---- */
 
 function tick() {
-  setText(byId('clock'), `${clock(now(), false)} UTC`);
+  const ahead = skew();
+  setText(byId('clock'), `${clock(now(), false)} UTC${Math.abs(ahead) > SKEW_MS ? `, ${span(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} this machine` : ''}`);
+  byId('clock').title = 'The clock of the daemon: all times here are by it';
   drawLink();
   drawBanners();
   view.tick();
@@ -205,6 +208,7 @@ function tick() {
     neighborsView.tick();
   }
   refreshDetail(false);
+  drawOld();
 }
 
 const enterToken = () => askToken(reconnect, beginAnew);
@@ -227,8 +231,9 @@ function start() {
     enterToken,
     retry: reconnect,
     filter(key) {
-      setSearch('');
-      setFilter(key);
+      const isSearch = key.includes(':');
+      setFilter(isSearch ? null : key);
+      setSearch(isSearch ? key : '');
       location.hash = '#/routes';
     },
   });
@@ -240,6 +245,7 @@ function start() {
   on('status', drawHead);
   on('link', () => {
     drawLink();
+    drawOld();
     drawLocked({ enterToken, retry: reconnect, forgetToken });
     showToken();
   });

@@ -15,6 +15,8 @@ export const data = {
   events: [], // newest first
   nodes: null,
   isRead: false, // the routes were read, all of them
+  areChecksRead: false,
+  isPastRead: false, // events of before the page was opened
   // read: when the last answer about the whole came (a mark); text: why it is lost, locked or polled; problems: by what could not
   // be read lately, why.
   link: { state: 'connecting', read: null, text: '', retryAt: 0, problems: {} },
@@ -92,6 +94,7 @@ function prepare(route) {
   route.meaning = stateOf(route);
   route.flags = flagsOf(route);
   route.rank = route.meaning.rank * 2 - (route.flags.includes('unchecked') || route.flags.includes('fault') ? 7 : 0);
+  route.readAt = performance.now();
   route.sinceMs = instant(route.since);
   route.haystack = [route.name, route.prefix, route.family, route.text, route.state, route.health, route.reason, route.error,
     route.owner, route.note, route.origin].filter(Boolean).join('\n').toLowerCase();
@@ -171,7 +174,7 @@ export function putRoutes(asked, found) {
 // Nothing is known any more: what was is not shown to who may not see it, nor as what is.
 export function forgetAll() {
   Object.assign(data, { status: null, routes: new Map(), ordered: [], foreign: [], foreignTotal: 0, neighbors: [], checks: new Map(), events: [], nodes: null,
-    isRead: false });
+    isRead: false, areChecksRead: false, isPastRead: false });
   data.link = { ...data.link, read: null, problems: {} };
   ['status', 'routes', 'neighbors', 'checks', 'events', 'nodes', 'forgotten'].forEach(changed);
 }
@@ -188,23 +191,50 @@ export function setNeighbors(list) {
 
 export const checkKey = (check) => `${check.kind} ${check.name}`;
 
+// null: they are to be read anew.
 export function setChecks(list) {
   data.checks = new Map((list || []).map((check) => [checkKey(check), check]));
+  data.areChecksRead = list !== null;
   changed('checks');
 }
 
-export function putChecks(list) {
+// Some checks anew: one of `asked` that did not come is gone.
+export function putChecks(asked, list) {
+  const names = new Set(asked);
+  for (const [key, check] of data.checks) {
+    if (names.has(String(check.name))) {
+      data.checks.delete(key);
+    }
+  }
   for (const check of list || []) {
     data.checks.set(checkKey(check), check);
   }
   changed('checks');
 }
 
-export function addEvents(list) {
+let era = 0;
+let told = 0; // the last id
+const eventKey = (event) => `${event.id} ${event.time} ${event.type}`;
+
+// Ids grow. A daemon whose clock went back while it was away begins lower: what it tells stands above what was told before.
+// isLive: they were told as they happened.
+export function addEvents(list, isLive = false) {
   // Those of before the page was opened may come after the first that it was told.
-  const known = new Set(data.events.map((event) => event.id));
-  const fresh = list.filter((event) => !known.has(event.id));
-  data.events = [...fresh, ...data.events].sort((a, b) => b.id - a.id).slice(0, EVENTS_KEPT);
+  const known = new Set(data.events.map(eventKey));
+  const fresh = list.filter((event) => !known.has(eventKey(event)));
+  for (const event of fresh) {
+    if (isLive && event.id < told) {
+      era++;
+    }
+    told = isLive ? event.id : told;
+    Object.assign(event, { era, isLive });
+  }
+  data.events = [...fresh, ...data.events].sort((a, b) => b.era - a.era || b.id - a.id).slice(0, EVENTS_KEPT);
+  changed('events');
+}
+
+export function setPastRead() {
+  data.isPastRead = true;
   changed('events');
 }
 

@@ -14,7 +14,7 @@ const STATES = {
   pending: { shape: 'dots', tone: 'busy', rank: 8, group: 'moving', says: 'a command waits to be written' },
   sent: { shape: 'arrow-up', tone: 'busy', rank: 9, group: 'moving', says: 'written to ExaBGP, not acknowledged yet' },
   acked: { shape: 'arrow-up', tone: 'busy', rank: 10, group: 'moving', says: 'acknowledged, not seen on the wire yet' },
-  waiting: { shape: 'clock', tone: 'busy', rank: 11, group: 'moving', says: 'no result of its check yet, or its keys have just changed' },
+  waiting: { shape: 'clock', tone: 'busy', rank: 11, group: 'waiting', says: 'no result of its check yet, or its keys have just changed' },
   announced: { shape: 'tick', tone: 'good', rank: 20, group: 'announced', says: 'every neighbor that should have it was sent it' },
   unsubscribed: { shape: 'dash', tone: 'idle', rank: 30, group: 'unsubscribed', says: 'not for this node' },
 };
@@ -76,6 +76,7 @@ export const GROUPS = [
   { key: 'withdrawn', word: 'withdrawn', tone: 'bad', shape: 'down', always: true },
   { key: 'moving', word: 'in motion', tone: 'busy', shape: 'dots', always: true },
   { key: 'unconfirmed', word: 'unconfirmed', tone: 'odd', shape: 'question', always: true },
+  { key: 'waiting', word: 'waiting', tone: 'busy', shape: 'clock' },
   { key: 'standby', word: 'standby', tone: 'warn', shape: 'bars' },
   { key: 'refused', word: 'refused', tone: 'alarm', shape: 'octagon' },
   { key: 'faulty', word: 'faulty', tone: 'alarm', shape: 'cross' },

@@ -75,7 +75,7 @@ export const checksView = {
         }
       },
       onSort() {}, heights: { wide: 36, narrow: 76 },
-      empty: () => nothing(data.checks.size > 0 ? 'Nothing is like that' : 'No checks run here', ''),
+      empty: () => nothing(!data.areChecksRead ? 'The checks are being read' : data.checks.size > 0 ? 'Nothing is like that' : 'No checks run here', ''),
     });
     replace(byId('checks-list'), list.node);
     byId('checks-search').addEventListener('input', draw);

@@ -3,7 +3,7 @@ import { byId, el, replace, setAttribute, setText } from './dom.js';
 import { icon } from './icons.js';
 import { List } from './list.js';
 import { data, on } from './model.js';
-import { clock, moment, plain } from './format.js';
+import { moment, plain, shortly } from './format.js';
 import { nothing } from './parts.js';
 
 const RAIL = 40;
@@ -54,7 +54,7 @@ function tone(event) {
 }
 
 function railLine(event) {
-  return el('li', { class: 'event' }, el('time', { class: 'dim', title: moment(event.time) }, clock(event.time, false)),
+  return el('li', { class: 'event' }, el('time', { class: 'dim', title: moment(event.time) }, shortly(event.time, false)),
     el('span', { class: `event-what t-${tone(event)}` }, icon(shapeOf(event.type)[0]), el('span', {}, event.type)),
     el('span', { class: 'event-about' }, plain(event.subject)), el('span', { class: 'event-text dim' }, eventText(event)));
 }
@@ -62,7 +62,7 @@ function railLine(event) {
 function drawRail() {
   const some = data.events.slice(0, RAIL);
   replace(byId('rail-events'), el('h2', {}, 'Live events'),
-    some.length > 0 ? el('ul', { class: 'events' }, some.map(railLine)) : el('p', { class: 'dim' }, 'Nothing has happened lately.'));
+    some.length > 0 ? el('ul', { class: 'events' }, some.map(railLine)) : el('p', { class: 'dim' }, data.isPastRead ? 'Nothing has happened lately.' : 'Not read yet.'));
 }
 
 function makeRow() {
@@ -77,7 +77,7 @@ function makeRow() {
 }
 
 function fillRow(parts, event) {
-  setText(parts.at, clock(event.time));
+  setText(parts.at, shortly(event.time));
   setAttribute(parts.at, 'title', moment(event.time));
   setText(parts.type, event.type);
   setAttribute(parts.shape, 'class', `event-what t-${tone(event)}`);
@@ -114,7 +114,7 @@ export const eventsView = {
           open(event.subject, true);
         }
       },
-      onSort() {}, heights: { wide: 32, narrow: 60 }, empty: () => nothing('Nothing has happened', 'Events come here as they happen.'),
+      onSort() {}, heights: { wide: 32, narrow: 60 }, empty: () => (!data.isPastRead ? nothing('The events are being read', '') : wanted ? nothing('Nothing is like that', '') : nothing('Nothing has happened', 'Events come here as they happen.')),
     });
     replace(byId('events-list'), list.node);
     byId('events-search').addEventListener('input', (event) => {

@@ -42,12 +42,12 @@ function foreign() {
 function drawView() {
   const cards = data.neighbors.map(card);
   replace(byId('view-neighbors'), el('h2', { class: 'sr' }, 'Neighbors'),
-    cards.length > 0 ? el('div', { class: 'cards' }, cards) : nothing('No neighbors', 'ExaBGP has told of none yet.'), foreign());
+    cards.length > 0 ? el('div', { class: 'cards' }, cards) : data.isRead ? nothing('No neighbors', 'ExaBGP has told of none yet.') : nothing('Waiting for the daemon', ''), foreign());
 }
 
 function drawRail() {
   const up = data.neighbors.filter((neighbor) => neighbor.state === 'up').length;
-  replace(byId('rail-neighbors'), el('h2', {}, 'Neighbors', el('span', { class: 'dim' }, ` ${up} of ${data.neighbors.length} up`)),
+  replace(byId('rail-neighbors'), el('h2', {}, 'Neighbors', el('span', { class: 'dim' }, data.isRead ? ` ${up} of ${data.neighbors.length} up` : ' not read yet')),
     el('ul', { class: 'minis' }, data.neighbors.map(line)));
 }
 

@@ -4,7 +4,7 @@ import { icon } from './icons.js';
 import { List } from './list.js';
 import { compareNames, data, on } from './model.js';
 import { stateOf } from './states.js';
-import { age, count, moment, plain, plural } from './format.js';
+import { age, count, moment, plain, plural, span } from './format.js';
 import { nothing, pill } from './parts.js';
 
 const SUMS = [['announced', 'good', 'tick'], ['withdrawn', 'bad', 'down'], ['pending', 'busy', 'dots'], ['unconfirmed', 'odd', 'question'], ['refused', 'alarm', 'octagon'],
@@ -96,12 +96,28 @@ function fillRow(parts, row) {
   }));
 }
 
+// Nothing to tell, and why.
+function emptyMatrix() {
+  if (data.nodes === null) {
+    return nothing('The nodes are being read', '');
+  }
+  if (wanted || !onlyParted) {
+    return nothing(wanted ? 'Nothing is like that' : 'No routes', '');
+  }
+  if (data.nodes.problem) {
+    return nothing('The nodes are not known', plain(data.nodes.problem));
+  }
+  const silent = nodes.filter((node) => !node.status).map((node) => node.name);
+  return silent.length > 0 ? nothing('Nothing is wrong on the nodes that report', `Nothing is known of ${silent.join(', ')}: no daemon of it has written its status.`) :
+    nothing('Nothing is wrong on any node', 'Every route that is for a node is announced there, as far as they tell.');
+}
+
 function makeList(open) {
   list = new List({
     name: 'matrix', label: 'Routes and what each node says of them',
     columns: [{ key: 'name', word: 'Route' }, ...nodes.map((node) => ({ key: 'node', word: node.name }))],
     make: makeRow, fill: fillRow, keyOf: (row) => row.name, onOpen: (row) => data.routes.has(row.name) && open(row.name, true), onSort() {},
-    heights: { wide: 32, narrow: 32 }, empty: () => nothing(onlyParted ? 'Nothing is wrong on any node' : 'No routes', onlyParted ? 'Every route that is for a node is announced there, as far as they tell.' : ''),
+    heights: { wide: 32, narrow: 32 }, empty: emptyMatrix,
   });
   list.node.style.setProperty('--nodes', String(Math.max(1, nodes.length)));
   replace(byId('nodes-list'), list.node);
@@ -122,7 +138,7 @@ function draw() {
   }
   replace(byId('nodes-cards'), nodes.map(head));
   const trouble = data.nodes && data.nodes.problem;
-  setText(byId('nodes-note'), data.nodes === null ? 'Reading the nodes …' : trouble ? plain(trouble) : `${plural(nodes.length, 'node')}${data.nodes.more ? ' and more' : ''}, as each has told the store`);
+  setText(byId('nodes-note'), data.nodes === null ? 'Reading the nodes …' : trouble ? `${plain(trouble)}${typeof data.nodes.age === 'number' ? `; what is shown is ${span(data.nodes.age * 1000)} old` : ''}` : `${plural(nodes.length, 'node')}${data.nodes.more ? ' and more' : ''}, as each has told the store`);
   list.setItems(rowsOf());
 }
 

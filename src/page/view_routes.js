@@ -127,7 +127,7 @@ function drawGroups() {
     replace(byId('flags'), flags.map(make));
   }
   for (const [key, made] of tiles) {
-    setText(made.number, count(numbers[key]));
+    setText(made.number, data.isRead ? count(numbers[key]) : '–');
     made.node.classList.toggle('is-zero', !numbers[key]);
     setAttribute(made.node, 'aria-pressed', String(key === (view.filter || 'all')));
   }
@@ -177,8 +177,8 @@ function sortBy(key) {
 }
 
 function emptyList() {
-  if (data.status === null) {
-    return nothing('Waiting for the daemon', '');
+  if (!data.isRead) {
+    return nothing('Waiting for the daemon', 'Nothing was read yet.');
   }
   if (data.ordered.length === 0) {
     return nothing('No routes yet', 'The store has none, or this daemon has not read it yet.');

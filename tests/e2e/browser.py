@@ -116,6 +116,10 @@ class Browser:
         self.see("document.querySelector(arguments[0]) !== null", selector, selector)
         self.run("document.querySelector(arguments[0]).click()", selector)
 
+    def hurry(self):
+        """Does not wait for the page to try again; it may have done so by itself."""
+        self.run("document.querySelector('[data-banner=lost] button, [data-banner=polled] button')?.click()")
+
     def click_at(self, selector):
         """As a mouse does: what lies above takes it."""
         self.driver.find_element("css selector", selector).click()

@@ -222,6 +222,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def follow(self, after):
         stand = self.stand
         self.wfile.write(b"retry: 1000\n\n")
+        if after > stand.world.event_id:  # of another daemon, whose events are not ours
+            after = stand.world.events[0]["id"] - 1 if stand.world.events else stand.world.event_id
+            gap = {"id": after, "time": stand.world.status()["started"], "type": "gap", "subject": None, "decision": None, "detail": {"missed": None}}
+            self.wfile.write(f"id: {after}\nevent: gap\ndata: {json.dumps(gap)}\n\n".encode())
         while stand.is_on:
             with stand.changed:
                 fresh = [event for event in stand.world.events if event["id"] > after]

@@ -202,7 +202,7 @@ def test_a_lost_connection_is_told_with_the_age_of_what_is_shown_and_taken_up_ag
     assert len(browser.rows()) == 20, "what was known is not shown any more"
     page.world.move("dns-fra-1", "withdrawn", health="down")
     page.stand.start()
-    browser.click("[data-banner=lost] button")
+    browser.hurry()
     browser.see_row("dns-fra-1", state="withdrawn")
     browser.see_gone("[data-banner=lost]")
     browser.see_text("#link", "Live")

@@ -200,6 +200,65 @@ def test_with_a_token_a_route_of_the_api_is_withdrawn_from_the_page(scene, live,
     browser.see("![...document.querySelectorAll('.x-name')].some((each) => each.innerText === 'api:web')", "gone from the list")
 
 
+def test_what_the_daemon_says_of_a_token_is_shown(scene, live, browser):
+    live.excuse("401", "403")
+    wall, desk = make_token("A"), make_token("B")
+    scene.node_file += [token_line("wall", wall, "read"), token_line("desk", desk, "announce")]
+    scene.token = wall
+    scene.tree.put("routes/web/config", "route 192.0.2.1/32 next-hop self")
+    scene.start()
+    scene.daemon.wait_state("web", "announced")
+    browser.size(1440, 900)
+    browser.open(live.url)
+    browser.see_text("#locked", "None was entered in this tab")
+    browser.click("#locked-enter")
+    for token, said in ((make_token("C"), "Not taken: there is no such token."), (desk, "Not enough: the token desk lacks the scope read."), (wall, "")):
+        browser.type("#token-field", token)
+        browser.click("dialog .primary")
+        if said:
+            browser.see_text("dialog .problem", said)
+    browser.see_row("web", state="announced")
+    browser.see_text("#link", "Live")
+    browser.see_text("#rail-neighbors", "1 of 1 up")
+    browser.click("#token")
+    browser.click("#token-forget")
+    browser.see_text("#locked", "None was entered in this tab")
+    assert browser.run("return document.querySelectorAll('.list-port .list-row, .mini, .event').length") == 0 and "n1" not in browser.text("h1")
+
+
+TILES = """return Object.fromEntries([...document.querySelectorAll('#groups .tile')].map((each) =>
+  [each.dataset.filter, Number(each.querySelector('.tile-number').innerText.replace(',', ''))]))"""
+
+
+def test_the_tiles_are_the_numbers_of_the_status(scene, live, browser):
+    put_checked(scene, "down").touch()
+    scene.tree.put("routes/slow/config", "route 192.0.2.2/32 next-hop self")
+    scene.tree.put("routes/slow/healthcheck", "#!/bin/sh\nsleep 60\n")
+    scene.tree.put("routes/faulty/config", "route 192.0.2.3/32 next-hop self med x")
+    scene.tree.put("routes/other/config", "route 192.0.2.5/32 next-hop self")
+    scene.tree.put("routes/web/config", "route 192.0.2.6/32 next-hop self")
+    scene.tree.put("routes/six/config", "route 2001:db8::1/128 next-hop 2001:db8::2")
+    scene.start(subscribed="down slow faulty web six")
+    assert scene.send_json("PUT", "/v1/routes/mine", {"route": "route 192.0.2.9/32 next-hop self"}).status == 201
+    for name, state in (("down", "withdrawn"), ("slow", "waiting"), ("web", "announced"), ("api:mine", "announced")):
+        scene.daemon.wait_state(name, state)
+    live.show()
+    browser.see_row("slow", state="waiting")
+
+    def agreed():
+        """The tiles, once they are what the status says at the same time."""
+        tiles, summary = browser.run(TILES), scene.ask("GET", "/v1/status").json["summary"]
+        shown = {key: tiles.get(key, 0) for key in ("announced", "standby", "unconfirmed", "refused")}
+        shown.update(pending=tiles["moving"], withdrawn=sum(tiles.get(key, 0) for key in ("withdrawn", "waiting", "faulty")),
+                     routes=tiles["all"] - summary["api"], subscribed=tiles["all"] - summary["api"] - tiles.get("unsubscribed", 0))
+        return tiles if all(summary[key] == number for key, number in shown.items()) else None
+    tiles = wait_for(agreed, "page and status agree")
+    assert tiles["announced"] >= 2 and tiles["faulty"] == 1 and tiles["waiting"] == 1 and tiles["unsubscribed"] == 1
+    scene.tree.put("node/n1/adminState", "drain")
+    browser.see_text("[data-banner='layer:adminstate']", "withdrawn by adminState")
+    wait_for(lambda: (tiles := agreed()) and tiles["announced"] == 0 and tiles, "page and status agree, all withdrawn")
+
+
 def test_a_store_loss_is_seen_and_approved(scene, live, browser):
     token = make_token("C")
     scene.node_file.append(token_line("desk", token, "read,announce,operate"))

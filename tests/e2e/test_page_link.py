@@ -29,7 +29,7 @@ def test_after_a_break_it_is_live_only_when_all_was_read_again(page, browser):
     page.world.move("dns-fra-1", "withdrawn", health="down")
     page.stand.hold = "/v1/routes"
     page.stand.start()
-    browser.click("[data-banner=lost] button")
+    browser.hurry()
     browser.see_text("#link", "Reading")
     see_old(browser, "Connected again, reading")
     assert browser.see_row("dns-fra-1")["state"] == "announced"
@@ -45,7 +45,7 @@ def test_a_daemon_that_takes_the_connection_and_says_nothing_is_not_live(page, b
     lose(page, browser)
     page.stand.hold = "/v1/"
     page.stand.start()
-    browser.click("[data-banner=lost] button")
+    browser.hurry()
     see_old(browser, "Connecting again")
     page.stand.let_go()
     browser.see_text("#link", "Live")
@@ -109,8 +109,7 @@ def test_without_a_stream_the_page_asks_again_and_again(page, browser, how):
     browser.see_row(name, state="refused")
     page.stand.refuse.clear()
     page.stand.let_go()
-    if how == "refused":
-        browser.click("[data-banner=polled] button")
+    browser.hurry()
     browser.see_text("#link", "Live")
     browser.see_gone("[data-banner=polled]")
     assert browser.text("[data-banner=lost]") is None
