@@ -58,7 +58,7 @@ function completed(steps, route) {
   }
   for (const [name, others] of [['command', []], ['ack', ['refused']], ['wire', ['unconfirmed', 'error']]]) {
     if (!has(name, ...others)) {
-      missing.push({ step: name, title: LOOKS[name].title, shape: LOOKS[name].shape, tone: 'idle', at: NaN, text: name === 'command' ? 'none on record' : 'nothing yet' });
+      missing.push({ step: name, title: LOOKS[name].title, shape: LOOKS[name].shape, tone: 'idle', at: NaN, text: name !== 'command' && has('command') ? 'nothing yet' : 'none on record' });
     }
   }
   const order = Object.keys(LOOKS);

@@ -196,6 +196,10 @@ const EFFECTS = {
     wantsSoon = true;
   },
   check: (event) => movedChecks.add(event.subject),
+  // It knows now what it has, or takes all of it down: no event for each route tells so.
+  node() {
+    wantsAll = true;
+  },
   gap() {
     wantsAll = true;
     setChecks(null);
@@ -252,6 +256,7 @@ function single(what, call) {
 // How the routes are shared out, as the status has it and as the page has it: what differs for two looks, while nothing is
 // on its way, is mended by reading all of them.
 function compare(summary) {
+  const all = (summary.routes || 0) + (summary.api || 0);
   const ours = { announced: 0, standby: 0, unconfirmed: 0, refused: 0, pending: 0 };
   for (const route of data.ordered) {
     const key = route.meaning.group === 'moving' ? 'pending' : route.state;
@@ -260,7 +265,7 @@ function compare(summary) {
     }
   }
   const differs = Object.keys(ours).some((key) => typeof summary[key] === 'number' && summary[key] !== ours[key]) ||
-    (typeof summary.foreign === 'number' && summary.foreign !== data.foreignTotal);
+    all !== data.ordered.length || (typeof summary.foreign === 'number' && summary.foreign !== data.foreignTotal);
   const now = differs ? JSON.stringify([summary, ours, data.foreignTotal]) : '';
   if (now !== '' && now === unlike && now !== mended && moved.size === 0) {
     mended = now;

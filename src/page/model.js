@@ -34,6 +34,12 @@ export function linkState() {
   return isUp() && data.link.read && since(data.link.read) > SILENT_MS ? 'silent' : data.link.state;
 }
 
+// A daemon that has just begun knows neither its keys nor what stands: that it has no routes is no answer then.
+export function isKnown() {
+  const { store = {}, exabgp = {}, summary = {} } = data.status || {};
+  return data.isRead && (data.ordered.length > 0 || (store.state === 'connected' && exabgp.state === 'synced' && !summary.announced));
+}
+
 // Whether what is shown may not be so any more.
 export const isOld = () => data.isRead && !['live', 'polled'].includes(linkState());
 

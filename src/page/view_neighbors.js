@@ -1,6 +1,6 @@
 // The neighbors: cards of the view, and the short list beside the routes.
 import { byId, el, replace } from './dom.js';
-import { data, on } from './model.js';
+import { data, isKnown, on } from './model.js';
 import { sessionOf } from './states.js';
 import { age, count, moment, plain } from './format.js';
 import { facts, mark, nothing, pill } from './parts.js';
@@ -42,12 +42,12 @@ function foreign() {
 function drawView() {
   const cards = data.neighbors.map(card);
   replace(byId('view-neighbors'), el('h2', { class: 'sr' }, 'Neighbors'),
-    cards.length > 0 ? el('div', { class: 'cards' }, cards) : data.isRead ? nothing('No neighbors', 'ExaBGP has told of none yet.') : nothing('Waiting for the daemon', ''), foreign());
+    cards.length > 0 ? el('div', { class: 'cards' }, cards) : isKnown() ? nothing('No neighbors', 'ExaBGP has told of none.') : nothing('The neighbors are not known yet', ''), foreign());
 }
 
 function drawRail() {
   const up = data.neighbors.filter((neighbor) => neighbor.state === 'up').length;
-  replace(byId('rail-neighbors'), el('h2', {}, 'Neighbors', el('span', { class: 'dim' }, data.isRead ? ` ${up} of ${data.neighbors.length} up` : ' not read yet')),
+  replace(byId('rail-neighbors'), el('h2', {}, 'Neighbors', el('span', { class: 'dim' }, isKnown() || data.neighbors.length > 0 ? ` ${up} of ${data.neighbors.length} up` : ' not known yet')),
     el('ul', { class: 'minis' }, data.neighbors.map(line)));
 }
 

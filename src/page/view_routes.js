@@ -2,7 +2,7 @@
 import { byId, el, replace, setAttribute, setText, debounce } from './dom.js';
 import { icon } from './icons.js';
 import { List } from './list.js';
-import { data, on } from './model.js';
+import { data, isKnown, on } from './model.js';
 import { GROUPS, FLAGS, healthOf } from './states.js';
 import { age, count, moment, plain, plural, took } from './format.js';
 import { fillPill, makePill, nothing } from './parts.js';
@@ -127,7 +127,7 @@ function drawGroups() {
     replace(byId('flags'), flags.map(make));
   }
   for (const [key, made] of tiles) {
-    setText(made.number, data.isRead ? count(numbers[key]) : '–');
+    setText(made.number, isKnown() ? count(numbers[key]) : '–');
     made.node.classList.toggle('is-zero', !numbers[key]);
     setAttribute(made.node, 'aria-pressed', String(key === (view.filter || 'all')));
   }
@@ -180,8 +180,14 @@ function emptyList() {
   if (!data.isRead) {
     return nothing('Waiting for the daemon', 'Nothing was read yet.');
   }
+  if (!isKnown()) {
+    const { store = {}, exabgp = {}, summary = {} } = data.status || {};
+    const why = [store.state === 'connected' ? '' : `The store is ${plain(store.state)}.`, exabgp.state === 'synced' ? '' : 'ExaBGP has not told yet what stands.',
+      summary.announced > 0 ? `${plural(summary.announced, 'NLRI', 'NLRI')} of before stand, and stay until their keys are known.` : ''];
+    return nothing('The routes are not known yet', why.filter(Boolean).join(' '));
+  }
   if (data.ordered.length === 0) {
-    return nothing('No routes yet', 'The store has none, or this daemon has not read it yet.');
+    return nothing('No routes yet', 'The store has none.');
   }
   return nothing('Nothing is like that', 'Esc clears the search; the first tile shows all routes.');
 }
@@ -229,7 +235,12 @@ export const routesView = {
       drawGroups();
       drawList();
     });
-    on('status', () => data.ordered.length === 0 && drawList());
+    on('status', () => {
+      if (data.ordered.length === 0) {
+        drawGroups();
+        drawList();
+      }
+    });
     drawGroups();
     drawList();
   },

@@ -164,8 +164,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, made, Cache_Control="no-store")
         elif path.startswith("/v1/routes/"):
             name = urllib.parse.unquote(path[len("/v1/routes/"):])
-            if name in world.routes:
-                self.answer(200, world.route_answer(name))
+            made = world.route_answer(name) if name in world.routes else None
+            self.wait(path)
+            if made is not None:
+                self.answer(200, made)
             else:
                 self.problem(404, "there is no such route")
         else:

@@ -309,6 +309,18 @@ def test_the_open_route_tells_how_it_came_to_be_so(page, browser):
     browser.see_text("#detail .numbered", 'dns.query("www.example.net"')
 
 
+def test_of_a_route_that_was_never_sent_nothing_is_said_to_be_on_its_way(page, browser):
+    world = page_world.World(20)
+    world.full["dns-fra-1"] = {"chain": [{"step": "key", "time": page_world.ago(60), "text": "route 10.0.0.0/32 next-hop self"}]}
+    page.show_all(world=world)
+    page.go("#/routes/dns-fra-1")
+    for step in ("command", "ack", "wire"):
+        assert "none on record" in browser.see_text(f"#detail .step[data-step={step}]", "none on record")
+    assert "nothing yet" not in browser.text("#detail")
+    world.full["dns-fra-1"]["chain"].append({"step": "command", "time": page_world.ago(1), "text": "announce route 10.0.0.0/32 next-hop self"})
+    browser.see_text("#detail .step[data-step=ack]", "nothing yet")
+
+
 def test_the_open_route_follows(page, browser):
     page.show_all(20)
     page.go("#/routes/dns-fra-1")

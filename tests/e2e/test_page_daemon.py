@@ -146,12 +146,17 @@ def test_a_core_that_is_killed_is_a_lost_connection_that_comes_back(scene, live,
     scene.daemon.wait_state("web", "announced")
     live.show()
     browser.see_row("web", state="announced")
+    browser.run("""window.claims = []; new MutationObserver(() => { const seen = document.querySelector('[data-filter=all] .tile-number').innerText;
+      if (seen !== claims.at(-1)) claims.push(seen); }).observe(document.querySelector('#groups'), {subtree: true, childList: true, characterData: true})""")
     before = scene.daemon.core()
     after = scene.daemon.kill_core()
     live.go("#/workers")
     browser.see_text("#view-workers", str(after), seconds=40)
     assert str(before) not in browser.text("#view-workers")
     browser.see_text("#link", "Live")
+    live.go("#/routes")
+    browser.see_row("web", state="announced")
+    assert "0" not in browser.run("return claims"), "it had a route all the time"
 
 
 def token_line(name, token, scopes):

@@ -232,6 +232,25 @@ def test_nothing_is_claimed_before_it_was_read(page, browser):
     browser.see_text("#events-list", "Nothing has happened")
 
 
+def test_a_daemon_that_has_just_begun_has_no_numbers_yet(page, browser):
+    world = page_world.World(20)
+    kept, world.routes = world.routes, {}
+    neighbors, world.neighbors = world.neighbors, []
+    world.status_changes = {"exabgp.state": "starting", "store.state": "starting", "summary.announced": 9970}
+    page.show(world=world)
+    browser.see_text("#link", "Live")
+    text = browser.see_text("#routes-list", "The routes are not known yet")
+    assert "The store is starting. ExaBGP has not told yet what stands. 9,970 NLRI of before stand, and stay until their keys are known." in text
+    assert set(browser.run("return [...document.querySelectorAll('.tile-number')].map((each) => each.innerText)")) == {"–"}
+    assert "not known yet" in browser.text("#rail-neighbors")
+    with page.stand.changed:
+        world.routes, world.neighbors, world.status_changes = kept, neighbors, {}
+    page.stand.event("node", None, what="ready")
+    browser.see_row("dns-fra-1")
+    browser.see_text("#rail-neighbors", "3 of 4 up")
+    assert browser.text("[data-filter=all] .tile-number") == "20"
+
+
 def test_a_node_that_says_nothing_is_not_counted_as_fine(page, browser):
     world = page_world.World(3)
     for route in world.routes.values():
