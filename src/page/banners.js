@@ -156,7 +156,7 @@ function banner(what) {
   for (const id of what.approve ? [what.approve] : what.approvals || []) {
     buttons.push(actions.approve(id, what.text));
   }
-  return el('li', { class: `banner t-${what.tone === 'held' ? 'warn' : what.tone}${what.isBrief ? ' is-brief' : ''}`, 'data-banner': what.key, title: what.isBrief ? what.more : null, role: what.isLoud ? 'alert' : null },
+  return el('li', { class: `banner t-${what.tone === 'held' ? 'warn' : what.tone}${what.isBrief ? ' is-brief' : ''}`, 'data-banner': what.key, 'data-text': what.text, title: what.isBrief ? what.more : null, role: what.isLoud ? 'alert' : null },
     icon(kind.shape), el('strong', {}, el('span', { class: 'banner-kind' }, `${what.kind || kind.word}: `), what.text), el('span', { class: 'banner-more' }, what.more || ''),
     el('span', { class: 'banner-buttons' }, buttons));
 }
@@ -177,7 +177,7 @@ export function drawBanners() {
   const focused = place.contains(document.activeElement) ? document.activeElement.closest('[data-banner]')?.dataset.banner : null;
   const lost = place.querySelector('[data-banner="lost"]');
   replace(place, some.map((what) => {
-    if (what.key === 'lost' && lost) {
+    if (what.key === 'lost' && lost && lost.dataset.text === what.text) {
       lost.querySelector('.banner-more').textContent = what.more; // the alert was said once
       return lost;
     }

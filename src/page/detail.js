@@ -4,7 +4,7 @@ import { icon } from './icons.js';
 import { get, hasToken, remove, Unwanted } from './api.js';
 import { drawChain } from './chain.js';
 import { confirmChange } from './dialogs.js';
-import { changed, data, isOld, isUp, mayDo, on } from './model.js';
+import { changed, data, guessed, isOld, isUp, mayDo, on } from './model.js';
 import { age, clock, day, instant, moment, now, plain, plural, since, span, took } from './format.js';
 import { code, facts, mark, nothing, pill, section } from './parts.js';
 import { fillSpark, makeSpark, median } from './spark.js';
@@ -124,7 +124,8 @@ function actionsOf(route) {
 }
 
 function wires(route) {
-  const there = (route.onWire || []).map((address) => el('li', {}, mark('tick', 'good', 'sent'), el('span', { class: 'mono' }, plain(address))));
+  const there = (route.onWire || []).map((address) => el('li', {},
+    guessed([address]).length > 0 ? mark('clock', 'idle', 'sent, by time', 'It reports no updates: nobody has seen it') : mark('tick', 'good', 'sent'), el('span', { class: 'mono' }, plain(address))));
   const missing = (route.missing || []).map((address) => el('li', {}, mark('question', 'odd', 'not seen'), el('span', { class: 'mono' }, plain(address))));
   return there.length + missing.length > 0 ? el('ul', { class: 'wires' }, there, missing) : null;
 }
@@ -185,7 +186,7 @@ function body(route) {
   return [leaseFacts(route), actionsOf(route), section('Why it is so', true, drawChain(route)), checksOf(route), policyOf(route),
     output ? section('Last output', true, code(output)) : null,
     route.data ? section('Data', false, code(JSON.stringify(route.data, null, 2))) : null,
-    decisionsOf(route), wires(route) ? section(`On the wire (${plural((route.onWire || []).length, 'neighbor')})`, (route.missing || []).length > 0, wires(route)) : null,
+    decisionsOf(route), wires(route) ? section(`On the wire (${plural((route.onWire || []).length, 'neighbor')})`, (route.missing || []).length + guessed(route.onWire).length > 0, wires(route)) : null,
     scriptsOf(route)];
 }
 

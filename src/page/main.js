@@ -70,7 +70,7 @@ function goTo(name, isWanted) {
 function drawHead() {
   const { status } = data;
   setText(byId('node'), status ? status.node : '…');
-  document.title = `${status ? `${plain(status.node)} · ` : ''}bgpcommander`;
+  document.title = `${isOld() ? '(not live) ' : ''}${status ? `${plain(status.node)} · ` : ''}bgpcommander`;
   setText(byId('version'), status ? plain(status.version) : '');
 }
 
@@ -202,6 +202,7 @@ function tick() {
   setText(byId('clock'), `${clock(now(), false)} UTC${Math.abs(ahead) > SKEW_MS ? `, ${span(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} this machine` : ''}`);
   byId('clock').title = 'The clock of the daemon: all times here are by it';
   drawLink();
+  drawHead();
   drawBanners();
   view.tick();
   if (view !== neighborsView) {

@@ -11,6 +11,7 @@ export const data = {
   foreign: [],
   foreignTotal: 0,
   neighbors: [],
+  mute: new Set(), // addresses of those that do not report their updates
   checks: new Map(), // by kind and name
   events: [], // newest first
   nodes: null,
@@ -190,8 +191,12 @@ export function setStatus(status) {
   changed('status');
 }
 
+// Those of the addresses whose neighbor does not report its updates: that it was sent something is a guess, by time.
+export const guessed = (addresses) => (addresses || []).filter((address) => data.mute.has(address));
+
 export function setNeighbors(list) {
   data.neighbors = list || [];
+  data.mute = new Set(data.neighbors.filter((neighbor) => neighbor.reportsUpdates === false).map((neighbor) => neighbor.ipAddress));
   changed('neighbors');
 }
 

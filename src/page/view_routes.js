@@ -2,7 +2,7 @@
 import { byId, el, replace, setAttribute, setText, debounce } from './dom.js';
 import { icon } from './icons.js';
 import { List } from './list.js';
-import { data, isKnown, on } from './model.js';
+import { data, guessed, isKnown, on } from './model.js';
 import { GROUPS, FLAGS, healthOf } from './states.js';
 import { age, count, moment, plain, plural, took } from './format.js';
 import { fillPill, makePill, nothing } from './parts.js';
@@ -44,7 +44,7 @@ function makeRow() {
 function wireText(route) {
   const there = (route.onWire || []).length;
   const all = there + (route.missing || []).length;
-  return all === 0 ? '–' : `${there}/${all}`;
+  return all === 0 ? '–' : `${guessed(route.onWire).length > 0 ? '~' : ''}${there}/${all}`;
 }
 
 function whyText(route) {
@@ -74,6 +74,8 @@ function fillRow(parts, route) {
   const results = fillSpark(parts.spark, route.history);
   setText(parts.last, results.length > 0 ? took(median(results)) : '');
   setText(parts.wire, wireText(route));
+  const guesses = guessed(route.onWire);
+  setAttribute(parts.wire, 'title', guesses.length > 0 ? `By time alone, as they report no updates: ${guesses.join(', ')}` : null);
   parts.wire.classList.toggle('t-warn', (route.missing || []).length > 0);
   setText(parts.since, age(route.since));
   setAttribute(parts.since, 'title', moment(route.since));
@@ -231,6 +233,7 @@ export const routesView = {
       view.isUp = true;
       drawList();
     });
+    on('neighbors', () => list.refill());
     on('routes', () => {
       drawGroups();
       drawList();

@@ -139,6 +139,17 @@ def test_a_session_that_ends_is_seen(scene, live, browser):
     browser.see_row("web", wire="1/1")
 
 
+def test_what_is_on_the_wire_by_time_alone_is_told_apart(scene, live, browser):
+    scene.tree.put("routes/web/config", "route 192.0.2.1/32 next-hop self")
+    scene.start(neighbors=[Neighbor(), Neighbor("10.99.1.2", "10.99.1.1", 65002, wire=False)])
+    scene.daemon.wait_state("web", "announced")
+    live.show()
+    browser.see_row("web", state="announced", wire="~2/2")
+    assert browser.run("return document.querySelector('.x-wire').title") == "By time alone, as they report no updates: 10.99.1.2"
+    live.go("#/routes/web")
+    assert "10.99.1.2" in browser.see_text(".wires", "sent, by time")
+
+
 def test_a_core_that_is_killed_is_a_lost_connection_that_comes_back(scene, live, browser):
     live.excuse(*GONE)
     scene.tree.put("routes/web/config", "route 192.0.2.1/32 next-hop self")

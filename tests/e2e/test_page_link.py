@@ -20,12 +20,14 @@ def see_old(browser, words):
     """The banner that says how old it is, and that it looks old."""
     text = wait.wait_for(lambda: words in (browser.text("[data-banner=lost]") or "") and re.search(r"What is shown is [3-9]s|\d\ds|\dm", browser.text("[data-banner=lost]")), f"{words} and how old")
     assert browser.run("return document.documentElement.dataset.old") == "yes" and "Live" not in browser.text("#link")
+    browser.see("document.title.startsWith('(not live) ')", "the title says so, too")
     return text
 
 
 def test_after_a_break_it_is_live_only_when_all_was_read_again(page, browser):
     page.show_all(20)
     lose(page, browser)
+    see_old(browser, "Connection to the daemon lost")
     page.world.move("dns-fra-1", "withdrawn", health="down")
     page.stand.hold = "/v1/routes"
     page.stand.start()
@@ -37,6 +39,7 @@ def test_after_a_break_it_is_live_only_when_all_was_read_again(page, browser):
     browser.see_text("#link", "Live")
     browser.see_row("dns-fra-1", state="withdrawn")
     browser.see_gone("[data-banner=lost]")
+    browser.see("!document.title.includes('not live')", "the title is as before")
     assert browser.run("return document.documentElement.dataset.old") == "no"
 
 
@@ -76,6 +79,7 @@ def test_a_stream_that_lives_on_while_nothing_else_is_answered_is_not_live(page,
     page.stand.hold = "/v1/status"
     see_old(browser, "The daemon does not answer")
     browser.see_text("#link", "No answer")
+    browser.see_text("[data-banner=lost]", "status: no answer within 10 s")
     page.stand.let_go()
     browser.see_text("#link", "Live")
     browser.see_gone("[data-banner=lost]")
@@ -85,7 +89,7 @@ def test_a_machine_that_slept_does_not_show_what_it_had_as_new(page, browser):
     page.show_all(20)
     page.stand.hold = "/v1/"
     browser.run("const real = Date.now; Date.now = () => real() + 3600000")
-    text = browser.see_text("[data-banner=lost]", "What is shown is 1h", seconds=8)
+    text = browser.see_text("[data-banner=lost]", "What is shown is 1h")
     assert "Alarm" in text and "Live" not in browser.text("#link")
     page.stand.let_go()
     browser.see_text("#link", "Live")

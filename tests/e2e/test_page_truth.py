@@ -183,6 +183,17 @@ def test_a_change_that_no_event_told_is_found_by_the_numbers(page, browser):
     browser.see_row(name, state="refused")
 
 
+def test_when_the_node_is_ready_all_of_it_is_read_again(page, browser):
+    page.show_all(1000)
+    with page.stand.changed:
+        name = [name for name, route in page.world.routes.items() if route["state"] == "announced" and route["health"] == "up"][-1]
+        assert name not in [row["name"] for row in browser.rows()]
+        page.world.routes[name]["health"] = "unchecked"
+        unchecked = sum(route["health"] == "unchecked" for route in page.world.routes.values())
+    page.stand.event("node", None, what="ready")
+    browser.see_text("[data-filter=unchecked] .tile-number", str(unchecked))
+
+
 def test_where_a_session_ended_its_routes_are_read_again(page, browser):
     page.show_all(1000)
     browser.click(".sort[data-sort=name]")
