@@ -19,16 +19,18 @@ void core_publish_dirty(struct bc_core *core) {
 static void publish_key(struct bc_core *core, const char *value, const char *format, ...) BC_PRINTF(3, 4);
 
 static void publish_key(struct bc_core *core, const char *value, const char *format, ...) {
-  char rest[256];
   char key[BC_LIMIT_KEY_BYTES];
   if (core->apply.store == NULL) {
     return;
   }
+  int used = snprintf(key, sizeof key, "node/%s/", core->settings->node);
+  if (used < 0 || (size_t)used >= sizeof key) {
+    return;
+  }
   va_list args;
   va_start(args, format);
-  (void)vsnprintf(rest, sizeof rest, format, args);
+  (void)vsnprintf(key + used, sizeof key - (size_t)used, format, args);
   va_end(args);
-  (void)snprintf(key, sizeof key, "node/%s/%s", core->settings->node, rest);
   bc_store_publish(core->apply.store, key, value);
 }
 

@@ -129,7 +129,8 @@ static void write_fail(struct etcd2_writer *writer, const struct bc_etcd_reply *
   }
   /* A matter of this key alone; somebody may make room for it. */
   struct bc_fault text = {.column = 0};
-  bc_fault_set(&text, 0, BC_STR_FMT ": %s", BC_STR_ARG(write_in_flight(writer)->key), reply->error.fault.text);
+  bc_fault_set(&text, 0, BC_STR_FMT ": %s", BC_STR_ARG(bc_etcd_own_key(write_in_flight(writer))),
+               reply->error.fault.text);
   bc_etcd_publish_set_aside(publish, is_shape ? publish->tuning->pause_ms : 0);
   bc_etcd_publish_pause(publish, publish->tuning->txn_gap_ms);
   bc_etcd_publish_tell(publish, text.text);
@@ -147,7 +148,7 @@ static void write_on_put(void *arg, const struct bc_etcd_reply *reply) {
     write_fail(writer, &bad);
     return;
   }
-  size_t holder = write_holder_of(writer, write_in_flight(writer)->key);
+  size_t holder = write_holder_of(writer, bc_etcd_own_key(write_in_flight(writer)));
   writer->held[holder] = true;
   writer->wrote = true;
   if (!bc_timer_is_armed(writer->refresh_timer) && writer->refresh == NULL) {
@@ -178,7 +179,7 @@ static void write_on_deleted(void *arg, const struct bc_etcd_reply *reply) {
     return;
   }
   /* Directories stay when their last key goes: take "routes/NAME" along, but not "routes". */
-  struct bc_str key = write_in_flight(writer)->key;
+  struct bc_str key = bc_etcd_own_key(write_in_flight(writer));
   size_t holder = write_holder_of(writer, key);
   const char *slash = memrchr(key.at, '/', key.len);
   struct bc_str parent = {.at = key.at, .len = slash == NULL ? 0 : (size_t)(slash - key.at)};
@@ -196,7 +197,7 @@ static void write_on_directory(void *arg, const struct bc_etcd_reply *reply) {
     write_fail(writer, reply);
     return;
   }
-  writer->held[write_holder_of(writer, write_in_flight(writer)->key)] = true;
+  writer->held[write_holder_of(writer, bc_etcd_own_key(write_in_flight(writer)))] = true;
   write_key(writer);
 }
 
@@ -207,16 +208,16 @@ static void write_on_directory_refreshed(void *arg, const struct bc_etcd_reply *
     write_on_directory(writer, reply);
     return;
   }
-  const char *directory = write_held_key(writer, write_holder_of(writer, write_in_flight(writer)->key));
+  const char *directory = write_held_key(writer, write_holder_of(writer, bc_etcd_own_key(write_in_flight(writer))));
   struct bc_etcd2_put put = {.is_directory = true, .ttl_s = write_ttl_s(writer)};
   writer->call = write_request(writer, "PUT", bc_str_of(directory), "", &put, write_on_directory, writer);
 }
 
 static void write_key(struct etcd2_writer *writer) {
   const struct bc_etcd_own *own = write_in_flight(writer);
-  size_t holder = write_holder_of(writer, own->key);
+  size_t holder = write_holder_of(writer, bc_etcd_own_key(own));
   if (own->want == NULL) {
-    writer->call = write_request(writer, "DELETE", own->key, "", NULL, write_on_deleted, writer);
+    writer->call = write_request(writer, "DELETE", bc_etcd_own_key(own), "", NULL, write_on_deleted, writer);
   } else if (holder < WRITE_DIRS && !writer->held[holder]) {
     /* A key written first would make the directory, without a TTL. */
     struct bc_etcd2_put put = {.is_directory = true, .only_refresh = true, .ttl_s = write_ttl_s(writer)};
@@ -224,7 +225,7 @@ static void write_key(struct etcd2_writer *writer) {
                                  write_on_directory_refreshed, writer);
   } else {
     struct bc_etcd2_put put = {.value = bc_str_of(own->want), .ttl_s = holder == WRITE_DIRS ? write_ttl_s(writer) : 0};
-    writer->call = write_request(writer, "PUT", own->key, "", &put, write_on_put, writer);
+    writer->call = write_request(writer, "PUT", bc_etcd_own_key(own), "", &put, write_on_put, writer);
   }
 }
 

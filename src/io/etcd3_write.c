@@ -150,7 +150,7 @@ static void write_add_op(const struct etcd3_writer *writer, const struct bc_etcd
   struct bc_buf key;
   bc_buf_init(&key, (size_t)4 * BC_LIMIT_KEY_BYTES);
   bc_buf_add_text(&key, writer->publish->names->prefix);
-  bc_buf_add_str(&key, own->key);
+  bc_buf_add_str(&key, bc_etcd_own_key(own));
   if (own->want == NULL) {
     bc_etcd_request_txn_delete(body, bc_buf_str(&key));
   } else {

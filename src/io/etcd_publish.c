@@ -3,33 +3,36 @@
 #include "base/mem.h"
 #include "io/etcd_writer.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PUBLISH_RETRY_MS = 1000 };
+enum { PUBLISH_RETRY_MS = 1000, PUBLISH_KEY_MOST = (1 << 27) - 1 };
 
 static void publish_on_stale_timer(void *arg);
 static void publish_end_leave(void *arg);
 
 static int publish_compare(const struct bc_etcd_own *a, const struct bc_etcd_own *b) {
-  return bc_str_compare(a->key, b->key);
+  return bc_str_compare(bc_etcd_own_key(a), bc_etcd_own_key(b));
 }
 BC_TREE(bc_etcd_own_tree, bc_etcd_own, link, publish_compare)
 
 static struct bc_etcd_own *publish_find(struct bc_etcd_publish *publish, struct bc_str key) {
-  struct bc_etcd_own wanted = {.key = key};
-  return RB_FIND(bc_etcd_own_tree, &publish->keys, &wanted);
+  struct bc_etcd_own *entry = RB_ROOT(&publish->keys);
+  int order;
+  while (entry != NULL && (order = bc_str_compare(key, bc_etcd_own_key(entry))) != 0) {
+    entry = order < 0 ? RB_LEFT(entry, link) : RB_RIGHT(entry, link);
+  }
+  return entry;
 }
 
-static struct bc_etcd_own *publish_get(struct bc_etcd_publish *publish, struct bc_str key) {
-  struct bc_etcd_own *entry = publish_find(publish, key);
-  if (entry == NULL) {
-    entry = bc_mem_new(1, sizeof *entry + key.len);
-    char *text = (char *)(entry + 1);
-    memcpy(text, key.at, key.len);
-    entry->key = (struct bc_str){.at = text, .len = key.len};
-    (void)RB_INSERT(bc_etcd_own_tree, &publish->keys, entry);
-  }
+/* It is not there yet. */
+static struct bc_etcd_own *publish_make(struct bc_etcd_publish *publish, struct bc_str key) {
+  size_t size = offsetof(struct bc_etcd_own, key) + key.len;
+  struct bc_etcd_own *entry = bc_mem_new(1, size < sizeof *entry ? sizeof *entry : size);
+  memcpy(entry->key, key.at, key.len);
+  entry->key_len = (uint32_t)key.len & PUBLISH_KEY_MOST;
+  (void)RB_INSERT(bc_etcd_own_tree, &publish->keys, entry);
   return entry;
 }
 
@@ -39,7 +42,7 @@ static void publish_move(struct bc_etcd_publish *publish, struct bc_etcd_own *en
   } else if (entry->place == BC_ETCD_PLACE_IN_FLIGHT) {
     TAILQ_REMOVE(&publish->in_flight, entry, queue);
   }
-  entry->place = place;
+  entry->place = place & 3U;
   if (place == BC_ETCD_PLACE_DIRTY) {
     TAILQ_INSERT_TAIL(&publish->dirty, entry, queue);
   } else if (place == BC_ETCD_PLACE_IN_FLIGHT) {
@@ -271,7 +274,7 @@ void bc_etcd_publish_set(struct bc_etcd_publish *publish, const char *key, const
   if (is_same || (entry == NULL && value == NULL && publish->listed)) {
     return;
   }
-  entry = entry == NULL ? publish_get(publish, bc_str_of(key)) : entry;
+  entry = entry == NULL ? publish_make(publish, bc_str_of(key)) : entry;
   bc_intern_put(publish->values, entry->want);
   entry->want = value == NULL ? NULL : bc_intern_get(publish->values, bc_str_of(value));
   entry->stale = false;
@@ -341,7 +344,7 @@ static void publish_repair(struct bc_etcd_publish *publish, struct bc_etcd_own *
 void bc_etcd_publish_list_key(struct bc_etcd_publish *publish, struct bc_str key, const struct bc_etcd_kv *kv) {
   struct bc_etcd_own *entry = publish_find(publish, key);
   if (entry == NULL) {
-    entry = publish_get(publish, key);
+    entry = publish_make(publish, key);
     entry->stale = true;
   }
   entry->listed = true;
@@ -377,7 +380,7 @@ void bc_etcd_publish_event(struct bc_etcd_publish *publish, struct bc_str key, c
   struct bc_etcd_own *entry = publish_find(publish, key);
   if (entry == NULL) {
     if (!kv->deleted) {
-      entry = publish_get(publish, key);
+      entry = publish_make(publish, key);
       entry->stale = true;
       entry->revision = kv->mod_revision;
       publish_await_stale(publish);

@@ -11,22 +11,30 @@
 
 enum bc_etcd_place { BC_ETCD_PLACE_CLEAN, BC_ETCD_PLACE_DIRTY, BC_ETCD_PLACE_IN_FLIGHT };
 
+/* There is one for each route. */
 struct bc_etcd_own {
   RB_ENTRY(bc_etcd_own) link;
   TAILQ_ENTRY(bc_etcd_own) queue; /* dirty or in_flight */
-  struct bc_str key;              /* behind this struct */
   const char *want;  /* interned: most are one of two words. NULL: must not exist, or (stale) nobody has said yet */
   uint64_t revision; /* of the newest that is known of it in the store */
   uint64_t event_revision; /* of somebody's change while our write was in flight */
   struct bc_mono written;
   struct bc_mono not_before;
-  enum bc_etcd_place place;
-  bool changed; /* wanted otherwise while in flight */
-  bool stale;   /* there, and not wanted by anybody since the start */
-  bool listed;
+  uint32_t place : 2;   /* enum bc_etcd_place */
+  uint32_t changed : 1; /* wanted otherwise while in flight */
+  uint32_t stale : 1;   /* there, and not wanted by anybody since the start */
+  uint32_t listed : 1;
+  uint32_t key_len : 27; /* no message of etcd is as long */
+  char key[];
 };
+/* With pointers of 8 bytes: each byte counts 100,000 times. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct bc_etcd_own) <= 96, "an own key has grown");
 RB_HEAD(bc_etcd_own_tree, bc_etcd_own);
 TAILQ_HEAD(bc_etcd_own_queue, bc_etcd_own);
+
+static inline struct bc_str bc_etcd_own_key(const struct bc_etcd_own *own) {
+  return (struct bc_str){.at = own->key, .len = own->key_len};
+}
 
 struct bc_etcd_writer {
   void *(*new_writer)(struct bc_etcd_publish *publish);
