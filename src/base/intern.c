@@ -10,7 +10,7 @@
 
 /* A table that grows and shrinks by one bucket at a time (linear hashing): with 200,000 texts nothing ever waits until
  * all of them have moved. Hashes are not kept: a text's memory is looked at anyway, and each byte counts. */
-enum { INTERN_BUCKETS_LEAST = 64, INTERN_LOAD = 2 };
+enum { INTERN_BUCKETS_LEAST = 64, INTERN_LOAD = 1 };
 
 struct intern_entry {
   struct intern_entry *next;

@@ -171,6 +171,7 @@ struct core_route_policy {
   struct bc_mono due_at;
   int64_t asked_us;     /* on core's undisturbed clock: since when an answer is due, … */
   int64_t awaited_us;   /* … and has been waited for since this was looked at */
+  uint32_t input_s;     /* wall clock, seconds, of its last record of inputs */
   uint32_t walked;      /* number of the candidate for which it was asked, … */
   uint32_t tried;       /* … and has answered: */
   uint8_t queue;        /* enum core_policy_queue */

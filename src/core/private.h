@@ -42,20 +42,13 @@ enum { CORE_SETTLE_MS = 1000 };
 
 /* ---- a route as core follows it ---- */
 
+/* 100,000 of them are held: what only few need is behind a pointer. */
 struct core_route {
   RB_ENTRY(core_route) by_name;
-  TAILQ_ENTRY(core_route) notable; /* in core->notable when is_notable */
-  TAILQ_ENTRY(core_route) moved;   /* in core->event.moved when is_moved */
-  const char *name;                /* interned */
-  struct bc_route claimed;         /* what was last wanted: its NLRI are withdrawn later */
-  bool has_claim;
-  bool is_wanted;
-  bool is_notable;
-  bool state_published;
-  bool published_announce;
-  bool exit_withdraw;
-  bool is_unreadable;               /* counted in core->unreadable */
-  bool is_new;                      /* since the start of core, and not decided yet */
+  TAILQ_ENTRY(core_route) notable;  /* in core->notable when is_notable */
+  TAILQ_ENTRY(core_route) moved;    /* in core->event.moved when is_moved */
+  const char *name;                 /* interned */
+  struct bc_route claimed;          /* what was last wanted: its NLRI are withdrawn later */
   struct core_check *check;         /* its own; NULL = none */
   struct core_uses *uses;           /* the named checks that it rests on; NULL = none */
   struct core_service *service;     /* what it wants of the host; NULL = nothing */
@@ -63,18 +56,28 @@ struct core_route {
   struct core_route_policy *policy; /* NULL = it is under none */
   struct bc_decision decision;
   int64_t since_ms;       /* wall clock of the last change of what people see */
-  uint32_t seen;          /* hash of what people saw then */
+  int64_t key_ms;         /* wall clock, when its keys changed last; 0 = before the start */
+  uint64_t record;        /* of its last decision; 0 = none */
+  const char *told_state; /* static: as the last event had it; NULL = none has told of it */
+  uint32_t seen;          /* hash of what people saw when it changed last */
   uint32_t fault_hash;    /* of the fault that the log has told */
   uint32_t error_hash;    /* of ExaBGP's refusal that the log has told */
-  uint64_t record;        /* of its last decision; 0 = none */
-  bool is_marked;         /* the rib knows that */
-  uint32_t input_s;       /* wall clock, seconds, of its last record of inputs */
   uint8_t state;          /* enum bc_rib_state, as counted in core->by_state */
-  bool is_standing;       /* any of it, as the config was told */
-  bool is_moved;          /* people see something else of it: that is to be told */
-  const char *told_state; /* static: as the last event had it; NULL = none has told of it */
-  int64_t key_ms;         /* wall clock, when its keys changed last; 0 = before the start */
+  bool has_claim : 1;
+  bool is_wanted : 1;
+  bool is_notable : 1;
+  bool state_published : 1;
+  bool published_announce : 1;
+  bool exit_withdraw : 1;
+  bool is_unreadable : 1; /* counted in core->unreadable */
+  bool is_new : 1;        /* since the start of core, and not decided yet */
+  bool is_marked : 1;     /* the rib knows of `record` */
+  bool is_standing : 1;   /* any of it, as the config was told */
+  bool is_moved : 1;      /* people see something else of it: that is to be told */
 };
+
+/* With pointers of 8 bytes: each byte counts 100,000 times. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct core_route) <= 248, "a route has grown");
 
 /* All NLRI of a route as one. */
 struct core_view {

@@ -335,7 +335,7 @@ void core_record_exit(struct bc_core *core, struct core_route *route) {
 bool core_record_takes_input(const struct bc_core *core, const struct core_route *route) {
   uint32_t now_s = (uint32_t)(bc_wall_now_ms() / 1000);
   /* Of many routes whose inputs change all the time, records would push all decisions out of the files. */
-  return core->record.ring != NULL && now_s - route->input_s >= RECORD_INPUT_S && now_s != core->record.input_s;
+  return core->record.ring != NULL && now_s - route->policy->input_s >= RECORD_INPUT_S && now_s != core->record.input_s;
 }
 
 /* A part of the files for the contexts of one event that concerns many, and the same again in an hour. */
@@ -367,7 +367,7 @@ void core_record_input(struct bc_core *core, struct core_route *route, const str
   if (!core_record_takes_input(core, route)) {
     return;
   }
-  route->input_s = now_s;
+  route->policy->input_s = now_s;
   core->record.input_s = now_s;
   const char *stands = route->is_wanted ? "announce" : "withdraw";
   struct bc_record_decision made = {.is_input = true,

@@ -72,7 +72,7 @@ uint64_t core_record_decision(struct bc_core *core, struct core_route *route, co
 /* The inputs of its policy are others, its verdict is not: kept at most once in 10 s for a route,
  * and once a second for all. */
 void core_record_input(struct bc_core *core, struct core_route *route, const struct bc_record_policy *policy);
-/* Whether it would be kept now. */
+/* Whether it would be kept now, of a route that is under a policy. */
 bool core_record_takes_input(const struct bc_core *core, const struct core_route *route);
 /* Whether one more context of some size may be kept; `len` bytes are then counted by core_record_count_context. */
 bool core_record_has_context_room(struct bc_core *core);

@@ -24,11 +24,11 @@ struct bc_route {
   struct bc_nlri nlri;
   struct bc_nlri_list *more; /* NULL: one NLRI; they are in the order of bc_nlri_compare */
   uint32_t med;              /* 0 unless has_med */
-  bool has_med;
-  bool has_next_hop;
-  bool is_groupable;      /* each NLRI may stand in an `attributes … nlri` line: unicast, no path-id, label
+  bool has_med : 1;
+  bool has_next_hop : 1;
+  bool is_groupable : 1;  /* each NLRI may stand in an `attributes … nlri` line: unicast, no path-id, label
                              or rd, no internal word */
-  bool is_split;          /* the NLRI are one prefix cut into equal parts: printed as `route P … split /N` */
+  bool is_split : 1;      /* the NLRI are one prefix cut into equal parts: printed as `route P … split /N` */
   uint8_t internal;       /* BC_ROUTE_WATCHDOG … */
   const char *selector;   /* interned: "neighbor 10.0.0.2, neighbor 10.0.0.3 local-as 65000", or NULL = all */
   const char *attributes; /* interned canonical text of all that follows the prefix, in the order in which
