@@ -13,20 +13,28 @@ BC_TREE(core_route_tree, core_route, by_name, dispatch_compare)
 
 struct core_route *core_route_find(struct bc_core *core, const char *name) {
   struct core_route wanted = {.name = name};
-  return RB_FIND(core_route_tree, &core->routes, &wanted);
+  struct core_route *found = core->found;
+  /* What happens to a route looks it up more than once. */
+  if (found == NULL || strcmp(found->name, name) != 0) {
+    found = core->found = RB_FIND(core_route_tree, &core->routes, &wanted);
+  }
+  return found;
 }
 
-static struct core_route *dispatch_route_for(struct bc_core *core, const char *name) {
-  struct core_route *route = core_route_find(core, name);
-  if (route != NULL) {
-    return route;
-  }
-  route = bc_mem_new(1, sizeof *route);
+/* It is not there yet. */
+static struct core_route *dispatch_route_make(struct bc_core *core, const char *name) {
+  struct core_route *route = bc_mem_new(1, sizeof *route);
   route->name = bc_intern_get(core->intern, bc_str_of(name));
   route->since_ms = bc_wall_now_ms();
   RB_INSERT(core_route_tree, &core->routes, route);
   core->by_state[route->state]++;
+  core->found = route;
   return route;
+}
+
+static struct core_route *dispatch_route_for(struct bc_core *core, const char *name) {
+  struct core_route *route = core_route_find(core, name);
+  return route != NULL ? route : dispatch_route_make(core, name);
 }
 
 /* ---- what people are told ---- */
@@ -156,17 +164,9 @@ static const struct bc_route *dispatch_announced(const struct core_route *route,
 /* What a start finds as it left it is no news: there may be very many. */
 static void dispatch_tell_decision(struct bc_core *core, const struct core_route *route, uint64_t id,
                                    bool was_announced) {
-  char reason[CORE_REASON_BYTES];
-  if (id == 0 || (route->is_new && route->is_standing)) {
-    return;
+  if (id != 0 && !(route->is_new && route->is_standing)) {
+    core_event_decision(core, route, was_announced);
   }
-  core_route_explain(route, reason, sizeof reason);
-  json_t *detail = json_object();
-  json_object_set_new(detail, "verdict", json_string(bc_verdict_text(route->decision.verdict)));
-  json_object_set_new(detail, "layer", json_string(bc_layer_text(route->decision.layer)));
-  json_object_set_new(detail, "reason", json_string(reason));
-  json_object_set_new(detail, "was", json_string(was_announced ? "announce" : "withdraw"));
-  (void)core_event_tell(core, BC_EVENT_DECISION, route->name, id, detail);
 }
 
 /* Not that a route never was this node's business. */
@@ -271,6 +271,7 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   core_publish_route(core, route, true);
   core_event_forget(core, route);
   RB_REMOVE(core_route_tree, &core->routes, route);
+  core->found = core->found == route ? NULL : core->found;
   bc_intern_put(core->intern, route->name);
   free(route);
 }
@@ -488,7 +489,7 @@ void core_dispatch_passed(struct bc_core *core) {
   struct bc_config_route view;
   while (bc_config_next_passed(core->config, &view)) {
     if (core_route_find(core, view.name) == NULL) {
-      dispatch_route_for(core, view.name)->is_new = true;
+      dispatch_route_make(core, view.name)->is_new = true;
     }
     core_dispatch_config(core, &view, true);
     core_link_pump(core);
@@ -590,6 +591,7 @@ void core_dispatch_free(struct bc_core *core) {
     core_check_remove(core, route);
     bc_route_release(core->intern, &route->claimed);
     RB_REMOVE(core_route_tree, &core->routes, route);
+    core->found = NULL;
     bc_intern_put(core->intern, route->name);
     free(route);
   }

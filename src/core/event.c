@@ -48,9 +48,14 @@ static bool event_is_of_route(enum bc_event_type type, const json_t *detail) {
   }
 }
 
+static uint64_t event_keep(struct core_event *event, const struct bc_event *made) {
+  event->told[made->type]++;
+  event_soon(event);
+  return bc_events_add(event->ring, made);
+}
+
 static uint64_t event_add(struct bc_core *core, enum bc_event_type type, int64_t at_ms, const char *subject,
                           uint64_t decision, json_t *detail) {
-  struct core_event *event = &core->event;
   char *text = detail == NULL ? NULL : json_dumps(detail, JSON_COMPACT | JSON_ENSURE_ASCII);
   struct bc_event made = {.at_ms = at_ms,
                           .type = type,
@@ -58,9 +63,7 @@ static uint64_t event_add(struct bc_core *core, enum bc_event_type type, int64_t
                           .decision = decision,
                           .subject = subject == NULL ? "" : subject,
                           .detail = text == NULL ? "{}" : text};
-  uint64_t id = bc_events_add(event->ring, &made);
-  event->told[type]++;
-  event_soon(event);
+  uint64_t id = event_keep(&core->event, &made);
   free(text);
   json_decref(detail);
   return id;
@@ -151,6 +154,23 @@ static void event_tell_routes(struct bc_core *core) {
   }
 }
 
+/* ---- decisions ---- */
+
+/* In a flood most are only counted: nothing is made of these. */
+void core_event_decision(struct bc_core *core, const struct core_route *route, bool was_announced) {
+  char reason[CORE_REASON_BYTES];
+  if (core->event.ring == NULL || !event_may_tell(&core->event)) {
+    return;
+  }
+  core_route_explain(route, reason, sizeof reason);
+  json_t *detail = json_object();
+  json_object_set_new(detail, "verdict", json_string(bc_verdict_text(route->decision.verdict)));
+  json_object_set_new(detail, "layer", json_string(bc_layer_text(route->decision.layer)));
+  json_object_set_new(detail, "reason", json_string(reason));
+  json_object_set_new(detail, "was", json_string(was_announced ? "announce" : "withdraw"));
+  (void)event_add(core, BC_EVENT_DECISION, bc_wall_now_ms(), route->name, route->record, detail);
+}
+
 /* ---- commands ---- */
 
 static const char *event_command_text(unsigned kind) {
@@ -164,19 +184,54 @@ static bool event_has_neighbor(unsigned kind) {
   return kind == BC_RIB_EVENT_WIRE || kind == BC_RIB_EVENT_UNCONFIRMED || kind == BC_RIB_EVENT_ALARMED;
 }
 
-static void event_tell_command(struct bc_core *core, struct core_event_command *command) {
-  json_t *detail = core_event_detail(event_command_text(command->kind), command->text);
+/* A JSON string of what core_report_bytes would show. */
+static void event_add_quoted(struct bc_buf *to, struct bc_str text) {
+  bc_buf_add_char(to, '"');
+  for (size_t i = 0; i < text.len; i++) {
+    char byte = text.at[i];
+    if (byte == '"' || byte == '\\') {
+      bc_buf_add_char(to, '\\');
+      bc_buf_add_char(to, byte);
+    } else if (byte == '\n' || byte == '\t') {
+      bc_buf_add_text(to, byte == '\n' ? "\\n" : "\\t");
+    } else {
+      bc_buf_add_char(to, byte >= ' ' && byte <= '~' ? byte : '?');
+    }
+  }
+  bc_buf_add_char(to, '"');
+}
+
+static void event_print_command(struct bc_core *core, const struct core_event_command *command, struct bc_buf *to) {
+  bc_buf_add_format(to, "{\"what\":\"%s\"", event_command_text(command->kind));
+  if (command->text != NULL) {
+    bc_buf_add_text(to, ",\"text\":");
+    bc_buf_add_text(to, command->text);
+  }
   if (event_has_neighbor(command->kind)) {
-    const struct bc_rib_neighbor *neighbor = bc_rib_neighbor_get(core->rib, command->neighbor);
-    json_object_set_new(detail, "neighbor", json_string(neighbor->name.ip));
+    bc_buf_add_text(to, ",\"neighbor\":");
+    event_add_quoted(to, bc_str_of(bc_rib_neighbor_get(core->rib, command->neighbor)->name.ip));
   }
   if (command->is_repair || command->is_by_time) {
-    json_object_set_new(detail, "how", json_string(command->is_repair ? "repair" : "time"));
+    bc_buf_add_format(to, ",\"how\":\"%s\"", command->is_repair ? "repair" : "time");
   }
-  json_object_set_new(detail, "nlri", json_integer((json_int_t)command->nlri));
-  (void)event_add(core, BC_EVENT_COMMAND, command->at_ms, command->owner, command->mark, detail);
+  bc_buf_add_format(to, ",\"nlri\":%u}", command->nlri);
+}
+
+/* Without the help of jansson: a start with many routes tells thousands of long ones. */
+static void event_tell_command(struct bc_core *core, struct core_event_command *command) {
+  struct bc_buf detail;
+  bc_buf_init(&detail, BC_LIMIT_EVENT_BYTES);
+  event_print_command(core, command, &detail);
+  struct bc_event made = {.at_ms = command->at_ms,
+                          .type = BC_EVENT_COMMAND,
+                          .is_of_route = true,
+                          .decision = command->mark,
+                          .subject = command->owner,
+                          .detail = detail.data};
+  (void)event_keep(&core->event, &made);
+  bc_buf_free(&detail);
   bc_intern_put(core->intern, command->owner);
-  free(command->text);
+  bc_intern_put(core->intern, command->text);
   *command = (struct core_event_command){.owner = NULL};
 }
 
@@ -199,6 +254,26 @@ static bool event_is_command(const struct core_event_command *command, const str
          command->is_by_time == event->is_by_time && event->kind != BC_RIB_EVENT_REFUSED;
 }
 
+/* Interned; that of the event before when both are of one line. */
+static const char *event_text_of(struct bc_core *core, const struct bc_rib_event *event) {
+  const struct core_event_command *last = event_command_at(&core->event, CORE_EVENT_COMMANDS - 1);
+  if (event->text.len == 0) {
+    return NULL;
+  }
+  if (last->text != NULL && event->kind == BC_RIB_EVENT_SENT && last->kind == (unsigned)event->kind &&
+      last->line == event->line) {
+    return bc_intern_ref(last->text);
+  }
+  struct bc_str text = event->text;
+  struct bc_buf quoted;
+  text.len = text.len < EVENT_TEXT_BYTES ? text.len : EVENT_TEXT_BYTES;
+  bc_buf_init(&quoted, 2 * EVENT_TEXT_BYTES + 2);
+  event_add_quoted(&quoted, text);
+  const char *made = bc_intern_get(core->intern, bc_buf_str(&quoted));
+  bc_buf_free(&quoted);
+  return made;
+}
+
 void core_event_command(struct bc_core *core, const struct bc_rib_event *event) {
   struct core_event *hub = &core->event;
   if (hub->ring == NULL || event->owner == NULL) {
@@ -214,12 +289,12 @@ void core_event_command(struct bc_core *core, const struct bc_rib_event *event) 
   if (!event_may_tell(hub)) {
     return;
   }
+  const char *text = event_text_of(core, event);
   struct core_event_command *command = event_command_at(hub, 0);
   hub->command_first = (hub->command_first + 1) % CORE_EVENT_COMMANDS;
   if (command->owner != NULL) {
     event_tell_command(core, command);
   }
-  size_t len = event->text.len < EVENT_TEXT_BYTES ? event->text.len : EVENT_TEXT_BYTES;
   *command = (struct core_event_command){.at_ms = bc_wall_now_ms(),
                                          .kind = (unsigned)event->kind,
                                          .neighbor = event->neighbor,
@@ -229,7 +304,7 @@ void core_event_command(struct bc_core *core, const struct bc_rib_event *event) 
                                          .is_by_time = event->is_by_time,
                                          .owner = bc_intern_ref(event->owner),
                                          .nlri = 1,
-                                         .text = len == 0 ? NULL : bc_mem_copy_text(event->text.at, len)};
+                                         .text = text};
   event_soon(hub);
 }
 
@@ -367,7 +442,7 @@ void core_event_close(struct bc_core *core) {
   event_pass_over_routes(event);
   for (unsigned i = 0; i < CORE_EVENT_COMMANDS; i++) {
     bc_intern_put(core->intern, event->commands[i].owner);
-    free(event->commands[i].text);
+    bc_intern_put(core->intern, event->commands[i].text);
   }
   bc_timer_free(event->timer);
   bc_timer_free(event->look_timer);

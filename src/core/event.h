@@ -33,7 +33,7 @@ struct core_event_command {
   bool is_repair, is_by_time;
   const char *owner; /* interned, held; NULL = the place is free */
   unsigned nlri;
-  char *text; /* NULL = none */
+  const char *text; /* interned, as a JSON string; NULL = none. That of a line is made once for all of its routes. */
 };
 enum { CORE_EVENT_COMMANDS = 8 };
 
@@ -67,6 +67,8 @@ uint64_t core_event_tell(struct bc_core *core, enum bc_event_type type, const ch
 void core_event_moved(struct bc_core *core, struct core_route *route);
 /* The route goes: what is to be told of it is told now. */
 void core_event_forget(struct bc_core *core, struct core_route *route);
+/* One was made for it: route->decision, route->record. */
+void core_event_decision(struct bc_core *core, const struct core_route *route, bool was_announced);
 /* What became of a command, of whatever the rib tells. */
 void core_event_command(struct bc_core *core, const struct bc_rib_event *event);
 /* Something that the warnings may tell has changed: soon they are compared with those of before, and each that came, or

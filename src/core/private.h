@@ -325,6 +325,7 @@ struct bc_core {
   struct core_event event;
   struct http_nodes *nodes; /* http_read_nodes.c; NULL = nobody has asked for them */
   struct core_route_tree routes;
+  struct core_route *found; /* the one that was looked up last; NULL = none */
   struct core_route_list notable;
   size_t notable_count;
   struct core_checks checks;
