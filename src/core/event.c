@@ -184,23 +184,6 @@ static bool event_has_neighbor(unsigned kind) {
   return kind == BC_RIB_EVENT_WIRE || kind == BC_RIB_EVENT_UNCONFIRMED || kind == BC_RIB_EVENT_ALARMED;
 }
 
-/* A JSON string of what core_report_bytes would show. */
-static void event_add_quoted(struct bc_buf *to, struct bc_str text) {
-  bc_buf_add_char(to, '"');
-  for (size_t i = 0; i < text.len; i++) {
-    char byte = text.at[i];
-    if (byte == '"' || byte == '\\') {
-      bc_buf_add_char(to, '\\');
-      bc_buf_add_char(to, byte);
-    } else if (byte == '\n' || byte == '\t') {
-      bc_buf_add_text(to, byte == '\n' ? "\\n" : "\\t");
-    } else {
-      bc_buf_add_char(to, byte >= ' ' && byte <= '~' ? byte : '?');
-    }
-  }
-  bc_buf_add_char(to, '"');
-}
-
 static void event_print_command(struct bc_core *core, const struct core_event_command *command, struct bc_buf *to) {
   bc_buf_add_format(to, "{\"what\":\"%s\"", event_command_text(command->kind));
   if (command->text != NULL) {
@@ -209,7 +192,7 @@ static void event_print_command(struct bc_core *core, const struct core_event_co
   }
   if (event_has_neighbor(command->kind)) {
     bc_buf_add_text(to, ",\"neighbor\":");
-    event_add_quoted(to, bc_str_of(bc_rib_neighbor_get(core->rib, command->neighbor)->name.ip));
+    bc_event_add_quoted(to, bc_str_of(bc_rib_neighbor_get(core->rib, command->neighbor)->name.ip));
   }
   if (command->is_repair || command->is_by_time) {
     bc_buf_add_format(to, ",\"how\":\"%s\"", command->is_repair ? "repair" : "time");
@@ -268,7 +251,7 @@ static const char *event_text_of(struct bc_core *core, const struct bc_rib_event
   struct bc_buf quoted;
   text.len = text.len < EVENT_TEXT_BYTES ? text.len : EVENT_TEXT_BYTES;
   bc_buf_init(&quoted, 2 * EVENT_TEXT_BYTES + 2);
-  event_add_quoted(&quoted, text);
+  bc_event_add_quoted(&quoted, text);
   const char *made = bc_intern_get(core->intern, bc_buf_str(&quoted));
   bc_buf_free(&quoted);
   return made;

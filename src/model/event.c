@@ -175,6 +175,22 @@ enum bc_event_next bc_events_next(struct bc_events *events, struct bc_event_curs
   return cursor->after < events->last ? BC_EVENT_NEXT_MORE : BC_EVENT_NEXT_NONE;
 }
 
+void bc_event_add_quoted(struct bc_buf *to, struct bc_str text) {
+  bc_buf_add_char(to, '"');
+  for (size_t i = 0; i < text.len; i++) {
+    char byte = text.at[i];
+    if (byte == '"' || byte == '\\') {
+      bc_buf_add_char(to, '\\');
+      bc_buf_add_char(to, byte);
+    } else if (byte == '\n' || byte == '\t') {
+      bc_buf_add_text(to, byte == '\n' ? "\\n" : "\\t");
+    } else {
+      bc_buf_add_char(to, byte >= ' ' && byte <= '~' ? byte : '?');
+    }
+  }
+  bc_buf_add_char(to, '"');
+}
+
 void bc_event_print(const struct bc_event *event, struct bc_buf *to) {
   char when[25];
   bc_wall_print(event->at_ms, when);

@@ -9,6 +9,7 @@
 #include "base/enum_text.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -79,6 +80,9 @@ enum bc_event_next { BC_EVENT_NEXT_NONE, BC_EVENT_NEXT_MORE, BC_EVENT_NEXT_GOT }
  * told first, with an event of type GAP, whatever the filter says: its detail has "missed", how many, or null when that
  * is not known, as `after` is another process's. */
 enum bc_event_next bc_events_next(struct bc_events *events, struct bc_event_cursor *cursor, struct bc_event *event);
+
+/* Appends a JSON string, as a part of a detail: what is not printable ASCII, a line feed or a tab is told as '?'. */
+void bc_event_add_quoted(struct bc_buf *to, struct bc_str text);
 
 /* Appends {"id":…,"time":…,"type":…,"subject":…,"decision":…,"detail":…}. */
 void bc_event_print(const struct bc_event *event, struct bc_buf *to);

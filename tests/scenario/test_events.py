@@ -86,6 +86,21 @@ def test_a_withdraw_is_told_from_the_check_to_the_wire(scene):
     assert newest["id"] == decision["decision"] and newest["verdict"] == "withdraw"
 
 
+def test_each_route_is_told_the_line_that_was_written_for_it(scene):
+    meds = {f"r{number}": number % 3 for number in range(1, 25)}
+    for name, med in meds.items():
+        scene.put_plain(name, int(name[1:]), f"next-hop self med {med}")
+    daemon = scene.begin()
+    for name in meds:
+        daemon.wait_state(name, "announced")
+    sent = wait_for(lambda: (s := {one["subject"]: one["detail"] for one in kinds(scene.events(), "command")
+                                   if one["detail"]["what"] == "sent"}).keys() >= meds.keys() and s, "all are told")
+    lines = [line for line in daemon.exabgp.lines if "announce" in line]
+    for name, med in meds.items():
+        assert f"med {med}" in sent[name]["text"] and scene.net(int(name[1:])) in sent[name]["text"]
+        assert sent[name]["text"] in lines and sent[name]["nlri"] == 1
+
+
 def test_each_event_comes_once_in_the_order_of_ids_and_times(scene):
     fallen(scene)
     events = scene.events(after=0)

@@ -178,6 +178,26 @@ static void memory_is_bounded_whatever_is_told(void **state) {
   bc_events_free(events);
 }
 
+static void any_text_can_stand_in_a_detail(void **state) {
+  (void)state;
+  char bytes[256];
+  struct bc_buf quoted;
+  for (unsigned i = 0; i < sizeof bytes; i++) {
+    bytes[i] = (char)(unsigned char)i;
+  }
+  bc_buf_init(&quoted, 1024);
+  bc_event_add_quoted(&quoted, (struct bc_str){.at = bytes, .len = sizeof bytes});
+  json_t *read = json_loadb(quoted.data, quoted.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  assert_non_null(read);
+  assert_int_equal(json_string_length(read), sizeof bytes);
+  for (unsigned i = 0; i < sizeof bytes; i++) {
+    bool is_kept = (i >= ' ' && i <= '~') || i == '\n' || i == '\t';
+    assert_int_equal(json_string_value(read)[i], is_kept ? (int)i : '?');
+  }
+  json_decref(read);
+  bc_buf_free(&quoted);
+}
+
 static void an_event_is_a_line_of_json(void **state) {
   (void)state;
   struct bc_buf text;
@@ -213,6 +233,7 @@ int main(void) {
       cmocka_unit_test(a_gap_passes_every_filter),
       cmocka_unit_test(what_is_no_filter_is_told),
       cmocka_unit_test(memory_is_bounded_whatever_is_told),
+      cmocka_unit_test(any_text_can_stand_in_a_detail),
       cmocka_unit_test(an_event_is_a_line_of_json),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
