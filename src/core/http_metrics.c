@@ -8,6 +8,7 @@ void core_http_get_metrics(struct core_http_call *call) {
   struct bc_sock_answer answer = {0};
   enum bc_prometheus_format format = bc_prometheus_choose(bc_httpd_header(call->request, "Accept"));
   if (!core_metrics_begin(call->core, format, &answer)) {
+    bc_httpd_add_header(call->request, "Retry-After", "1");
     core_http_fail(call->request, 503, "busy", "too many ask for metrics at once");
     return;
   }

@@ -22,6 +22,18 @@ def test_every_path_stands_in_the_reference_once():
     assert sorted(rows) == sorted((method, path, scope.lower(), summary) for method, path, _, scope, summary in PATHS)
 
 
+def test_each_code_of_a_problem_stands_in_the_pages_with_its_status():
+    files = [*(ROOT / "src/core").glob("http*.c"), ROOT / "src/model/http_access.h", ROOT / "src/model/admission.h"]
+    text = "\n".join(path.read_text() for path in files)
+    said = set(re.findall(r'\b([45]\d\d), "([a-z-]+)"', text))
+    said |= set(re.findall(r'\.status = (\d+),\s*\.code = "([a-z-]+)"', text))
+    assert {("409", "other-owner"), ("503", "audit"), ("404", "no-such-path"), ("403", "flow-too-broad"), ("421", "unknown-host")} <= said
+    pages = "".join((ROOT / "docs" / name).read_text() for name in ("http-api.md", "http-access.md"))
+    told = {(status, code) for status, codes in re.findall(r"^\| (\d+) \| ([^|]*) \|", pages, re.M)
+            for code in re.findall(r"`([a-z-]+)`", codes)}
+    assert said - told == set()
+
+
 def test_status_and_routes_are_those_of_the_local_socket(scene):
     scene.tree.put("routes/web/config", "route 192.0.2.1/32 next-hop self")
     scene.start()

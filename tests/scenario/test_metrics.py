@@ -489,7 +489,8 @@ def test_counters_only_grow_while_core_lives(scene):
 def test_scrapes_are_few_at_once_and_never_half(scene):
     for number in range(400):
         scene.tree.put(f"routes/{'x' * 100}{number}/config", f"route 10.8.{number // 250}.{number % 250}/32 next-hop self")
-    daemon = start(scene)
+    port = free_port()
+    daemon = start(scene, f"--http=127.0.0.1:{port}")
     wait_for(lambda: len(daemon.exabgp.prefixes()) == 400, "all are announced", 40)
     scene.scrape()
     slow = []
@@ -505,10 +506,15 @@ def test_scrapes_are_few_at_once_and_never_half(scene):
         code, text, errors = scene.print()
         assert (code, text, errors) == (1, "", "too many ask for metrics at once\n")
         assert daemon.status()["pid"]
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        link.request("GET", "/metrics")
+        answer = link.getresponse()
+        assert answer.status == 503 and answer.headers["Retry-After"] == "1" and json.load(answer)["code"] == "busy"
+        link.close()
     finally:
         for link in slow:
             link.close()
-    scene.wait_value("bgpcommander_scrapes_refused_total", 1)
+    scene.wait_value("bgpcommander_scrapes_refused_total", 2)
 
 
 def test_an_answer_that_breaks_off_is_no_answer(scene, tmp_path):
