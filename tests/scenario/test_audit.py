@@ -295,7 +295,7 @@ def test_what_the_disk_did_not_keep_is_written_as_failed(scene):
     assert lost.status == 503 and lost.code == "disk", lost
     gone = scene.ask("DELETE", "/v1/routes/web")
     assert gone.status == 503 and gone.code == "not-kept", gone
-    assert scene.exabgp.prefixes() == set()
+    wait_for(lambda: scene.exabgp.prefixes() == set(), "it is withdrawn, and the other one is not announced")
     assert told(of_request(scene, lost)) == [("announce", "api:lost", "accepted", None), ("announce", "api:lost", "failed", "disk")]
     wait_for(lambda: len(of_request(scene, gone)) == 2, "both lines")
     assert told(of_request(scene, gone)) == [("withdraw", "api:web", "accepted", None), ("withdraw", "api:web", "failed", "not-kept")]
