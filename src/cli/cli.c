@@ -75,6 +75,11 @@ int bc_cli_usage_code(const char *command) {
   return command != NULL && strcmp(command, "run") == 0 ? (int)BC_CLI_RUN_USAGE : (int)BC_CLI_USAGE;
 }
 
+bool bc_cli_is_reader_gone(void) {
+  struct pollfd reader = {.fd = STDOUT_FILENO, .events = 0};
+  return poll(&reader, 1, 0) > 0 && (reader.revents & (POLLERR | POLLNVAL)) != 0;
+}
+
 /* Whoever reads by a pipe may go when it has read enough: that is no error. */
 static bool cli_is_told(void) {
   struct pollfd reader = {.fd = STDOUT_FILENO, .events = POLLOUT};

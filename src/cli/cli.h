@@ -33,6 +33,9 @@ const char *bc_cli_nearest_command(const char *word);
 /* One line for each command, as a part of the usage. */
 void bc_cli_print_commands(struct bc_buf *to);
 
+/* Who reads standard output by a pipe has gone: nobody needs what would come. */
+bool bc_cli_is_reader_gone(void);
+
 /* Runs settings->command, a known one: the exit code. Answers go to stdout, what went wrong to stderr. */
 int bc_cli_run(const struct bc_settings *settings);
 

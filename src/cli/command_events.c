@@ -126,10 +126,14 @@ static void events_print(const struct bc_settings *settings, const json_t *answe
 
 /* ---- following ---- */
 
-/* Until standard output takes no more, or something ends us. A daemon that is replaced is waited for. */
+/* Until standard output takes no more, or something ends us. A daemon that is replaced is waited for. While nothing
+ * happens nothing is written, and so only a look tells that the reader has gone. */
 static int events_follow(const struct bc_settings *settings, json_int_t last) {
   static const struct timespec pause = {.tv_nsec = 500000000};
   while (fflush(stdout) == 0) {
+    if (bc_cli_is_reader_gone()) {
+      return BC_CLI_OK;
+    }
     json_t *answer = NULL;
     int code = bc_client_try_for_part(settings, events_request(settings, last, EVENTS_MOST), &answer);
     if (code == BC_CLI_BAD_NEWS) {

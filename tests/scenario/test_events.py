@@ -1,6 +1,7 @@
 """Events: what happens is told once, in order, with the decision that it goes back to; to who asks and to who follows."""
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -325,6 +326,16 @@ def test_follow_goes_on_over_a_restart_of_the_daemon(scene):
         following.terminate()
         following.wait(10)
         following.stdout.close()
+
+
+def test_who_follows_may_go_while_nothing_happens(scene):
+    scene.put_plain("web", 1)
+    scene.begin().wait_state("web", "announced")
+    scene.wait_event(type="route", subject="web", state="announced")
+    following = subprocess.Popen(scene.command("--follow"), stdout=subprocess.PIPE)
+    assert following.stdout.readline()
+    following.stdout.close()
+    assert following.wait(30) in (0, -signal.SIGPIPE)
 
 
 def test_without_records_decisions_have_numbers_all_the_same(scene):
