@@ -127,22 +127,35 @@ static void completion_print_function(void) {
 
 static void completion_print_bash(void) {
   completion_print_function();
+  /* To Bash a colon, as in api:web, is a word of its own: the words are taken from the line. */
   (void)printf("_bgpcommander() {\n"
-               "  local found kind command='' i\n"
+               "  local found kind command='' i word previous begin=0 line=${COMP_LINE:0:COMP_POINT}\n"
                "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
                "    case ${COMP_WORDS[i]} in\n"
                "    -*) ;;\n"
                "    *) command=${command:-${COMP_WORDS[i]}} ;;\n"
                "    esac\n"
                "  done\n"
-               "  _bgpcommander_words \"$2\" \"$3\" \"$command\"\n"
+               "  word=${line##*[[:space:]]}\n"
+               "  line=${line%%\"$word\"}\n"
+               "  line=${line%%\"${line##*[![:space:]]}\"}\n"
+               "  previous=${line##*[[:space:]]}\n"
+               "  _bgpcommander_words \"$word\" \"$previous\" \"$command\"\n"
                "  if [ \"$kind\" = files ]; then\n"
+               "    compopt -o filenames 2>/dev/null\n"
                "    COMPREPLY=($(compgen -f -- \"$2\"))\n"
-               "  else\n"
-               "    COMPREPLY=($(compgen -W \"$found\" -- \"$2\"))\n"
+               "    return\n"
                "  fi\n"
+               "  COMPREPLY=($(compgen -W \"$found\" -- \"$word\"))\n"
+               "  if [[ $word == *:* && $COMP_WORDBREAKS == *:* ]]; then\n"
+               "    word=${word%%:*}:\n"
+               "    begin=${#word}\n"
+               "  fi\n"
+               "  for i in \"${!COMPREPLY[@]}\"; do\n"
+               "    COMPREPLY[i]=${COMPREPLY[i]:begin}\n"
+               "  done\n"
                "}\n"
-               "complete -o filenames -F _bgpcommander bgpcommander\n");
+               "complete -F _bgpcommander bgpcommander\n");
 }
 
 static void completion_print_zsh(void) {

@@ -1,6 +1,8 @@
 """What `bgpcommander completion` prints completes in bash and zsh, from the lists that --help is printed from."""
 import os
+import pty
 import re
+import select
 import subprocess
 
 import pytest
@@ -8,10 +10,13 @@ import samples
 from test_cli import daemon, home  # noqa: F401 pylint: disable=unused-import
 
 PROGRAM = os.environ["BGPCOMMANDER"]
+# Bash's own way with a colon is shown by a shell for a person, below.
 BASH = """
 source script
 COMP_WORDS=(bgpcommander "$@")
 COMP_CWORD=$#
+COMP_LINE="bgpcommander $*"
+COMP_POINT=${#COMP_LINE}
 _bgpcommander bgpcommander "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
@@ -82,6 +87,34 @@ def test_names_come_from_the_daemon(complete, daemon):  # noqa: F811
     assert complete("why", "we", socket=daemon.path) == ["web-frontend"]
     assert complete("checks", "d", socket=daemon.path) == ["dns"]
     assert complete("run", "--route", "d", socket=daemon.path) == ["dns"]
+
+
+@pytest.mark.parametrize("typed,shown", [("routes api:w", "routes api:web"), ("routes ap", "routes api:we"),
+                                         ("why api:", "why api:web"), ("why web-", "why web-frontend"),
+                                         ("events --route api:w", "events --route api:web")])
+def test_names_with_a_colon_are_completed_for_who_types(daemon, tmp_path, typed, shown):  # noqa: F811
+    """In Bash as people have it, which takes a colon for the end of a word."""
+    names = ["web-frontend", "api:web"] if typed != "routes ap" else ["web-frontend", "api:web", "api:we.b_2"]
+    daemon.answers["routes"] = {"routes": [{"name": name} for name in names]}
+    script = subprocess.run([PROGRAM, "completion", "bash"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    (tmp_path / "script").write_text("PS1='> '\n" + script)
+    (tmp_path / "bgpcommander").symlink_to(PROGRAM)
+    primary, secondary = pty.openpty()
+    shell = subprocess.Popen(["bash", "--noprofile", "--rcfile", tmp_path / "script", "-i"], stdin=secondary, stdout=secondary,
+                             stderr=secondary, start_new_session=True,
+                             env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path), "TERM": "dumb",
+                                  "INPUTRC": "/dev/null", "BGPCOMMANDER_SOCKET": daemon.path})
+    os.close(secondary)
+    seen = b""
+    try:
+        os.write(primary, f"bgpcommander {typed}\t".encode())
+        while f"bgpcommander {shown}".encode() not in seen.replace(b"\a", b""):
+            assert select.select([primary], [], [], 20)[0], seen
+            seen += os.read(primary, 4096)
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(primary)
 
 
 def test_without_a_daemon_nothing_is_said(complete, tmp_path):
