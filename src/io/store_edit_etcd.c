@@ -1,6 +1,8 @@
 /* The way to etcd for edits, by both of its APIs. */
 #include "io/store_edit_private.h"
 
+#include <string.h>
+
 enum { ETCD_CALL_LEAST_MS = 1000 };
 
 enum bc_err bc_store_edit_etcd_open(struct bc_store_edit *edit, enum bc_store_type type, struct bc_fault *fault) {
@@ -18,16 +20,32 @@ enum bc_err bc_store_edit_etcd_open(struct bc_store_edit *edit, enum bc_store_ty
   return err;
 }
 
+/* Of each member that failed in a row, so that nobody takes the last one for the only one. */
+static void etcd_add_trouble(const struct bc_store_edit *edit, const char *words, struct bc_fault *text) {
+  const char *endpoint = bc_etcd_link_endpoint(edit->link);
+  if (edit->failures > 0 && edit->trouble.text[0] != '\0' && strstr(edit->trouble.text, endpoint) == NULL) {
+    bc_fault_set(text, 0, "%s; %s: %s", edit->trouble.text, endpoint, words);
+  } else if (edit->failures == 0 || edit->trouble.text[0] == '\0') {
+    bc_fault_set(text, 0, "%s: %s", endpoint, words);
+  } else {
+    *text = edit->trouble;
+  }
+}
+
 bool bc_store_edit_etcd_goes_on(struct bc_store_edit *edit, const struct bc_etcd_reply *reply, enum bc_err *err,
                                 struct bc_fault *text) {
   struct bc_fault words = {.column = 0};
   bc_etcd_reply_explain(reply, &words);
-  bc_fault_set(text, 0, "%s: %s", bc_etcd_link_endpoint(edit->link), words.text);
-  edit->trouble = *text;
   bool is_final = bc_etcd_reply_is_refusal(reply) || reply->err == BC_ERR_LIMIT ||
                   (reply->err == BC_ERR_REFUSED && (reply->error.trouble == BC_ETCD_TROUBLE_NO_SPACE ||
                                                     reply->error.trouble == BC_ETCD_TROUBLE_TOO_LARGE ||
                                                     reply->error.trouble == BC_ETCD_TROUBLE_AUTH_OFF));
+  if (is_final) {
+    bc_fault_set(text, 0, "%s: %s", bc_etcd_link_endpoint(edit->link), words.text);
+  } else {
+    etcd_add_trouble(edit, words.text, text);
+  }
+  edit->trouble = *text;
   edit->failures++;
   if (is_final) {
     *err =

@@ -144,6 +144,10 @@ def test_a_store_that_does_not_answer_is_said_so_in_time(etcd_lab, etcd_edit):
     etcd_edit.store.member.kill()
     answer = etcd_edit.json("route", "set", "WEB", WEB, "--timeout", "5s", code=3)
     assert answer["outcome"] == "unreachable" and "connect" in answer["text"].lower()
+    other = f"http://127.0.0.1:{free_port()}"
+    etcd_edit.endpoints = f"{etcd_edit.store.endpoints},{other}"
+    text = etcd_edit.run("route", "set", "WEB", WEB, "--timeout", "5s", code=3)[1]
+    assert text.count(f"{etcd_edit.store.endpoints}: ") == 1 and text.count(f"{other}: ") == 1, text
 
 
 def test_more_keys_than_a_page_and_the_daemons_own_in_between(etcd_lab, tmp_path):
