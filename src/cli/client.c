@@ -47,14 +47,18 @@ static void client_tell_no_daemon(const struct bc_settings *settings, const char
   (void)fprintf(stderr, "no daemon answers at %s (%s): is it running, and may you read the socket?\n", path, problem);
 }
 
-/* To the first socket that takes us; *path is the caller's. */
-static int client_connect_any(const struct bc_settings *settings, bool is_quiet, char **path) {
+static size_t client_find_sockets(const struct bc_settings *settings, char *sockets[static BC_PATHS_SOCKETS]) {
   struct bc_paths_wish wish = {.node = settings->node,
                                .state_dir = settings->state_dir,
                                .socket = settings->socket,
                                .script_dir = settings->script_dir};
+  return bc_paths_find_sockets(&wish, sockets);
+}
+
+/* To the first socket that takes us; *path is the caller's. */
+static int client_connect_any(const struct bc_settings *settings, bool is_quiet, char **path) {
   char *sockets[BC_PATHS_SOCKETS];
-  size_t count = bc_paths_find_sockets(&wish, sockets);
+  size_t count = client_find_sockets(settings, sockets);
   const char *problem = NULL;
   int fd = -1;
   *path = NULL;
@@ -74,6 +78,32 @@ static int client_connect_any(const struct bc_settings *settings, bool is_quiet,
     free(sockets[i]);
   }
   return fd;
+}
+
+/* The process that listens; 0 = not known. */
+static long long client_peer(int fd) {
+  struct ucred peer = {0};
+  socklen_t len = sizeof peer;
+  return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? (long long)peer.pid : 0;
+}
+
+enum bc_client_absence bc_client_absence(const struct bc_settings *settings, long long *pid) {
+  enum bc_client_absence absence = BC_CLIENT_NONE;
+  char *sockets[BC_PATHS_SOCKETS];
+  size_t count = client_find_sockets(settings, sockets);
+  *pid = 0;
+  for (size_t i = 0; i < count; i++) {
+    int fd = absence == BC_CLIENT_SILENT ? -1 : client_connect(sockets[i]);
+    if (fd >= 0) {
+      absence = BC_CLIENT_SILENT;
+      *pid = client_peer(fd);
+      (void)close(fd);
+    } else if (absence == BC_CLIENT_NONE && errno == EACCES) {
+      absence = BC_CLIENT_DENIED;
+    }
+    free(sockets[i]);
+  }
+  return absence;
 }
 
 static bool client_wait(int fd, short events) {
@@ -129,7 +159,8 @@ static int client_talk(const struct bc_settings *settings, const json_t *request
   bc_buf_add_char(&line, '\n');
   bool has_answer = client_send(fd, line.data, line.len) && client_receive(fd, answer);
   if (!has_answer && !is_quiet) {
-    (void)fprintf(stderr, "the daemon at %s did not answer within %d s\n", path, CLIENT_TIMEOUT_MS / 1000);
+    (void)fprintf(stderr, "the daemon at %s (process %lld) did not answer within %d s: see `bgpcommander doctor`\n",
+                  path, client_peer(fd), CLIENT_TIMEOUT_MS / 1000);
   }
   (void)close(fd);
   bc_buf_free(&line);

@@ -21,6 +21,14 @@ int bc_client_try_for_part(const struct bc_settings *settings, json_t *request, 
 /* The same for a command whose answer is a text, printed as it came, that ends in the line `last`: nothing is printed
  * of one that breaks off. */
 int bc_client_print_text(const struct bc_settings *settings, json_t *request, const char *last);
+/* Why no daemon has answered. */
+enum bc_client_absence {
+  BC_CLIENT_NONE,   /* there is none on its sockets */
+  BC_CLIENT_DENIED, /* this user may not open its socket */
+  BC_CLIENT_SILENT  /* it takes the question, and does not answer in time */
+};
+/* *pid: of a silent one, as the kernel tells; 0 = not known. */
+enum bc_client_absence bc_client_absence(const struct bc_settings *settings, long long *pid);
 /* {"command":NAME} */
 json_t *bc_client_request(const char *command);
 

@@ -56,13 +56,37 @@ static void daemon_warnings(struct bc_doctor *doctor) {
   }
 }
 
-void bc_doctor_daemon(struct bc_doctor *doctor) {
+/* That it is silent, or not for us, is no reason to start another. */
+static void daemon_absent(struct bc_doctor *doctor) {
   const char *node = doctor->settings->node;
-  if (doctor->status == NULL) {
+  long long pid;
+  switch (bc_client_absence(doctor->settings, &pid)) {
+  case BC_CLIENT_DENIED:
+    bc_doctor_add(doctor, BC_DOCTOR_WARNING, "daemon", "socket-denied",
+                  "whether it is well cannot be told from here; most of what follows is about this user, not about it",
+                  "run this as root, or as the user that ExaBGP runs as: sudo -u exabgp bgpcommander doctor",
+                  "the daemon of node %s may run, but this user may not open its socket", node);
+    return;
+  case BC_CLIENT_SILENT:
+    bc_doctor_add(doctor, BC_DOCTOR_BAD, "daemon", "daemon-silent",
+                  "nothing is checked, announced or withdrawn while it hangs; what ExaBGP announces stays as it is",
+                  "see what holds it (ps -o pid,stat,wchan,args -p PID; is its disk full, or gone?); kill -9 PID has "
+                  "another core started in its place, and no route moves",
+                  "the daemon of node %s, process %lld, takes the question and does not answer", node, pid);
+    return;
+  case BC_CLIENT_NONE:
+  default:
     bc_doctor_add(doctor, BC_DOCTOR_BAD, "daemon", "no-daemon",
                   "nothing is checked, announced or withdrawn; what ExaBGP announces stays as it is",
                   "have ExaBGP start it; this in its configuration, then reload it:\n" DOCTOR_BLOCK,
                   "no daemon of node %s answers on its socket", node);
+  }
+}
+
+void bc_doctor_daemon(struct bc_doctor *doctor) {
+  const char *node = doctor->settings->node;
+  if (doctor->status == NULL) {
+    daemon_absent(doctor);
     return;
   }
   bool is_safe = strcmp(bc_client_text(doctor->status, "mode"), "safe") == 0;
@@ -100,6 +124,30 @@ static void exabgp_foreign(struct bc_doctor *doctor) {
   if (total > DOCTOR_FOREIGN_SHOWN) {
     bc_doctor_add(doctor, BC_DOCTOR_NOTE, "exabgp", "foreign-more", NULL, "see all with `bgpcommander routes`",
                   "and %lld more that are not ours", total - DOCTOR_FOREIGN_SHOWN);
+  }
+}
+
+/* What is wanted here and is kept from us by what stands there. */
+static void exabgp_kept_off(struct bc_doctor *doctor) {
+  const char *first = NULL;
+  size_t count = 0;
+  size_t i;
+  const json_t *route;
+  json_array_foreach(json_object_get(doctor->routes, "routes"), i, route) {
+    if (strcmp(bc_client_text(route, "state"), "foreign") == 0) {
+      first = first == NULL ? bc_client_text(route, "name") : first;
+      count++;
+    }
+  }
+  if (count > 0) {
+    bc_doctor_add(
+        doctor, BC_DOCTOR_WARNING, "routes", "kept-off",
+        "neither its check nor its policy moves what the neighbors have of it: that is somebody else's",
+        "take the key away, or the one that stands: from ExaBGP's configuration, or from the other program that "
+        "announces it",
+        count == 1 ? "%s is wanted, and stands in ExaBGP already without being ours"
+                   : "%s and others are wanted, and stand in ExaBGP already without being ours",
+        first);
   }
 }
 
@@ -155,5 +203,6 @@ void bc_doctor_exabgp(struct bc_doctor *doctor) {
                   "no neighbor reports what is sent to it");
   }
   exabgp_summary(doctor);
+  exabgp_kept_off(doctor);
   exabgp_foreign(doctor);
 }

@@ -378,7 +378,8 @@ def test_a_daemon_that_is_silent_is_told_after_5_seconds(daemon):
     begun = time.monotonic()
     result = ask(daemon, "status")
     assert result.returncode == 3
-    assert result.stderr == f"the daemon at {daemon.path} did not answer within 5 s\n"
+    assert result.stderr == (f"the daemon at {daemon.path} (process {os.getpid()}) did not answer within 5 s: "
+                             "see `bgpcommander doctor`\n")
     assert 4.5 < time.monotonic() - begun < 10
 
 

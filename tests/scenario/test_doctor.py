@@ -2,6 +2,8 @@
 import http.server
 import json
 import os
+import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -72,6 +74,46 @@ def test_no_daemon_and_the_block_that_starts_one(scene):
     assert text.returncode == 1
     assert "bad      daemon: no daemon of node n1 answers on its socket\n" in text.stdout
     assert "\n                 encoder json;\n" in text.stdout
+
+
+def test_a_daemon_that_hangs_is_no_reason_to_start_another(scene):
+    scene.start()
+    core = scene.daemon.status()["pid"]
+    os.kill(core, signal.SIGSTOP)
+    try:
+        found = scene.findings()
+    finally:
+        os.kill(core, signal.SIGCONT)
+    assert "no-daemon" not in found and found["daemon-silent"]["level"] == "bad"
+    assert found["daemon-silent"]["finding"] == f"the daemon of node n1, process {core}, takes the question and does not answer"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_socket_of_another_user_is_no_reason_to_start_another(scene, tmp_path_factory):
+    scene.start()
+    program = tmp_path_factory.mktemp("bin") / "bgpcommander"
+    shutil.copy(PROGRAM, program)
+    for folder in (program.parent, *program.parents[:3], *scene.folder.parents[:3], scene.folder):
+        folder.chmod(folder.stat().st_mode | 0o111)
+    program.chmod(0o755)
+    done = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", program, "doctor", "--json",
+                           f"-c=file://{scene.tree.dir}", "-n=n1", f"--socket={scene.folder}/sock",
+                           f"--config={scene.folder}/none.conf"], capture_output=True, text=True, check=False, timeout=120,
+                          env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    found = {one["code"]: one for one in json.loads(done.stdout)["findings"]}
+    assert "no-daemon" not in found and found["socket-denied"]["mend"].endswith("sudo -u exabgp bgpcommander doctor")
+
+
+def test_a_route_that_is_wanted_and_stands_as_somebody_elses(scene):
+    daemon = scene.start()
+    # Somebody else's, as no core has announced it.
+    daemon.exabgp.rib["10.99.0.2"]["192.0.2.1/32"] = "next-hop 10.99.0.1"
+    daemon.kill_core()
+    daemon.wait_synced()
+    scene.tree.put("routes/web/config", "route 192.0.2.1/32 next-hop 10.99.0.1")
+    scene.daemon.wait_state("web", "foreign")
+    found = scene.findings()
+    assert found["kept-off"]["finding"] == "web is wanted, and stands in ExaBGP already without being ours"
 
 
 def test_an_exabgp_that_neither_acknowledges_nor_reports(scene):
