@@ -116,7 +116,7 @@ static int eval_ask_record(struct eval *eval) {
   json_t *answer;
   (void)json_object_set_new(question, "id", json_integer(id));
   (void)json_object_set_new(question, "inputs", json_true());
-  if (bc_decisions_ask(eval->settings, question, &answer) != BC_CLI_OK) {
+  if (bc_decisions_ask(eval->settings, question, &answer, NULL) != BC_CLI_OK) {
     return BC_CLI_NO_DAEMON;
   }
   int code = eval_take_record(eval, json_array_get(json_object_get(answer, "decisions"), 0));

@@ -105,7 +105,7 @@ static int replay_read(struct replay_run *run) {
   bool has_more;
   do {
     json_t *answer;
-    if (bc_decisions_ask(run->settings, replay_question(run, before), &answer) != BC_CLI_OK) {
+    if (bc_decisions_ask(run->settings, replay_question(run, before), &answer, NULL) != BC_CLI_OK) {
       return BC_CLI_NO_DAEMON;
     }
     run->begins_ms = bc_client_number(answer, "begins");

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROUTES_TEXT_BYTES = 1024, ROUTES_PREFIX_BYTES = 48 };
+enum { ROUTES_TEXT_BYTES = 2048, ROUTES_PREFIX_BYTES = 48 };
+
+#define ROUTES_STANDBY "no session is up that carries it; "
 
 static bool routes_is_one_of(const char *text, const char *const *list) {
   for (; *list != NULL; list++) {
@@ -53,13 +55,17 @@ static void routes_add_why(struct bc_screen_table *table, const json_t *route) {
   const char *layer = bc_client_text(route, "layer");
   const char *reason = bc_client_text(route, "reason");
   bool is_told = bc_client_is_true(route, "subscribed") || strcmp(layer, "subscription") == 0;
-  if (error[0] != '\0') {
+  const char *state = bc_client_text(route, "state");
+  /* What is wrong with a route, such as a changed policy that is held, is mostly not why it is withdrawn. */
+  bool has_both = error[0] != '\0' && strcmp(state, "withdrawn") == 0 && reason[0] != '\0';
+  if (error[0] != '\0' && !has_both) {
     bc_screen_table_add(table, BC_SCREEN_BAD, error);
     return;
   }
-  (void)snprintf(text, sizeof text, "%s%s%s%s", layer, layer[0] == '\0' || reason[0] == '\0' ? "" : ": ", reason,
-                 is_told ? "" : " (not subscribed)");
-  bc_screen_table_add(table, BC_SCREEN_PLAIN, text);
+  (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s", strcmp(state, "standby") == 0 ? ROUTES_STANDBY : "", layer,
+                 layer[0] == '\0' || reason[0] == '\0' ? "" : ": ", reason, is_told ? "" : " (not subscribed)",
+                 has_both ? "; " : "", has_both ? error : "");
+  bc_screen_table_add(table, has_both ? BC_SCREEN_BAD : BC_SCREEN_PLAIN, text);
 }
 
 /* "10.9.9.1/32 +3": the first of four. A flow is told as far as there is room. */

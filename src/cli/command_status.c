@@ -138,12 +138,18 @@ static void status_print_workers(const json_t *workers) {
 
 static void status_print_summary(const json_t *summary) {
   static const struct {
-    const char *name;
+    const char *name, *words;
     bool is_bad;
     bool is_always;
-  } counts[] = {{"announced", false, true}, {"withdrawn", false, true},  {"pending", false, true},
-                {"standby", false, false},  {"unconfirmed", true, true}, {"refused", true, false},
-                {"faulty", true, true},     {"foreign", false, true}};
+  } counts[] = {{"announced", "announced", false, true},
+                {"withdrawn", "withdrawn", false, true},
+                {"pending", "pending", false, true},
+                {"standby", "standby", false, false},
+                {"unconfirmed", "unconfirmed", true, true},
+                {"refused", "refused", true, false},
+                {"faulty", "faulty", true, true},
+                {"foreign", "foreign", false, true},
+                {"notOnWire", "not on the wire", true, false}};
   struct bc_buf text;
   enum bc_screen_mood mood = BC_SCREEN_GOOD;
   bc_buf_init(&text, STATUS_LINE_BYTES);
@@ -157,7 +163,7 @@ static void status_print_summary(const json_t *summary) {
     long long count = bc_client_number(summary, counts[i].name);
     mood = counts[i].is_bad && count > 0 ? BC_SCREEN_BAD : mood;
     if (count > 0 || counts[i].is_always) {
-      bc_buf_add_format(&text, "%s%lld %s", i == 0 ? "" : ", ", count, counts[i].name);
+      bc_buf_add_format(&text, "%s%lld %s", i == 0 ? "" : ", ", count, counts[i].words);
     }
   }
   status_line("routes", mood, text.data);

@@ -139,10 +139,11 @@ static void why_print(const json_t *decisions) {
 int bc_command_why(const struct bc_settings *settings) {
   struct why_question question;
   json_t *answer = NULL;
+  bool is_live = false;
   if (!why_read(settings, &question)) {
     return BC_CLI_USAGE;
   }
-  int code = bc_decisions_ask(settings, why_request(&question), &answer);
+  int code = bc_decisions_ask(settings, why_request(&question), &answer, &is_live);
   if (answer == NULL) {
     return code;
   }
@@ -155,6 +156,11 @@ int bc_command_why(const struct bc_settings *settings) {
     code = why_tell_nothing(settings, &question, answer);
   } else if (!settings->is_json) {
     why_print(decisions);
+    if (is_live && question.route != NULL && question.at_ms == 0) {
+      json_t *now = why_ask_present(settings);
+      bc_why_report_print_present(now);
+      json_decref(now);
+    }
   }
   json_decref(answer);
   return code;

@@ -37,8 +37,11 @@ static json_t *decisions_read_files(const struct bc_settings *settings, const js
   return answer;
 }
 
-int bc_decisions_ask(const struct bc_settings *settings, json_t *request, json_t **answer) {
+int bc_decisions_ask(const struct bc_settings *settings, json_t *request, json_t **answer, bool *is_live) {
   int code = bc_client_try_for_part(settings, json_incref(request), answer);
+  if (is_live != NULL) {
+    *is_live = code != BC_CLI_NO_DAEMON;
+  }
   if (code == BC_CLI_NO_DAEMON) {
     *answer = decisions_read_files(settings, request);
     code = *answer == NULL ? BC_CLI_NO_DAEMON : BC_CLI_OK;

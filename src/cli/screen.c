@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SCREEN_CELL_BYTES = 4096, SCREEN_LEAST_LAST = 12, SCREEN_NOTE_INDENT = 4 };
+enum { SCREEN_CELL_BYTES = 4096, SCREEN_LEAST_LAST = 12, SCREEN_WANTED_LAST = 24, SCREEN_NOTE_INDENT = 4 };
 
 struct screen_cell {
   char *text;
@@ -120,17 +120,61 @@ static size_t screen_width(void) {
   return SIZE_MAX;
 }
 
-static void screen_print_cell(const struct screen_cell *cell, size_t width, bool is_last, size_t room) {
+/* How the columns lie: where each begins, and which begin a line of their own within a row. */
+struct screen_layout {
+  size_t *widths;
+  size_t *begins;
+  bool *is_broken; /* this column begins another line */
+  size_t room;
+  size_t columns;
+};
+
+static void screen_print_rest(const struct screen_cell *cell, size_t room) {
   size_t len = strlen(cell->text);
-  if (is_last) {
-    char *cut = bc_mem_copy_text(cell->text, len < room ? len : room);
-    bc_screen_print(cell->mood, cut);
-    (void)fputc('\n', stdout);
-    free(cut);
+  char *cut = bc_mem_copy_text(cell->text, len < room ? len : room);
+  bc_screen_print(cell->mood, cut);
+  (void)fputc('\n', stdout);
+  free(cut);
+}
+
+static void screen_print_cell(const struct screen_layout *layout, size_t column, const struct screen_cell *cell) {
+  if (layout->is_broken[column]) {
+    (void)printf("%*s", SCREEN_NOTE_INDENT, "");
+  }
+  if (column + 1 == layout->columns) {
+    size_t begin = layout->begins[column];
+    screen_print_rest(cell, layout->room > begin + SCREEN_LEAST_LAST ? layout->room - begin : SCREEN_LEAST_LAST);
     return;
   }
   bc_screen_print(cell->mood, cell->text);
-  (void)printf("%*s", (int)(width - len + 2), "");
+  if (layout->is_broken[column + 1]) {
+    (void)fputc('\n', stdout);
+  } else {
+    (void)printf("%*s", (int)(layout->widths[column] - strlen(cell->text) + 2), "");
+  }
+}
+
+/* On one line if the last column keeps enough of its room, else on as few as hold all before it whole. */
+static void screen_lay(struct screen_layout *layout) {
+  size_t least = layout->widths[layout->columns - 1];
+  size_t begin = 0;
+  for (size_t i = 0; i + 1 < layout->columns; i++) {
+    layout->begins[i] = begin;
+    begin += layout->widths[i] + 2;
+  }
+  layout->begins[layout->columns - 1] = begin;
+  least = least < SCREEN_WANTED_LAST ? least : SCREEN_WANTED_LAST;
+  if (layout->room >= begin + least) {
+    return;
+  }
+  begin = 0;
+  for (size_t i = 0; i < layout->columns; i++) {
+    size_t width = i + 1 == layout->columns ? least : layout->widths[i];
+    layout->is_broken[i] = i > 0 && begin + width > layout->room;
+    begin = layout->is_broken[i] ? SCREEN_NOTE_INDENT : begin;
+    layout->begins[i] = begin;
+    begin += layout->widths[i] + 2;
+  }
 }
 
 void bc_screen_table_note_end(struct bc_screen_table *table, const char *output) {
@@ -152,30 +196,32 @@ void bc_screen_table_note_end(struct bc_screen_table *table, const char *output)
 }
 
 void bc_screen_table_print(const struct bc_screen_table *table) {
-  size_t *widths = bc_mem_new(table->columns, sizeof *widths);
-  screen_measure(table, widths);
-  size_t left = 0;
-  for (size_t i = 0; i + 1 < table->columns; i++) {
-    left += widths[i] + 2;
-  }
-  size_t room = screen_width();
-  size_t last = room > left + SCREEN_LEAST_LAST ? room - left : SCREEN_LEAST_LAST;
+  struct screen_layout layout = {.widths = bc_mem_new(table->columns, sizeof *layout.widths),
+                                 .begins = bc_mem_new(table->columns, sizeof *layout.begins),
+                                 .is_broken = bc_mem_new(table->columns, sizeof *layout.is_broken),
+                                 .room = screen_width(),
+                                 .columns = table->columns};
+  size_t room = layout.room;
+  screen_measure(table, layout.widths);
+  screen_lay(&layout);
   for (size_t i = 0; i < table->columns; i++) {
     struct screen_cell header = {.text = (char *)(uintptr_t)table->headers[i]};
-    screen_print_cell(&header, widths[i], i + 1 == table->columns, last);
+    screen_print_cell(&layout, i, &header);
   }
   size_t column = 0;
   for (size_t i = 0; i < table->count; i++) {
     const struct screen_cell *cell = &table->cells[i];
     if (cell->is_note) {
       (void)printf("%*s", SCREEN_NOTE_INDENT, "");
-      screen_print_cell(cell, 0, true, room > SCREEN_NOTE_INDENT ? room - SCREEN_NOTE_INDENT : room);
+      screen_print_rest(cell, room > SCREEN_NOTE_INDENT ? room - SCREEN_NOTE_INDENT : room);
       continue;
     }
-    screen_print_cell(cell, widths[column], column + 1 == table->columns, last);
+    screen_print_cell(&layout, column, cell);
     column = (column + 1) % table->columns;
   }
-  free(widths);
+  free(layout.widths);
+  free(layout.begins);
+  free(layout.is_broken);
 }
 
 void bc_screen_table_free(struct bc_screen_table *table) {

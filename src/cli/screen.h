@@ -16,7 +16,8 @@ void bc_screen_print(enum bc_screen_mood mood, const char *text);
 /* "12s", "5m", "3h", "2d" since an ISO time; "-" when it cannot be told. */
 void bc_screen_age(const char *since, char to[static 24]);
 
-/* A table of texts. Columns are as wide as their widest cell; on a terminal the last one is cut to fit. */
+/* A table of texts. Columns are as wide as their widest cell; on a terminal the last one is cut to fit, and where that
+ * would leave little of it, each row takes as many lines as it needs. */
 struct bc_screen_table;
 /* `headers`: `columns` texts, which must stay valid. */
 struct bc_screen_table *bc_screen_table_new(const char *const *headers, size_t columns);

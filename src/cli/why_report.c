@@ -337,3 +337,36 @@ void bc_why_report_print(const json_t *decision, const json_t *later) {
   why_tell_origin(&why);
   bc_buf_free(&why.line);
 }
+
+/* What is decided and does not stand, with why; NULL where the decision tells all. */
+static const char *why_explain_state(const json_t *route) {
+  static const struct {
+    const char *state, *why;
+  } states[] = {{"standby", "no session is up that carries it"},
+                {"unconfirmed", "told to ExaBGP, and not every neighbor was seen to be sent it"},
+                {"refused", "ExaBGP does not take it"},
+                {"foreign", "there already, and not ours"},
+                {"pending", "waits to be told to ExaBGP"},
+                {"sent", "told to ExaBGP, which has not answered yet"},
+                {"acked", "taken by ExaBGP, and not on the wire yet"},
+                {"faulty", "it has never had a good version"}};
+  for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+    if (why_is(route, "state", states[i].state)) {
+      return states[i].why;
+    }
+  }
+  return NULL;
+}
+
+void bc_why_report_print_present(const json_t *route) {
+  const char *explained = why_explain_state(route);
+  const char *error = bc_client_text(route, "error");
+  struct why why = {.decision = route};
+  if (explained == NULL) {
+    return;
+  }
+  bc_buf_init(&why.line, WHY_LINE_BYTES);
+  bc_buf_add_format(&why.line, "%s: %s", bc_client_text(route, "state"), error[0] == '\0' ? explained : error);
+  why_line(&why, "now", BC_SCREEN_BAD);
+  bc_buf_free(&why.line);
+}

@@ -446,6 +446,35 @@ def test_colour_and_cuts_are_for_terminals_only(daemon):
     assert "word " * 40 in ask(daemon, "routes").stdout
 
 
+def test_on_a_narrow_terminal_a_row_takes_more_lines(daemon):
+    daemon.answers["routes"] = {"routes": [route("anycast-dns", reason="health check passed, and more that is cut wherever"),
+                                           route("x")], "foreign": [], "foreignTotal": 0}
+    assert on_terminal(daemon, 60, NO_COLOR="1").replace("\r", "").splitlines() == [
+        "NAME         PREFIX        STATE      HEALTH  SINCE  WIRE",
+        "    WHY",
+        "anycast-dns  192.0.2.1/32  announced  up      2h     1/1",
+        "    health: health check passed, and more that is cut wherev",
+        "x            192.0.2.1/32  announced  up      2h     1/1",
+        "    health: check passes"]
+    assert max(len(line) for line in on_terminal(daemon, 30, NO_COLOR="1").replace("\r", "").splitlines()) <= 30
+
+
+def test_what_is_withdrawn_tells_why_beside_what_is_wrong(daemon):
+    held = "the new version of policy is held"
+    daemon.answers["routes"] = {"routes": [
+        route("a", state="withdrawn", onWire=[], layer="policy", reason="nobody at home", error=held), route("b", error=held),
+        route("c", state="standby", onWire=[])], "foreign": [], "foreignTotal": 0}
+    rows = ask(daemon, "routes").stdout.splitlines()[1:]
+    assert rows[0].endswith("  -     policy: nobody at home; " + held) and rows[1].endswith("  1/1   " + held)
+    assert rows[2].endswith("  -     no session is up that carries it; health: check passes")
+
+
+def test_status_says_why_its_exit_code_is_1(daemon):
+    daemon.answers["status"] = {**STATUS, "summary": {**STATUS["summary"], "notOnWire": 2}}
+    result = ask(daemon, "status")
+    assert result.returncode == 1 and "0 faulty, 1 foreign, 2 not on the wire\n" in result.stdout
+
+
 def test_usage_is_told_and_is_exit_code_2():
     result = run("statsu")
     assert result.returncode == 2

@@ -34,6 +34,16 @@ def line(daemon, subject, *decisions, **options):
     return next(one[9:] for one in lines if one.startswith(f"{subject:9}"))
 
 
+@pytest.mark.parametrize("state,error,told", [
+    ("standby", None, "standby: no session is up that carries it"), ("refused", "ExaBGP refused it", "refused: ExaBGP refused it"),
+    ("foreign", "stands in ExaBGP", "foreign: stands in ExaBGP"), ("announced", None, None), ("withdrawn", "held", None)])
+def test_what_is_not_as_decided_is_told_as_it_stands(daemon, state, error, told):
+    daemon.answers["routes"] = {"routes": [{"name": "web", "state": state, "error": error}]}
+    assert why(daemon, RECORD).splitlines()[8:] == ([f"now      {told}"] if told else [])
+    # Of another time, and of one decision, it says nothing.
+    assert len(why(daemon, RECORD, arguments=("web", "--at", "2026-11-23T04:00:00Z")).splitlines()) == 8
+
+
 def record(**more):
     return {**RECORD, **more}
 
