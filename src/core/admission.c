@@ -97,6 +97,12 @@ static enum bc_admission_answer admission_judge(struct bc_core *core, const stru
                                     .replaced = replaced,
                                     .own = own,
                                     .own_count = admission_list_own(core, own)};
+  if (!core->link.knows_sessions) {
+    bc_fault_set(fault, 0,
+                 "ExaBGP has not told yet which BGP sessions there are: nothing is admitted before, as it may "
+                 "be an address of one");
+    return BC_ADMISSION_STARTING;
+  }
   admission_count(core, ask->owner, &judged);
   enum bc_admission_answer answer = bc_admission_judge(core->admission.rules, &judged, ttl_ms, fault);
   if (answer == BC_ADMISSION_OK && ask->token != NULL && !bc_token_covers(ask->token, ask->route, fault)) {

@@ -115,6 +115,7 @@ static void link_config_ended(struct bc_core *core) {
   struct core_link *link = &core->link;
   bool is_new = link->is_answered && core_neighbor_configure_end(core);
   if (link->is_answered) {
+    link->knows_sessions = true;
     link_hear_unknown(core);
   }
   link->config_pause_ms = is_new ? LINK_CONFIG_PAUSE_MS : link->config_pause_ms * 2;

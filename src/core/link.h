@@ -42,6 +42,7 @@ struct core_link {
   struct bc_mono commands_until; /* no question before: commands come first for a while after each */
   unsigned patterns;             /* sent so far */
   bool is_pattern_heard;         /* ExaBGP has answered something since the last one */
+  bool knows_sessions;           /* ExaBGP has told once since the start which neighbors it has */
   struct bc_mono heard;          /* the last answer, while in LINK_SYNC */
   struct bc_buf unknown;         /* messages about neighbors that we were not told of, a line each */
   bool line_pending;             /* `line` waits for room in the pipe */

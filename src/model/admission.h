@@ -28,7 +28,8 @@
   X(BC_ADMISSION_POLICY, 403, "policy-refused")                                                                        \
   X(BC_ADMISSION_POLICY_ATTRIBUTES, 503, "policy-attributes")                                                          \
   X(BC_ADMISSION_POLICY_FAILED, 503, "policy-failed")                                                                  \
-  X(BC_ADMISSION_BUSY, 503, "busy")
+  X(BC_ADMISSION_BUSY, 503, "busy")                                                                                    \
+  X(BC_ADMISSION_STARTING, 503, "starting")
 #define BC_ADMISSION_ENUM(name, status, code) name,
 enum bc_admission_answer { BC_ADMISSION_LIST(BC_ADMISSION_ENUM) BC_ADMISSION_ANSWERS };
 unsigned bc_admission_status(enum bc_admission_answer answer);

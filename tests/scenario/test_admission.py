@@ -187,6 +187,24 @@ def test_what_would_end_a_session_is_refused(scene):
     assert scene.announced() == []
 
 
+def test_nothing_is_admitted_before_the_sessions_are_known(scene):
+    """What ends one would stand from then on; a withdraw does not wait."""
+    scene.up("blackhole_length ipv4 8-32")
+    peer = scene.exabgp.neighbors[0].ip
+    assert scene.put("web", "route 192.0.2.1/32 next-hop self").status == 201
+    scene.exabgp.answering.clear()
+    scene.daemon.kill_core()
+    wait_for(lambda: scene.ask("GET", "/v1/none", errors=True), "the HTTP API answers")
+    for query in ("?wait=none", "?dry_run=1"):
+        early = scene.refused(scene.send_json("POST", f"/v1/blackhole{query}", {"prefix": peer}), 503, "starting")
+        assert int(early.headers["Retry-After"]) > 0
+    assert scene.ask("DELETE", "/v1/routes/web?wait=none").status == 202
+    scene.exabgp.answering.set()
+    scene.daemon.wait_synced()
+    scene.refused(scene.send_json("POST", "/v1/blackhole", {"prefix": peer}), 403, "own-address")
+    wait_for(lambda: not scene.exabgp.prefixes(), "it is withdrawn")
+
+
 REFUSES = """return function(ctx)
   local r = ctx.request
   if ctx.route.name == "api:bad" then return refuse("by its name") end
