@@ -107,6 +107,20 @@ static bool blackhole_holds(const char *words, struct bc_str community) {
   return false;
 }
 
+/* The address to which blackholes go: a network may drop by it alone, whatever the communities are (RFC 5635). */
+static bool blackhole_goes_to_next_hop(const struct bc_admission *rules, const struct bc_policy_items *items) {
+  const struct bc_policy_item *item =
+      bc_policy_items_find(items, bc_policy_attribute_find(bc_str_of("next_hop"), BC_POLICY_IN_ROUTE));
+  uint8_t asked[16] = {0};
+  bool is_ipv6 = false;
+  if (item == NULL || !bc_address_parse(item->value, asked, &is_ipv6) || rules->next_hop[is_ipv6 ? 1 : 0] == NULL) {
+    return false;
+  }
+  uint8_t ours[16] = {0};
+  return bc_address_parse(bc_str_of(rules->next_hop[is_ipv6 ? 1 : 0]), ours, &is_ipv6) &&
+         memcmp(asked, ours, is_ipv6 ? 16 : 4) == 0;
+}
+
 static bool blackhole_is_other(struct bc_str community) {
   for (size_t i = 0; i < sizeof blackhole_others / sizeof blackhole_others[0]; i++) {
     if (bc_str_is(community, blackhole_others[i])) {
@@ -118,8 +132,8 @@ static bool blackhole_is_other(struct bc_str community) {
 
 bool bc_admission_is_blackhole(const struct bc_admission *rules, const struct bc_route *route) {
   struct bc_policy_items items;
-  bool is_one = false;
   bc_policy_items_read(&items, (enum bc_family)route->nlri.family, route->attributes);
+  bool is_one = blackhole_goes_to_next_hop(rules, &items);
   for (unsigned kind = 0; kind < ADMISSION_COMMUNITY_KINDS; kind++) {
     const struct bc_policy_item *item = blackhole_find(&items, kind);
     struct bc_str value = item == NULL ? bc_str_of("") : item->value;

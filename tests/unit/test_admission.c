@@ -171,6 +171,17 @@ static void blackholes_have_lengths_of_their_own(void **state) {
   assert_judged("route 192.0.2.0/24 next-hop self large-community [ 65000:0:666 ]", BC_ADMISSION_LENGTH,
                 "blackhole_length: 192.0.2.0/24: expected a length from 32 to 32");
   assert_judged("route 192.0.2.0/24 next-hop self community [ no-export ]", BC_ADMISSION_OK, "");
+  /* The next hop is enough for a network to drop it. */
+  add(BC_BLACKHOLE_NEXT_HOP, "198.51.100.254,100::1");
+  assert_judged("route 192.0.2.0/24 next-hop 198.51.100.254", BC_ADMISSION_LENGTH,
+                "blackhole_length: 192.0.2.0/24: expected a length from 32 to 32");
+  assert_judged("attributes next-hop 198.51.100.254 nlri 192.0.2.1/32 192.0.2.2/31", BC_ADMISSION_LENGTH,
+                "blackhole_length: 192.0.2.2/31: expected a length from 32 to 32");
+  assert_judged("route 2001:db8::/48 next-hop 100:0:0::1", BC_ADMISSION_LENGTH,
+                "blackhole_length: 2001:db8::/48: expected a length from 128 to 128");
+  assert_judged("route 192.0.2.1/32 next-hop 198.51.100.254", BC_ADMISSION_OK, "");
+  assert_judged("route 192.0.2.0/24 next-hop 198.51.100.253", BC_ADMISSION_OK, "");
+  assert_judged("route 2001:db8::/48 next-hop 100::2", BC_ADMISSION_OK, "");
   add(BC_BLACKHOLE_LENGTH, "ipv4 24-32");
   assert_asked("route 192.0.2.0/24 next-hop self", ask, BC_ADMISSION_OK, "");
 }
