@@ -135,6 +135,7 @@
   X(HTTP_BODY_BYTES, 131072, "bytes of an HTTP request's body")                                                        \
   X(HTTP_BODIES_BYTES, 16777216, "bytes of the bodies of all HTTP requests under way")                                 \
   X(HTTP_CHANGES, 1024, "changes asked for by HTTP that are under way")                                                \
+  X(HTTP_ANNOUNCES, 768, "of these, announcements: withdraws always have room")                                        \
   X(HTTP_KEYS, 1024, "Idempotency-Keys that are remembered")                                                           \
   X(HTTP_KEY_BYTES, 128, "bytes of an Idempotency-Key")                                                                \
   X(HTTP_KEYS_BYTES, 8388608, "bytes of the answers that are remembered for Idempotency-Keys")                         \

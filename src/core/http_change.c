@@ -13,6 +13,7 @@ static void change_free(struct http_change *change) {
   struct core_http *http = change->core->http;
   TAILQ_REMOVE(&http->changes, change, link);
   http->change_count--;
+  http->announce_count -= change->ask.verb == BC_VERB_ANNOUNCE;
   core_admission_cancel(change->core, change);
   core_http_key_drop(change->core, change->key);
   core_http_ask_release(change->core, &change->ask);
@@ -408,16 +409,18 @@ static void change_withdraw(struct http_change *change) {
 /* ---- all ---- */
 
 /* The daemon is ending, or has more to do than it keeps. */
-static bool change_is_refused(struct core_http_call *call) {
+static bool change_is_refused(struct core_http_call *call, const struct http_ask *ask) {
   struct bc_core *core = call->core;
+  const struct core_http *http = core->http;
+  bool is_announce = ask->verb == BC_VERB_ANNOUNCE;
   if (core->is_exiting) {
     bc_httpd_add_header(call->request, "Retry-After", "2");
     core_http_fail(call->request, 503, "ending", "the daemon is ending");
     return true;
   }
-  if (core->http->change_count >= BC_LIMIT_HTTP_CHANGES) {
+  if (http->change_count >= BC_LIMIT_HTTP_CHANGES || (is_announce && http->announce_count >= BC_LIMIT_HTTP_ANNOUNCES)) {
     bc_httpd_add_header(call->request, "Retry-After", "1");
-    core_http_fail(call->request, 503, "busy", "%d changes are under way", (int)BC_LIMIT_HTTP_CHANGES);
+    core_http_fail(call->request, 503, "busy", "%zu changes are under way", http->change_count);
     return true;
   }
   return false;
@@ -426,7 +429,7 @@ static bool change_is_refused(struct core_http_call *call) {
 void core_http_change(struct core_http_call *call, struct http_ask *ask) {
   struct bc_core *core = call->core;
   struct http_key *key;
-  if (change_is_refused(call) || !core_http_key_begin(call, &key)) {
+  if (change_is_refused(call, ask) || !core_http_key_begin(call, &key)) {
     core_http_ask_release(core, ask);
     return;
   }
@@ -446,6 +449,7 @@ void core_http_change(struct core_http_call *call, struct http_ask *ask) {
   bc_timer_start(change->deadline, change->ask.timeout_ms);
   TAILQ_INSERT_TAIL(&core->http->changes, change, link);
   core->http->change_count++;
+  core->http->announce_count += change->ask.verb == BC_VERB_ANNOUNCE;
   bc_httpd_on_gone(call->request, change_on_gone, change);
   if (change->ask.verb == BC_VERB_ANNOUNCE) {
     change_announce(change);

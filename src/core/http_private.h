@@ -39,6 +39,7 @@ struct core_http {
   size_t caller_count;
   struct http_change_list changes; /* under way */
   size_t change_count;
+  size_t announce_count;     /* of them */
   struct http_key_list keys; /* the newest first */
   size_t key_count;
   size_t key_bytes;

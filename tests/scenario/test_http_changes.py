@@ -120,6 +120,28 @@ def test_no_answer_in_time_is_504_and_the_route_is_tried_on(scene):
     wait_for(lambda: NET in scene.exabgp.prefixes(), "it is announced")
 
 
+def test_who_announces_without_end_takes_no_room_from_withdraws(scene):
+    scene.node_file.append("http_rate 100000")
+    scene.start()
+    assert scene.command("announce route 10.66.0.1/32 next-hop self").status == 200
+    scene.exabgp.answering.clear()
+    links = []
+    try:
+        for number in range(768):
+            body = f"announce route 10.67.{number // 250}.{number % 250}/32 next-hop self"
+            links.append(socket.create_connection(("127.0.0.1", scene.port), 20))
+            links[-1].sendall(f"POST /?timeout=60 HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+                              f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        late = wait_for(lambda: (a := scene.command(COMMAND, path="/?dry_run=1")).status == 503 and a, "no room is left", 40)
+        assert late.code == "busy" and "768 changes are under way" in late.json["detail"] and late.headers["Retry-After"], late
+        assert scene.command("withdraw route 10.66.0.1/32", path="/?wait=none").status == 202
+    finally:
+        for link in links:
+            link.close()
+    scene.exabgp.answering.set()
+    wait_for(lambda: len(scene.exabgp.prefixes()) == 768, "the rest is announced", 40)
+
+
 def test_without_waiting_the_answer_is_202(scene):
     scene.start()
     scene.exabgp.answering.clear()
