@@ -235,6 +235,12 @@ static void change_on_put(void *arg, enum bc_err err) {
   struct http_change *change = arg;
   core_admission_cancel(change->core, change);
   change->pending--;
+  if (err == BC_ERR_AGAIN) {
+    change_refuse(change, 504, "outcome-unknown", 0, 5,
+                  "the disk failed when it was written, and when it was taken back: it is not announced now, "
+                  "but the next start may find it: ask again");
+    return;
+  }
   if (err != BC_ERR_OK) {
     change_refuse(change, 503, "disk", 0, 5, "it could not be written to the state directory, so it was not announced");
     return;

@@ -384,7 +384,7 @@ enum bc_err core_lease_remove(struct bc_core *core, const char *name, const char
     core_lease_drop(leases, lease, "removed through the API", &record);
     core_apply_changes(core);
   }
-  core_lease_disk_note(leases, &record, done, arg);
+  core_lease_disk_note(leases, &record, true, done, arg);
   core_lease_arm(leases);
   bc_buf_free(&record);
   return BC_ERR_OK;

@@ -29,7 +29,8 @@ struct core_lease_ask {
 
 /* On the loop, once, never before the call that asked for it returned. BC_ERR_OK: it is on disk and in force: the
  * announce (or the withdraw) is with the RIB, so core_wait_begin may follow. BC_ERR_IO: it could not be written, and
- * nothing of it happened (of a removal: the withdraw went out all the same). */
+ * nothing of it happened (of a removal: the withdraw went out all the same). BC_ERR_AGAIN, of a put: nor could it be
+ * taken out of the file again, so that it happens when the process ends before the file is written anew. */
 typedef void core_lease_done_fn(void *arg, enum bc_err err);
 
 /* Puts it anew, or in the place of the one that has its name: other attributes, another time, another route. The time

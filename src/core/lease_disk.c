@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DISK_RETRY_MS = 1000, DISK_CLOCK_BYTES = 1024, DISK_BYTES_MAX = 256 * 1024 * 1024 };
+enum { DISK_RETRY_MS = 1000, DISK_GROWN_MS = 60000, DISK_CLOCK_BYTES = 1024, DISK_BYTES_MAX = 256 * 1024 * 1024 };
 
 static const char disk_name[] = "leases";
 
@@ -29,13 +29,34 @@ void core_lease_set_problem(struct core_leases *leases, const char *problem) {
 
 static void disk_send(struct core_leases *leases);
 
+static void disk_end_op(struct core_lease_op *op, enum bc_err err, bool is_unsure);
+
+/* Who puts something learns that the file cannot have it. */
+static void disk_fail_puts(struct core_leases *leases) {
+  struct core_lease_op *op;
+  do {
+    op = TAILQ_FIRST(&leases->ops);
+    while (op != NULL && (op->made == NULL || op->is_sent)) {
+      op = TAILQ_NEXT(op, link);
+    }
+    if (op != NULL) {
+      disk_end_op(op, BC_ERR_IO, false);
+    }
+  } while (op != NULL);
+}
+
 static void disk_on_rewritten(void *arg, enum bc_err err, const char *text) {
   struct core_leases *leases = arg;
   leases->is_rewriting = false;
-  leases->must_rewrite = leases->must_rewrite && err != BC_ERR_OK;
+  leases->lacks_records = leases->lacks_records && err != BC_ERR_OK;
+  leases->must_rewrite = leases->lacks_records;
   core_lease_set_problem(leases, err == BC_ERR_OK ? NULL : text);
   if (err != BC_ERR_OK) {
+    leases->grown_after_ms = bc_boot_now_ms() + DISK_GROWN_MS;
     bc_timer_start(leases->retry_timer, DISK_RETRY_MS);
+  }
+  if (leases->lacks_records) {
+    disk_fail_puts(leases);
   }
   disk_send(leases);
 }
@@ -49,6 +70,7 @@ static void disk_rewrite(struct core_leases *leases) {
   core_lease_tick(leases);
   bc_buf_init(&content, DISK_BYTES_MAX);
   bc_leases_print(leases->table, &content);
+  bc_disk_log_set_spare(leases->log, bc_leases_removal_bytes(leases->table));
   enum bc_err err = bc_buf_status(&content);
   if (err == BC_ERR_OK) {
     err = bc_disk_log_rewrite(leases->log, bc_buf_str(&content), disk_on_rewritten, leases);
@@ -62,7 +84,8 @@ static void disk_rewrite(struct core_leases *leases) {
 }
 
 void core_lease_disk_mind(struct core_leases *leases) {
-  bool is_grown = leases->log != NULL && bc_leases_is_grown(leases->table, bc_disk_log_bytes(leases->log));
+  bool is_grown = leases->log != NULL && bc_leases_is_grown(leases->table, bc_disk_log_bytes(leases->log)) &&
+                  bc_boot_now_ms() >= leases->grown_after_ms;
   if ((is_grown || leases->must_rewrite) && !bc_timer_is_armed(leases->retry_timer)) {
     leases->must_rewrite = true;
     disk_rewrite(leases);
@@ -83,7 +106,7 @@ static void disk_free_op(struct core_lease_op *op) {
   free(op);
 }
 
-static void disk_end_op(struct core_lease_op *op, enum bc_err err) {
+static void disk_end_op(struct core_lease_op *op, enum bc_err err, bool is_unsure) {
   struct core_leases *leases = op->leases;
   core_lease_done_fn *done = op->done;
   void *arg = op->arg;
@@ -91,37 +114,50 @@ static void disk_end_op(struct core_lease_op *op, enum bc_err err) {
     core_lease_take(leases, op);
   }
   if (err != BC_ERR_OK) {
-    leases->must_rewrite = leases->must_rewrite || op->is_owed;
+    leases->lacks_records = leases->lacks_records || op->is_owed || is_unsure;
+    leases->must_rewrite = leases->must_rewrite || leases->lacks_records;
     bc_timer_start(leases->retry_timer, DISK_RETRY_MS);
   }
   disk_free_op(op);
   if (done != NULL) {
-    done(arg, err);
+    done(arg, is_unsure ? BC_ERR_AGAIN : err);
   }
 }
 
 static void disk_on_written(void *arg, enum bc_err err, const char *text) {
   struct core_lease_op *op = arg;
   struct core_leases *leases = op->leases;
+  bool is_unsure = op->made != NULL && err != BC_ERR_OK && bc_disk_log_is_unsure(leases->log);
   core_lease_set_problem(leases, err == BC_ERR_OK ? NULL : text);
-  disk_end_op(op, err);
+  disk_end_op(op, err, is_unsure);
   core_lease_disk_mind(leases);
   if (leases->must_rewrite && !bc_timer_is_armed(leases->retry_timer)) {
     disk_rewrite(leases);
   }
 }
 
+static enum bc_err disk_append(struct core_lease_op *op) {
+  struct core_leases *leases = op->leases;
+  struct bc_str record = bc_buf_str(&op->record);
+  bc_disk_log_set_spare(leases->log, bc_leases_removal_bytes(leases->table));
+  return op->is_removal ? bc_disk_log_append(leases->log, record, disk_on_written, op)
+                        : bc_disk_log_append_sparing(leases->log, record, disk_on_written, op);
+}
+
+/* A removal does not wait for the file to be written anew, which a full disk does not take; but it stands behind the
+ * put that it removes. */
 static void disk_send(struct core_leases *leases) {
   struct core_lease_op *next;
   for (struct core_lease_op *op = TAILQ_FIRST(&leases->ops); op != NULL; op = next) {
     next = TAILQ_NEXT(op, link);
-    if (leases->log == NULL || leases->must_rewrite || leases->is_rewriting) {
+    bool waits = (leases->must_rewrite || leases->is_rewriting) && !op->is_removal;
+    if (leases->log == NULL || (waits && !op->is_sent && op->made != NULL)) {
       return;
     }
-    if (op->is_sent) {
+    if (op->is_sent || waits) {
       continue;
     }
-    enum bc_err err = bc_disk_log_append(leases->log, bc_buf_str(&op->record), disk_on_written, op);
+    enum bc_err err = disk_append(op);
     if (err == BC_ERR_OK) {
       op->is_sent = true;
       leases->sent++;
@@ -155,9 +191,10 @@ enum bc_err core_lease_disk_put(struct core_leases *leases, struct bc_lease *mad
   return BC_ERR_OK;
 }
 
-void core_lease_disk_note(struct core_leases *leases, struct bc_buf *record, core_lease_done_fn *done, void *arg) {
+void core_lease_disk_note(struct core_leases *leases, struct bc_buf *record, bool is_removal, core_lease_done_fn *done,
+                          void *arg) {
   struct core_lease_op *op = bc_mem_new(1, sizeof *op);
-  *op = (struct core_lease_op){.is_owed = true, .done = done, .arg = arg};
+  *op = (struct core_lease_op){.is_owed = true, .is_removal = is_removal, .done = done, .arg = arg};
   disk_add(leases, op, record);
 }
 
@@ -198,7 +235,9 @@ static void disk_load(struct core_leases *leases, struct bc_str content) {
         load.damaged, load.inferred, load.dropped);
   }
   leases->damaged = load.damaged + load.dropped;
-  leases->must_rewrite = load.good_bytes < content.len || content.len == 0;
+  leases->lacks_records = load.good_bytes < content.len || content.len == 0;
+  leases->must_rewrite = leases->lacks_records;
+  bc_disk_log_cut(leases->log, load.line_bytes);
   leases->is_loaded = true;
 }
 

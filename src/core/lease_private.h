@@ -17,6 +17,7 @@ struct core_lease_op {
   bool is_sent;
   bool is_removed;          /* a put that somebody removed before it was on disk: it never comes to be */
   bool is_owed;             /* the file may not go on without it */
+  bool is_removal;          /* … and has room for it when the disk is full */
   core_lease_done_fn *done; /* may be NULL */
   void *arg;
 };
@@ -40,11 +41,13 @@ struct core_leases {
   struct bc_timer *timer;  /* for what ends, leaves, and the clock */
   struct bc_timer *retry_timer;
   struct core_lease_ops ops;
-  size_t sent;       /* of the ops */
-  char *problem;     /* why the file cannot be read or written; NULL = fine */
-  bool is_loaded;    /* what it holds is known */
-  bool must_rewrite; /* it lacks a removal, or is damaged: nothing is appended before it was written anew */
-  bool is_rewriting; /* … and that is under way */
+  size_t sent;        /* of the ops */
+  char *problem;      /* why the file cannot be read or written; NULL = fine */
+  bool is_loaded;     /* what it holds is known */
+  bool lacks_records; /* it lacks a removal, is damaged, or may have a put that failed */
+  bool must_rewrite;  /* for that, or as it has grown: nothing but removals is appended before it was written anew */
+  int64_t grown_after_ms; /* by the boot clock: not before that it is written anew only because it has grown */
+  bool is_rewriting;      /* … and that is under way */
   bool is_closing;
   struct core_lease_totals totals;
   size_t damaged;  /* lines that were left out at the start */
@@ -82,8 +85,9 @@ void core_lease_disk_close(struct core_leases *leases);
 BC_MUST_CHECK enum bc_err core_lease_disk_put(struct core_leases *leases, struct bc_lease *made,
                                               const struct bc_route *route, struct bc_buf *record,
                                               core_lease_done_fn *done, void *arg);
-/* A record of what happened already: it is written sooner or later. */
-void core_lease_disk_note(struct core_leases *leases, struct bc_buf *record, core_lease_done_fn *done, void *arg);
+/* A record of what happened already: it is written sooner or later. A removal: also when the disk is full. */
+void core_lease_disk_note(struct core_leases *leases, struct bc_buf *record, bool is_removal, core_lease_done_fn *done,
+                          void *arg);
 /* A record of the clock: nothing is lost without it. */
 void core_lease_disk_tell_clock(struct core_leases *leases);
 /* Writes it anew when it has grown, or must be. */

@@ -81,8 +81,11 @@ static void start_end_expired(struct core_leases *leases, struct bc_buf *record)
 
 static void start_tell_clock(struct core_leases *leases) {
   int64_t now_ms = bc_boot_now_ms();
-  bool is_due = leases->clock_told_ms == 0 || now_ms - leases->clock_told_ms >= START_CLOCK_MS;
-  if (is_due && bc_leases_counts(leases->table).timed > 0) {
+  bool is_first = leases->clock_told_ms == 0;
+  bool is_due = is_first || now_ms - leases->clock_told_ms >= START_CLOCK_MS;
+  struct bc_leases_counts counts = bc_leases_counts(leases->table);
+  /* The first one also keeps the disk's room for the removals. */
+  if (is_due && (counts.timed > 0 || (is_first && counts.live > 0))) {
     leases->clock_told_ms = now_ms;
     core_lease_disk_tell_clock(leases);
   }
@@ -102,7 +105,7 @@ void core_lease_begin(struct core_leases *leases) {
   start_end_expired(leases, &record);
   leases->damaged += doubted;
   if (record.len > 0) {
-    core_lease_disk_note(leases, &record, NULL, NULL);
+    core_lease_disk_note(leases, &record, true, NULL, NULL);
   }
   bc_buf_free(&record);
   start_tell_clock(leases);
@@ -310,17 +313,23 @@ static bool start_has_left(struct core_leases *leases, const struct bc_lease *le
   return has_left;
 }
 
-static void start_look_at_leaving(struct core_leases *leases, struct bc_buf *record) {
+static void start_look_at_leaving(struct core_leases *leases) {
   unsigned looks = 0;
+  struct bc_buf record;
+  bc_buf_init(&record, START_RECORDS_MAX);
   struct bc_lease *lease = bc_leases_after_id(leases->table, leases->leaving_after);
   while (bc_rib_is_started(leases->core->rib) && lease != NULL && looks++ < START_LEAVING_SLICE) {
     struct bc_lease *next = bc_leases_after_id(leases->table, lease->id);
     leases->leaving_after = lease->id;
     if (lease->is_leaving && start_has_left(leases, lease)) {
-      bc_leases_forget(leases->table, lease, record);
+      bc_leases_forget(leases->table, lease, &record);
     }
     lease = next;
   }
+  if (record.len > 0) {
+    core_lease_disk_note(leases, &record, false, NULL, NULL);
+  }
+  bc_buf_free(&record);
   leases->leaving_after = lease == NULL ? 0 : leases->leaving_after;
 }
 
@@ -337,7 +346,7 @@ void core_lease_miss(struct core_leases *leases, struct bc_lease *lease, bool is
     start_tell_expired(leases, lease);
   }
   core_lease_drop(leases, lease, is_removed ? "removed through the API" : "its time is over", &record);
-  core_lease_disk_note(leases, &record, NULL, NULL);
+  core_lease_disk_note(leases, &record, true, NULL, NULL);
   bc_buf_free(&record);
 }
 
@@ -383,12 +392,12 @@ void core_lease_on_timer(void *arg) {
   bc_buf_init(&record, START_RECORDS_MAX);
   core_lease_tick(leases);
   bool is_more = start_end_due(leases, &record);
-  if (!is_more) {
-    start_look_at_leaving(leases, &record);
-    start_tell_clock(leases);
-  }
   if (record.len > 0) {
-    core_lease_disk_note(leases, &record, NULL, NULL);
+    core_lease_disk_note(leases, &record, true, NULL, NULL);
+  }
+  if (!is_more) {
+    start_look_at_leaving(leases);
+    start_tell_clock(leases);
   }
   bc_buf_free(&record);
   core_lease_disk_mind(leases);

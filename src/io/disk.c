@@ -193,7 +193,16 @@ enum bc_err bc_disk_set_aside(struct bc_disk *disk, const char *name, struct bc_
   return BC_ERR_OK;
 }
 
-int bc_disk_replace(const struct bc_disk *disk, const char *name, struct bc_str bytes, int *fd) {
+int bc_disk_keep(int fd, size_t from, size_t len, bool *kept) {
+  int code;
+  do {
+    code = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)len) == 0 ? 0 : errno;
+  } while (code == EINTR);
+  *kept = code == 0;
+  return code == EOPNOTSUPP || code == ENOSYS || code == ENODEV ? 0 : code;
+}
+
+int bc_disk_replace(const struct bc_disk *disk, const char *name, struct bc_str bytes, size_t spare, int *fd) {
   char temporary[NAME_MAX + 1];
   int len = snprintf(temporary, sizeof temporary, "%s.new", name);
   if (len < 0 || (size_t)len >= sizeof temporary) {
@@ -203,7 +212,9 @@ int bc_disk_replace(const struct bc_disk *disk, const char *name, struct bc_str 
   if (to < 0) {
     return errno;
   }
+  bool kept;
   int code = bc_file_write_all(to, bytes.at, bytes.len);
+  code = code == 0 && spare > 0 ? bc_disk_keep(to, bytes.len, spare, &kept) : code;
   if (code == 0 && (fsync(to) != 0 || renameat(disk->fd, temporary, disk->fd, name) != 0)) {
     code = errno;
   }
@@ -241,7 +252,7 @@ struct disk_save {
 
 static void disk_save_work(void *arg) {
   struct disk_save *save = arg;
-  save->code = bc_disk_replace(save->disk, save->name, (struct bc_str){.at = save->bytes, .len = save->len}, NULL);
+  save->code = bc_disk_replace(save->disk, save->name, (struct bc_str){.at = save->bytes, .len = save->len}, 0, NULL);
 }
 
 static void disk_save_release(struct disk_save *save) {

@@ -82,6 +82,18 @@ enum bc_disk_log_change {
 enum bc_disk_log_change bc_disk_log_take_change(struct bc_disk_log *log);
 /* From now on an append also waits for the disk before its callback, as a rewrite does. */
 void bc_disk_log_set_durable(struct bc_disk_log *log);
+/* The first bytes alone are good: the rest goes with the next append. Before the first request. */
+void bc_disk_log_cut(struct bc_disk_log *log, size_t good_bytes);
+/* So many bytes of the disk behind the end of the file are for bc_disk_log_append alone, so that it succeeds when the
+ * disk is full: bc_disk_log_append_sparing fails when they are not there behind what it wrote, and so does a rewrite.
+ * They are the file's own: also of the next process that opens it. Without effect on a file system that can keep none.
+ * Counts for what is asked for from now on. */
+void bc_disk_log_set_spare(struct bc_disk_log *log, size_t bytes);
+BC_MUST_CHECK enum bc_err bc_disk_log_append_sparing(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done,
+                                                     void *arg);
+/* In the callback of an append that failed, of a durable log: it could not be taken away again either, so that whoever
+ * opens the file next may find it. The next append that succeeds, or a rewrite, has taken it away. */
+bool bc_disk_log_is_unsure(const struct bc_disk_log *log);
 /* Replaces the content by `bytes` as bc_disk_save does; later appends go behind them. When it fails, the
  * old content stands and appends go on there. */
 BC_MUST_CHECK enum bc_err bc_disk_log_rewrite(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done,

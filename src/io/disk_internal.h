@@ -20,8 +20,12 @@ void bc_disk_ref(struct bc_disk *disk);
 void bc_disk_unref(struct bc_disk *disk);
 
 /* ---- on the disk thread; 0 or an errno ---- */
-/* Temporary file, fsync, rename; `fd` (may be NULL) gets the new file, open for reading and appending. */
-int bc_disk_replace(const struct bc_disk *disk, const char *name, struct bc_str bytes, int *fd);
+/* Temporary file, `spare` bytes of the disk kept behind its end, fsync, rename; `fd` (may be NULL) gets the new file,
+ * open for reading and appending. */
+int bc_disk_replace(const struct bc_disk *disk, const char *name, struct bc_str bytes, size_t spare, int *fd);
+/* The disk's room for these bytes of the file belongs to it from now on, without growing it; 0 also where the file
+ * system cannot do that (fallocate(2)), with `*kept` = false. */
+int bc_disk_keep(int fd, size_t from, size_t len, bool *kept);
 
 /* ---- on the loop ---- */
 enum { BC_DISK_TEXT_BYTES = 512 };

@@ -21,7 +21,10 @@ struct log_request {
   void *arg;
 };
 
-enum log_kind { LOG_APPEND, LOG_REWRITE, LOG_TURN };
+enum log_kind { LOG_APPEND, LOG_SPARING, LOG_REWRITE, LOG_TURN };
+
+/* What is kept beyond the spare bytes, so that it is asked for seldom. */
+enum { LOG_KEEP_STEP = 65536 };
 
 /* One job: appends that go together, or something else alone. */
 struct log_segment {
@@ -29,11 +32,13 @@ struct log_segment {
   struct bc_disk_log *log;
   enum log_kind kind;
   unsigned keep; /* of a TURN */
+  size_t spare;
   struct bc_buf bytes;
   struct log_request *requests;
   size_t count, room;
   int code; /* errno; set by the disk thread, as are these */
   enum bc_disk_log_change change;
+  bool is_unsure;   /* it failed, and may stand in the file */
   size_t size_then; /* of the file */
 };
 TAILQ_HEAD(log_segments, log_segment);
@@ -47,7 +52,9 @@ struct bc_disk_log {
   bool is_durable;
   bool is_rotated;
   enum bc_disk_log_change change; /* that was not told yet */
-  unsigned calls;                 /* of callbacks, under way */
+  bool is_unsure;                 /* of the segment whose callbacks are called */
+  size_t spare;
+  unsigned calls; /* of callbacks, under way */
   size_t size;
   size_t waiting_bytes;
   unsigned keep; /* of the last turn */
@@ -56,6 +63,8 @@ struct bc_disk_log {
   int fd;
   size_t good_size; /* up to here whole requests */
   bool is_torn;     /* something stands behind good_size */
+  bool cannot_keep; /* the file system keeps nothing */
+  size_t kept_to;   /* up to here the disk's room is the file's */
 };
 
 /* A request costs its callback too, so that empty ones are bounded. */
@@ -63,12 +72,34 @@ static size_t log_cost(size_t len) {
   return len + sizeof(struct log_request);
 }
 
+/* What was taken away must not come back either when the machine loses its power. */
 static int log_mend(struct bc_disk_log *log) {
-  if (log->is_torn && ftruncate(log->fd, (off_t)log->good_size) != 0) {
+  if (!log->is_torn) {
+    return 0;
+  }
+  log->kept_to = 0; /* cutting gives it back */
+  if (ftruncate(log->fd, (off_t)log->good_size) != 0 || (log->is_durable && fdatasync(log->fd) != 0)) {
     return errno;
   }
   log->is_torn = false;
   return 0;
+}
+
+static int log_keep_spare(struct bc_disk_log *log, size_t len, size_t spare) {
+  size_t end = log->good_size + len + spare;
+  bool kept = false;
+  if (spare == 0 || log->cannot_keep || end <= log->kept_to) {
+    return 0;
+  }
+  size_t most = end + LOG_KEEP_STEP;
+  int code = bc_disk_keep(log->fd, log->good_size, most - log->good_size, &kept);
+  if (code != 0) {
+    most = end;
+    code = bc_disk_keep(log->fd, log->good_size, most - log->good_size, &kept);
+  }
+  log->kept_to = kept ? most : log->kept_to;
+  log->cannot_keep = code == 0 && !kept;
+  return code;
 }
 
 static void log_take_file(struct bc_disk_log *log, int fd, size_t size) {
@@ -76,6 +107,7 @@ static void log_take_file(struct bc_disk_log *log, int fd, size_t size) {
   log->fd = fd;
   log->good_size = size;
   log->is_torn = false;
+  log->kept_to = 0;
 }
 
 /* Somebody removed the file: what it held can still be read. */
@@ -89,7 +121,7 @@ static int log_bring_back(struct bc_disk_log *log) {
     got += step > 0 ? (size_t)step : 0;
   }
   int fd = -1;
-  code = code != 0 ? code : bc_disk_replace(log->disk, log->name, (struct bc_str){.at = bytes, .len = got}, &fd);
+  code = code != 0 ? code : bc_disk_replace(log->disk, log->name, (struct bc_str){.at = bytes, .len = got}, 0, &fd);
   free(bytes);
   if (code == 0) {
     log_take_file(log, fd, got);
@@ -141,8 +173,10 @@ static int log_follow(struct bc_disk_log *log, enum bc_disk_log_change *change) 
   return log_mend(log);
 }
 
-static int log_append(struct bc_disk_log *log, const struct bc_buf *bytes, enum bc_disk_log_change *change) {
-  int code = log_follow(log, change);
+static int log_append(struct bc_disk_log *log, struct log_segment *segment) {
+  const struct bc_buf *bytes = &segment->bytes;
+  int code = log_follow(log, &segment->change);
+  code = code == 0 && segment->kind == LOG_SPARING ? log_keep_spare(log, bytes->len, segment->spare) : code;
   if (code != 0) {
     return code;
   }
@@ -152,18 +186,19 @@ static int log_append(struct bc_disk_log *log, const struct bc_buf *bytes, enum 
   }
   if (code != 0) {
     log->is_torn = true;
-    (void)log_mend(log); /* else before the next append */
+    segment->is_unsure = log_mend(log) != 0; /* then it is tried before the next append */
+    (void)!log_keep_spare(log, 0, segment->spare);
     return code;
   }
   log->good_size += bytes->len;
   return 0;
 }
 
-static int log_rewrite(struct bc_disk_log *log, const struct bc_buf *bytes) {
+static int log_rewrite(struct bc_disk_log *log, const struct log_segment *segment) {
   int fd = -1;
-  int code = bc_disk_replace(log->disk, log->name, bc_buf_str(bytes), &fd);
+  int code = bc_disk_replace(log->disk, log->name, bc_buf_str(&segment->bytes), segment->spare, &fd);
   if (code == 0) {
-    log_take_file(log, fd, bytes->len);
+    log_take_file(log, fd, segment->bytes.len);
   }
   return code;
 }
@@ -219,9 +254,9 @@ static int log_turn(struct bc_disk_log *log, unsigned keep, enum bc_disk_log_cha
 static void log_work(void *arg) {
   struct log_segment *segment = arg;
   struct bc_disk_log *log = segment->log;
-  segment->code = segment->kind == LOG_REWRITE ? log_rewrite(log, &segment->bytes)
+  segment->code = segment->kind == LOG_REWRITE ? log_rewrite(log, segment)
                   : segment->kind == LOG_TURN  ? log_turn(log, segment->keep, &segment->change)
-                                               : log_append(log, &segment->bytes, &segment->change);
+                                               : log_append(log, segment);
   segment->size_then = log->good_size;
 }
 
@@ -255,6 +290,7 @@ static void log_done(void *arg) {
   log->is_busy = false;
   log->size = segment->size_then;
   log->change = segment->change != BC_DISK_LOG_UNCHANGED ? segment->change : log->change;
+  log->is_unsure = segment->is_unsure;
   log->waiting_bytes -= log_cost(segment->bytes.len) + (segment->count - 1) * sizeof(struct log_request);
   if (!log->is_closed && !TAILQ_EMPTY(&log->segments)) {
     (void)!log_submit_first(log); /* the place of the job that has just ended is free */
@@ -277,6 +313,7 @@ static struct log_segment *log_add_segment(struct bc_disk_log *log, enum log_kin
   segment->log = log;
   segment->kind = kind;
   segment->keep = log->keep;
+  segment->spare = log->spare;
   bc_buf_init(&segment->bytes, least > BC_LIMIT_DISK_QUEUE_BYTES ? least : BC_LIMIT_DISK_QUEUE_BYTES);
   TAILQ_INSERT_TAIL(&log->segments, segment, link);
   return segment;
@@ -289,9 +326,11 @@ static enum bc_err log_request(struct bc_disk_log *log, enum log_kind kind, stru
   }
   struct log_segment *last = TAILQ_LAST(&log->segments, log_segments);
   bool is_at_disk = log->is_busy && last == TAILQ_FIRST(&log->segments);
-  if (last == NULL || is_at_disk || kind != LOG_APPEND || last->kind != LOG_APPEND) {
+  bool is_append = kind == LOG_APPEND || kind == LOG_SPARING;
+  if (last == NULL || is_at_disk || !is_append || last->kind != kind) {
     last = log_add_segment(log, kind, bytes.len);
   }
+  last->spare = log->spare;
   bc_buf_add_str(&last->bytes, bytes);
   if (last->count == last->room) {
     last->room = last->room == 0 ? 4 : last->room * 2;
@@ -310,6 +349,10 @@ static enum bc_err log_request(struct bc_disk_log *log, enum log_kind kind, stru
 
 enum bc_err bc_disk_log_append(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg) {
   return log_request(log, LOG_APPEND, bytes, done, arg);
+}
+
+enum bc_err bc_disk_log_append_sparing(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg) {
+  return log_request(log, LOG_SPARING, bytes, done, arg);
 }
 
 enum bc_err bc_disk_log_rewrite(struct bc_disk_log *log, struct bc_str bytes, bc_disk_fn *done, void *arg) {
@@ -333,6 +376,21 @@ enum bc_disk_log_change bc_disk_log_take_change(struct bc_disk_log *log) {
   enum bc_disk_log_change change = log->change;
   log->change = BC_DISK_LOG_UNCHANGED;
   return change;
+}
+
+void bc_disk_log_cut(struct bc_disk_log *log, size_t good_bytes) {
+  if (good_bytes < log->good_size) {
+    log->size = log->good_size = good_bytes;
+    log->is_torn = true;
+  }
+}
+
+void bc_disk_log_set_spare(struct bc_disk_log *log, size_t bytes) {
+  log->spare = bytes;
+}
+
+bool bc_disk_log_is_unsure(const struct bc_disk_log *log) {
+  return log->is_unsure;
 }
 
 size_t bc_disk_log_bytes(const struct bc_disk_log *log) {

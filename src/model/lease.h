@@ -74,7 +74,8 @@ void bc_leases_free(struct bc_leases *leases);
 /* ---- the file ---- */
 
 struct bc_lease_load {
-  size_t good_bytes; /* what may be appended to: less than the content = write it anew first */
+  size_t good_bytes; /* whole and without damage: less than the content = write it anew */
+  size_t line_bytes; /* up to the end of the last line: behind it may be appended */
   size_t records;    /* good ones */
   size_t damaged;    /* lines that were left out; not the last one when it was cut */
   size_t inferred;   /* removals among them, which the records behind them tell */
@@ -89,6 +90,8 @@ void bc_leases_load(struct bc_leases *leases, struct bc_str content, const struc
                     struct bc_lease_load *to);
 /* The whole table as a new file, as of its clock. */
 void bc_leases_print(const struct bc_leases *leases, struct bc_buf *to);
+/* What the records of the removal of all of them need, of those too that are made and not taken yet. */
+size_t bc_leases_removal_bytes(const struct bc_leases *leases);
 /* More than half of so many bytes are of no use any more. */
 bool bc_leases_is_grown(const struct bc_leases *leases, size_t bytes);
 

@@ -269,8 +269,8 @@ void bc_leases_load(struct bc_leases *leases, struct bc_str content, const struc
     rest.at += line.len + 1;
     rest.len -= line.len + 1;
   }
-  bool is_whole = is_ours && to->damaged == 0;
-  to->good_bytes = is_whole ? content.len - rest.len : 0;
+  to->line_bytes = is_ours ? content.len - rest.len : 0;
+  to->good_bytes = to->damaged == 0 ? to->line_bytes : 0;
   /* A whole record whose line break alone is missing. */
   if (is_ours && rest.len > 0) {
     struct lease_reading before = reading;
