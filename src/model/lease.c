@@ -144,15 +144,14 @@ void bc_leases_free(struct bc_leases *leases) {
 
 void bc_leases_move(struct bc_leases *leases, const struct bc_lease_time *now) {
   struct bc_lease_time *last = &leases->last;
-  bool is_same_boot = leases->has_time && now->boot_id[0] != '\0' && strcmp(now->boot_id, last->boot_id) == 0;
+  bool is_same_boot = leases->has_time && now->boot_id[0] != '\0' && strcmp(now->boot_id, last->boot_id) == 0 &&
+                      now->boot_ms >= last->boot_ms;
   int64_t before = is_same_boot ? last->boot_ms : last->wall_ms;
   int64_t after = is_same_boot ? now->boot_ms : now->wall_ms;
   if (leases->has_time && after > before) {
     leases->clock += (uint64_t)after - (uint64_t)before;
   }
-  int64_t boot_ms = is_same_boot && now->boot_ms < last->boot_ms ? last->boot_ms : now->boot_ms;
   *last = *now;
-  last->boot_ms = boot_ms;
   leases->has_time = true;
 }
 

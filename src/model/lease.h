@@ -2,8 +2,9 @@
  * and the clock by which they end. Pure: no file, no clock of its own.
  *
  * The clock of a table only goes forwards. From one time to the next it goes by the boot clock (CLOCK_BOOTTIME, which
- * nobody sets and which goes on while the machine sleeps) when both are of one boot; else by the wall clock, and not at
- * all when that went back: what was left then is left now. So nothing ever has more left than it had.
+ * nobody sets and which goes on while the machine sleeps) when both are of one boot and it did not go back (a machine
+ * set back to a snapshot, a container with a time namespace of its own); else by the wall clock, and not at all when that
+ * went back: what was left then is left now. So nothing ever has more left than it had.
  *
  * A lease that is removed or has ended is `leaving`: it is not announced any more, and stays in the file until its
  * withdraw was confirmed, so that whoever starts next withdraws it by name, with or without a store.

@@ -287,6 +287,33 @@ def test_over_a_reboot_the_wall_clock_counts_forwards_and_never_backwards(world)
     assert before - 180 < left(world, "api:day") <= before + 2
 
 
+def test_without_a_boot_id_the_wall_clock_counts_over_each_restart(world):
+    """Each process is then a boot of its own."""
+    world.boot = ""
+    world.set_wall("+0")
+    world.start()
+    world.put("day", A, ttl=86400)
+    world.put("hour", B, ttl=3600)
+    before = left(world, "api:day")
+    # While it runs its boot clock counts all the same.
+    world.set_wall("+864000")
+    wait_for(lambda: left(world, "api:day") - before > 860000, "it tells the time by the clock as set")
+    assert world.daemon.route("api:hour")
+    # Set back over the restart: what was left is left, not more.
+    rib = world.stop()
+    world.set_wall("-864000")
+    world.start(rib=rib)
+    world.daemon.wait_state("api:hour", "announced")
+    assert before - 120 < left(world, "api:day") + 864000 <= before + 2
+    rib = world.stop()
+    world.set_wall("-856800")
+    world.start(rib=rib)
+    world.daemon.wait_state("api:day", "announced")
+    world.wait_prefixes(A)
+    assert "api:hour: its time was over before this start" in world.daemon.log()
+    assert before - 180 < left(world, "api:day") + 864000 <= before + 2
+
+
 # ---- a removal never comes undone ----
 
 def test_a_removal_is_remembered_until_its_withdraw_is_confirmed(world):
