@@ -464,6 +464,7 @@ void core_apply_changes(struct bc_core *core) {
     core_dispatch_config(core, &view, found);
     if (!view.is_local) {
       core_lastgood_dirty(core);
+      core_lease_look(core);
     }
   }
   core_named_apply_changes(core);

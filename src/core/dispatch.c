@@ -317,10 +317,14 @@ static void dispatch_want_stood(struct bc_core *core, struct core_route *route, 
   route->is_standing = true;
 }
 
-/* It stands since before the start and only now a key names it. */
+/* It stands since before the start and only now a key names it; or it goes from hand to hand. */
 static bool dispatch_adopt(struct bc_core *core, struct core_route *route, const struct bc_config_route *view) {
-  if (route->is_wanted || view->route == NULL || view->lost_identity || bc_rib_counts(core->rib).unnamed == 0 ||
-      !dispatch_is_any_unnamed(core, view->route)) {
+  if (route->is_wanted || view->route == NULL || view->lost_identity) {
+    return false;
+  }
+  bool is_unnamed = bc_rib_counts(core->rib).unnamed > 0 && dispatch_is_any_unnamed(core, view->route);
+  bool has_waited = route->decision.layer == BC_LAYER_IDENTITY;
+  if (!is_unnamed && !(has_waited && core_lease_hands_over(core, view->route))) {
     return false;
   }
   dispatch_want_stood(core, route, view);

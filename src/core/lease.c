@@ -316,6 +316,35 @@ void core_lease_tell(struct core_leases *leases, const struct bc_lease *lease, c
   (void)core_event_tell(leases->core, BC_EVENT_LEASE, lease->name, 0, detail);
 }
 
+/* A route of the store has waited for the very same, and has it now: the next start may not withdraw that by the name
+ * of this one, should it not know the store. */
+static bool lease_is_succeeded(struct core_leases *leases, const struct bc_lease *lease) {
+  struct bc_config *config = leases->core->config;
+  struct bc_config_route view;
+  struct bc_route route;
+  if (!core_lease_parse(leases, lease, &route)) {
+    return false;
+  }
+  const char *holder = bc_config_find_holder(config, &route, NULL);
+  bool is_succeeded = holder != NULL && bc_config_find(config, holder, &view) && !view.is_local && view.route != NULL &&
+                      core_want_is_same(view.route, &route);
+  bc_route_release(leases->core->intern, &route);
+  return is_succeeded;
+}
+
+/* The one that a put has moved away from its prefix. */
+static void lease_forget_moved(struct core_leases *leases, const char *name) {
+  struct bc_lease *moved = bc_leases_find_leaving(leases->table, name);
+  struct bc_buf record;
+  if (moved == NULL || !lease_is_succeeded(leases, moved)) {
+    return;
+  }
+  bc_buf_init(&record, LEASE_RECORD_MAX);
+  bc_leases_forget(leases->table, moved, &record);
+  core_lease_disk_note(leases, &record, true, NULL, NULL);
+  bc_buf_free(&record);
+}
+
 void core_lease_take(struct core_leases *leases, struct core_lease_op *op) {
   struct bc_core *core = leases->core;
   struct bc_lease *lease = op->made;
@@ -335,6 +364,7 @@ void core_lease_take(struct core_leases *leases, struct core_lease_op *op) {
     core_lease_miss(leases, lease, op->is_removed);
   } else {
     bc_config_put_local(core->config, lease->name, bc_str_of(lease->text), bc_mono_now());
+    lease_forget_moved(leases, lease->name);
   }
   core_apply_changes(core);
   core_lease_arm(leases);
@@ -347,6 +377,9 @@ void core_lease_drop(struct core_leases *leases, struct bc_lease *lease, const c
   leases->gone_reason = reason;
   (void)bc_config_delete_local(leases->core->config, lease->name);
   bc_leases_leave(leases->table, lease, record);
+  if (lease_is_succeeded(leases, lease)) {
+    bc_leases_forget(leases->table, lease, record);
+  }
 }
 
 /* The record of it comes behind that of the put. */
@@ -382,9 +415,9 @@ enum bc_err core_lease_remove(struct bc_core *core, const char *name, const char
   if (lease != NULL) {
     core_lease_tell(leases, lease, "removed");
     core_lease_drop(leases, lease, "removed through the API", &record);
-    core_apply_changes(core);
   }
   core_lease_disk_note(leases, &record, true, done, arg);
+  core_apply_changes(core); /* what it announces for others comes behind that record */
   core_lease_arm(leases);
   bc_buf_free(&record);
   return BC_ERR_OK;

@@ -115,6 +115,10 @@ size_t core_lease_count_recorded(struct bc_core *core);
 void core_lease_name_leaving(struct bc_core *core);
 /* When the RIB has started, behind all wants: it is withdrawn, unless another route has it now. */
 void core_lease_withdraw_leaving(struct bc_core *core);
+/* All of the route stands, and a route of the API wanted it last: the one that has waited for it goes on with it. */
+bool core_lease_hands_over(const struct bc_core *core, const struct bc_route *route);
+/* A key of the store has changed. */
+void core_lease_look(struct bc_core *core);
 /* Why the lease that the configuration has just told as gone went; static. */
 const char *core_lease_gone_reason(const struct bc_core *core);
 

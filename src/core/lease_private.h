@@ -74,7 +74,8 @@ void core_lease_tell(struct core_leases *leases, const struct bc_lease *lease, c
 void core_lease_take(struct core_leases *leases, struct core_lease_op *op);
 /* Its time was over, or it was removed, before it was on disk: it leaves without having stood. */
 void core_lease_miss(struct core_leases *leases, struct bc_lease *lease, bool is_removed);
-/* It goes: no more in the configuration; the record of it is appended. core_lease_apply follows. */
+/* It goes, and may be freed: no more in the configuration; the record of it is appended. It goes to the disk before
+ * core_apply_changes, which follows. */
 void core_lease_drop(struct core_leases *leases, struct bc_lease *lease, const char *reason, struct bc_buf *record);
 
 /* ---- lease_disk.c ---- */

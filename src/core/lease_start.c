@@ -327,7 +327,7 @@ static void start_look_at_leaving(struct core_leases *leases) {
     lease = next;
   }
   if (record.len > 0) {
-    core_lease_disk_note(leases, &record, false, NULL, NULL);
+    core_lease_disk_note(leases, &record, true, NULL, NULL);
   }
   bc_buf_free(&record);
   leases->leaving_after = lease == NULL ? 0 : leases->leaving_after;
@@ -362,6 +362,9 @@ static bool start_end_due(struct core_leases *leases, struct bc_buf *record) {
     start_tell_expired(leases, lease);
     core_lease_drop(leases, lease, "its time is over", record);
   }
+  if (record->len > 0) {
+    core_lease_disk_note(leases, record, true, NULL, NULL);
+  }
   if (ended > 0) {
     core_apply_changes(leases->core);
   }
@@ -383,6 +386,24 @@ void core_lease_arm(struct core_leases *leases) {
   }
 }
 
+bool core_lease_hands_over(const struct bc_core *core, const struct bc_route *route) {
+  bool stands = true;
+  for (size_t i = 0; stands && i < bc_route_nlri_count(route); i++) {
+    struct bc_rib_view view;
+    stands = bc_rib_find(core->rib, route->selector, bc_route_nlri(route, i), &view) && view.state != BC_RIB_NONE &&
+             view.owner != NULL && strncmp(view.owner, BC_LEASE_PREFIX, strlen(BC_LEASE_PREFIX)) == 0;
+  }
+  return stands;
+}
+
+/* A key that came now may want what a lease leaves: the sooner that one is forgotten the better. */
+void core_lease_look(struct bc_core *core) {
+  struct core_leases *leases = core->leases;
+  if (leases != NULL && bc_leases_counts(leases->table).leaving > 0 && !core->is_exiting) {
+    bc_timer_start(leases->timer, 0);
+  }
+}
+
 void core_lease_on_timer(void *arg) {
   struct core_leases *leases = arg;
   struct bc_buf record;
@@ -392,9 +413,6 @@ void core_lease_on_timer(void *arg) {
   bc_buf_init(&record, START_RECORDS_MAX);
   core_lease_tick(leases);
   bool is_more = start_end_due(leases, &record);
-  if (record.len > 0) {
-    core_lease_disk_note(leases, &record, true, NULL, NULL);
-  }
   if (!is_more) {
     start_look_at_leaving(leases);
     start_tell_clock(leases);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* What a lease costs in the file beside its texts. */
-enum { LEASE_RECORD_BYTES = 320, LEASE_REMOVAL_BYTES = 256, LEASE_FILE_LEAST = 65536 };
+enum { LEASE_RECORD_BYTES = 320, LEASE_REMOVAL_BYTES = 384, LEASE_FILE_LEAST = 65536 };
 
 static int lease_compare_name(const struct bc_lease *a, const struct bc_lease *b) {
   return strcmp(a->name, b->name);
@@ -237,7 +237,7 @@ void bc_leases_tell_clock(struct bc_leases *leases, struct bc_buf *record) {
 }
 
 size_t bc_leases_removal_bytes(const struct bc_leases *leases) {
-  return (leases->counts.live + leases->made) * LEASE_REMOVAL_BYTES;
+  return (leases->counts.live + leases->counts.leaving + leases->made) * LEASE_REMOVAL_BYTES;
 }
 
 bool bc_leases_is_grown(const struct bc_leases *leases, size_t bytes) {

@@ -3,8 +3,8 @@
  *
  * The clock of a table only goes forwards. From one time to the next it goes by the boot clock (CLOCK_BOOTTIME, which
  * nobody sets and which goes on while the machine sleeps) when both are of one boot and it did not go back (a machine
- * set back to a snapshot, a container with a time namespace of its own); else by the wall clock, and not at all when that
- * went back: what was left then is left now. So nothing ever has more left than it had.
+ * set back to a snapshot, a container with a time namespace of its own); else by the wall clock, and not at all when
+ * that went back: what was left then is left now. So nothing ever has more left than it had.
  *
  * A lease that is removed or has ended is `leaving`: it is not announced any more, and stays in the file until its
  * withdraw was confirmed, so that whoever starts next withdraws it by name, with or without a store.
@@ -91,7 +91,7 @@ void bc_leases_load(struct bc_leases *leases, struct bc_str content, const struc
                     struct bc_lease_load *to);
 /* The whole table as a new file, as of its clock. */
 void bc_leases_print(const struct bc_leases *leases, struct bc_buf *to);
-/* What the records of the removal of all of them need, of those too that are made and not taken yet. */
+/* What the records need that all of them are removed and forgotten, those too that are made and not taken yet. */
 size_t bc_leases_removal_bytes(const struct bc_leases *leases);
 /* More than half of so many bytes are of no use any more. */
 bool bc_leases_is_grown(const struct bc_leases *leases, size_t bytes);

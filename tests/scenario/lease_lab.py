@@ -181,8 +181,8 @@ class World:
             self.daemon.wait_state(answer["name"], state)
         return answer
 
-    def prefixes(self):
-        return self.daemon.exabgp.prefixes()
+    def prefixes(self, ip=None):
+        return self.daemon.exabgp.prefixes(ip)
 
     def held(self, net):
         return self.daemon.exabgp.rib[PEER].get(net)
