@@ -110,8 +110,8 @@ static void log_line(enum bc_log_level level, uint64_t decision, const char *mes
                    "{\"time\":\"%s\",\"level\":\"%s\",\"role\":\"%s\",\"pid\":%d,\"message\":\"%s\"%s}\n", when,
                    log_level_names[level], log_state.role, (int)getpid(), escaped, shown);
   } else {
-    len = snprintf(line, sizeof line, "bgpcommander %s: %s: %s%s\n", log_state.role, log_level_names[level], escaped,
-                   shown);
+    len = snprintf(line, sizeof line, "bgpcommander%s%s: %s: %s%s\n", log_state.role[0] == '\0' ? "" : " ",
+                   log_state.role, log_level_names[level], escaped, shown);
   }
   if (len > 0) {
     log_write(line, (size_t)len < sizeof line ? (size_t)len : sizeof line - 1);

@@ -10,8 +10,6 @@
 
 enum { ROUTES_TEXT_BYTES = 2048, ROUTES_PREFIX_BYTES = 48 };
 
-#define ROUTES_STANDBY "no session is up that carries it; "
-
 static bool routes_is_one_of(const char *text, const char *const *list) {
   for (; *list != NULL; list++) {
     if (strcmp(text, *list) == 0) {
@@ -19,6 +17,13 @@ static bool routes_is_one_of(const char *text, const char *const *list) {
     }
   }
   return false;
+}
+
+/* What the reason of a decision does not tell: that it does not stand as decided. */
+static const char *routes_explain_state(const char *state) {
+  return strcmp(state, "standby") == 0       ? "no session is up that carries it; "
+         : strcmp(state, "unconfirmed") == 0 ? "not every neighbor was seen to be sent it; "
+                                             : "";
 }
 
 static enum bc_screen_mood routes_state_mood(const json_t *route) {
@@ -62,7 +67,7 @@ static void routes_add_why(struct bc_screen_table *table, const json_t *route) {
     bc_screen_table_add(table, BC_SCREEN_BAD, error);
     return;
   }
-  (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s", strcmp(state, "standby") == 0 ? ROUTES_STANDBY : "", layer,
+  (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s", routes_explain_state(state), layer,
                  layer[0] == '\0' || reason[0] == '\0' ? "" : ": ", reason, is_told ? "" : " (not subscribed)",
                  has_both ? "; " : "", has_both ? error : "");
   bc_screen_table_add(table, has_both ? BC_SCREEN_BAD : BC_SCREEN_PLAIN, text);

@@ -463,8 +463,9 @@ def test_what_is_withdrawn_tells_why_beside_what_is_wrong(daemon):
     held = "the new version of policy is held"
     daemon.answers["routes"] = {"routes": [
         route("a", state="withdrawn", onWire=[], layer="policy", reason="nobody at home", error=held), route("b", error=held),
-        route("c", state="standby", onWire=[])], "foreign": [], "foreignTotal": 0}
+        route("c", state="standby", onWire=[]), route("d", state="unconfirmed", onWire=[])], "foreign": [], "foreignTotal": 0}
     rows = ask(daemon, "routes").stdout.splitlines()[1:]
+    assert rows[3].endswith("  -     not every neighbor was seen to be sent it; health: check passes")
     assert rows[0].endswith("  -     policy: nobody at home; " + held) and rows[1].endswith("  1/1   " + held)
     assert rows[2].endswith("  -     no session is up that carries it; health: check passes")
 
@@ -563,6 +564,7 @@ def test_the_node_file_is_used_when_it_is_roots_alone(daemon, home):
     os.chmod(path, 0o664)
     result = run("status", "--config", path)
     assert result.returncode == 3
+    assert result.stderr.startswith("bgpcommander: warning: node file ")
     assert "is not used, defaults hold: its group or others may write it" in result.stderr
     os.chmod(path, 0o644)
     os.chown(path, 4711, 4711)
