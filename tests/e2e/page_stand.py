@@ -164,6 +164,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, made, Cache_Control="no-store")
         elif path.startswith("/v1/routes/"):
             name = urllib.parse.unquote(path[len("/v1/routes/"):])
+            name = name if name in world.routes else f"api:{name}"  # which may be left out
             made = world.route_answer(name) if name in world.routes else None
             self.wait(path)
             if made is not None:

@@ -135,6 +135,18 @@ def test_a_route_that_goes_while_it_is_open_is_told_to_be_gone(page, browser):
     browser.see("document.querySelector('#detail').hidden", "closed")
 
 
+def test_a_route_that_was_opened_by_its_short_name_is_told_to_be_gone(page, browser):
+    page.excuse("404")
+    page.show_all(20)
+    page.go("#/routes/mitigation-13")
+    browser.see_text("#detail", "ddos-desk")
+    with page.stand.changed:
+        page.world.routes.pop("api:mitigation-13")
+    page.stand.event("lease", "api:mitigation-13", what="removed")
+    browser.see_text("#detail", "mitigation-13 is gone")
+    assert browser.run("return document.querySelectorAll('#detail .pill, #detail .step').length") == 0
+
+
 def test_the_open_route_tells_nothing_older_than_the_list(page, browser):
     page.show_all(20)
     page.go("#/routes/dns-fra-1")
