@@ -9,7 +9,7 @@
 enum {
   EVENT_GATHER_MS = 20,
   EVENT_LOOK_MS = 500,
-  EVENT_ROUTES = 100,  /* told at once, of those that moved: the rest a moment later */
+  EVENT_ROUTES = 40,   /* told at once, of those that moved: the rest a moment later; 2,000 in a second */
   EVENT_SECOND = 2000, /* told in a second, of others */
   EVENT_TEXT_BYTES = 1024,
   EVENT_IDS_A_MS = 1000 /* more are never told */
