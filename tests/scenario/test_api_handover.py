@@ -55,6 +55,7 @@ def test_what_the_store_took_over_stays_when_the_next_start_knows_no_store(world
             world.api.put("web", f"route {B} next-hop self", wait="none")
         if not is_sent:
             wait_for(lambda: (r := world.daemon.route("s")) and not r["error"], "the store has it")
+            world.api.put("mark", f"route {D} next-hop self", wait="none")  # answered when what was before is on the disk
             kill_all()
     exabgp.process.wait(30)
     wait_for(lambda: not os.path.exists(f"/proc/{core}"), "core is gone")

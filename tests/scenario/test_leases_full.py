@@ -124,20 +124,25 @@ def test_all_of_many_can_be_removed_on_a_full_disk(world):
 BREAKER = r"""
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-static int breaks(void) {
+static int breaks(int fd) {
   const char *file = getenv("BREAK_FILE");
-  if (file == NULL || access(file, F_OK) != 0) {
+  char link[64], name[4096] = "";
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  if (file == NULL || access(file, F_OK) != 0 || readlink(link, name, sizeof name - 1) < 0 ||
+      strstr(name, "/leases") == NULL) {
     return 0;
   }
   errno = EIO;
   return 1;
 }
-int fdatasync(int fd) { return breaks() ? -1 : (int)syscall(SYS_fdatasync, fd); }
-int fsync(int fd) { return breaks() ? -1 : (int)syscall(SYS_fsync, fd); }
-int ftruncate(int fd, off_t length) { return breaks() ? -1 : (int)syscall(SYS_ftruncate, fd, length); }
+int fdatasync(int fd) { return breaks(fd) ? -1 : (int)syscall(SYS_fdatasync, fd); }
+int fsync(int fd) { return breaks(fd) ? -1 : (int)syscall(SYS_fsync, fd); }
+int ftruncate(int fd, off_t length) { return breaks(fd) ? -1 : (int)syscall(SYS_ftruncate, fd, length); }
 int ftruncate64(int fd, off_t length) { return ftruncate(fd, length); }
 """
 
