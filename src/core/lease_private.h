@@ -39,6 +39,7 @@ struct core_leases {
   struct bc_leases *table;
   struct bc_disk_log *log; /* NULL: it could not be opened */
   struct bc_timer *timer;  /* for what ends, leaves, and the clock */
+  struct bc_mono timer_at;
   struct bc_timer *retry_timer;
   struct core_lease_ops ops;
   size_t sent;        /* of the ops */
@@ -100,7 +101,7 @@ void core_lease_set_problem(struct core_leases *leases, const char *problem);
 /* ---- lease_start.c ---- */
 /* After the file was read: what has ended leaves, the others are put into the configuration. */
 void core_lease_begin(struct core_leases *leases);
-/* Sets the timer for what is next. */
+/* Sets the timer for what is next; one that ends sooner stays. */
 void core_lease_arm(struct core_leases *leases);
 void core_lease_on_timer(void *arg);
 

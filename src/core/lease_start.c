@@ -379,10 +379,15 @@ void core_lease_arm(struct core_leases *leases) {
     delay_ms = (int64_t)bc_lease_left_ms(leases->table, first);
   }
   delay_ms = counts.leaving > 0 && delay_ms > START_LEAVING_MS ? START_LEAVING_MS : delay_ms;
-  if (counts.timed + counts.leaving > 0 && !leases->core->is_exiting) {
-    bc_timer_start(leases->timer, delay_ms);
-  } else {
+  if (counts.timed + counts.leaving == 0 || leases->core->is_exiting) {
     bc_timer_stop(leases->timer);
+    return;
+  }
+  /* Changes that follow each other closely may not push it back for ever. */
+  struct bc_mono at = bc_mono_add_ms(bc_mono_now(), delay_ms);
+  if (!bc_timer_is_armed(leases->timer) || !bc_mono_reached(leases->timer_at, at)) {
+    leases->timer_at = at;
+    bc_timer_start_at(leases->timer, at);
   }
 }
 

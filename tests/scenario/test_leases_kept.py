@@ -4,6 +4,17 @@ from lease_lab import A, B, C, D, PEER, store_route, two_hours_ago, world  # noq
 from wait import wait_for
 
 
+def test_what_has_left_is_forgotten_while_others_come_and_go(world):
+    """Each change sets the timer by which it is found; hundreds of them in a second may not push it back for ever."""
+    world.start()
+
+    def is_forgotten():
+        world.put("a", A)
+        world.api.remove("a")
+        return b'"forget"' in world.file.read_bytes()
+    wait_for(is_forgotten, "a record that says so", 20, pause_s=0)
+
+
 # ---- a damaged file ----
 
 def test_a_torn_tail_is_cut(world):
