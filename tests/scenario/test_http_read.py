@@ -344,7 +344,7 @@ def test_the_keys_in_force_without_secrets(scene):
         scene.tree.put(f"data/d{number:03}", f'"a secret {number}"')
     scene.tree.put("checks/load/script", "#!/bin/sh\nexit 0\n")
     scene.tree.put("lua/helper", "return {}\n")
-    scene.tree.put("policy", "return 'announce', 'x'\n")
+    scene.tree.put("policy", "return function(ctx) return announce{} end\n")
     scene.node_file = ["http_token desk " + "ab" * 32 + " read,announce,operate"]
     scene.tree.put("routes/web/config", "route 10.8.0.1/32 next-hop self")
     daemon = scene.start(synced=False)
