@@ -5,36 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int dispatch_compare(const struct core_route *a, const struct core_route *b) {
-  return strcmp(a->name, b->name);
-}
-
-BC_TREE(core_route_tree, core_route, by_name, dispatch_compare)
-
-struct core_route *core_route_find(struct bc_core *core, const char *name) {
-  struct core_route wanted = {.name = name};
-  struct core_route *found = core->found;
-  /* What happens to a route looks it up more than once. */
-  if (found == NULL || strcmp(found->name, name) != 0) {
-    found = core->found = RB_FIND(core_route_tree, &core->routes, &wanted);
-  }
-  return found;
-}
-
-/* It is not there yet. */
-static struct core_route *dispatch_route_make(struct bc_core *core, const char *name) {
-  struct core_route *route = bc_mem_new(1, sizeof *route);
-  route->name = bc_intern_get(core->intern, bc_str_of(name));
-  route->since_ms = bc_wall_now_ms();
-  RB_INSERT(core_route_tree, &core->routes, route);
-  core->by_state[route->state]++;
-  core->found = route;
-  return route;
-}
-
 static struct core_route *dispatch_route_for(struct bc_core *core, const char *name) {
   struct core_route *route = core_route_find(core, name);
-  return route != NULL ? route : dispatch_route_make(core, name);
+  return route != NULL ? route : core_route_make(core, name);
 }
 
 /* ---- what people are told ---- */
@@ -270,10 +243,7 @@ static void dispatch_forget(struct bc_core *core, struct core_route *route) {
   core->by_state[route->state]--;
   core_publish_route(core, route, true);
   core_event_forget(core, route);
-  RB_REMOVE(core_route_tree, &core->routes, route);
-  core->found = core->found == route ? NULL : core->found;
-  bc_intern_put(core->intern, route->name);
-  free(route);
+  core_route_free(core, route);
 }
 
 /* An earlier core announced it with this check: it may withdraw if it might before. */
@@ -386,11 +356,11 @@ void core_dispatch_decided(struct bc_core *core, struct core_route *route) {
 }
 
 void core_dispatch_all(struct bc_core *core) {
-  struct core_route *route;
+  struct core_route *route = NULL;
   bc_log(BC_LOG_NOTICE, "adminState of this node changed: deciding all routes again");
   (void)core_event_tell(core, BC_EVENT_NODE, NULL, 0,
                         core_event_detail("adminState", bc_admin_state_text(bc_config_admin_state(core->config))));
-  RB_FOREACH(route, core_route_tree, &core->routes) {
+  while ((route = core_route_next(core, route)) != NULL) {
     core_dispatch_again(core, route);
   }
 }
@@ -468,8 +438,8 @@ void core_dispatch_start(struct bc_core *core, bool alone) {
   }
   (void)bc_config_take_admin_changed(core->config);
   dispatch_start_rib(core);
-  struct core_route *route;
-  RB_FOREACH(route, core_route_tree, &core->routes) {
+  struct core_route *route = NULL;
+  while ((route = core_route_next(core, route)) != NULL) {
     bool known = bc_config_find(core->config, route->name, &view);
     dispatch_refresh(core, route, known ? &view : NULL);
   }
@@ -493,7 +463,7 @@ void core_dispatch_passed(struct bc_core *core) {
   struct bc_config_route view;
   while (bc_config_next_passed(core->config, &view)) {
     if (core_route_find(core, view.name) == NULL) {
-      dispatch_route_make(core, view.name)->is_new = true;
+      core_route_make(core, view.name)->is_new = true;
     }
     core_dispatch_config(core, &view, true);
     core_link_pump(core);
@@ -564,8 +534,8 @@ void core_dispatch_result(struct bc_core *core, const struct core_result *result
 }
 
 void core_dispatch_exit(struct bc_core *core) {
-  struct core_route *route;
-  RB_FOREACH(route, core_route_tree, &core->routes) {
+  struct core_route *route = NULL;
+  while ((route = core_route_next(core, route)) != NULL) {
     if (route->exit_withdraw && route->is_wanted) {
       core_record_exit(core, route);
       core_want_nothing(core, route);
@@ -574,29 +544,14 @@ void core_dispatch_exit(struct bc_core *core) {
   core_address_exit(core);
 }
 
-struct core_route *core_route_next(struct bc_core *core, struct core_route *route) {
-  return route == NULL ? RB_MIN(core_route_tree, &core->routes) : RB_NEXT(core_route_tree, &core->routes, route);
-}
-
-struct core_route *core_route_after(struct bc_core *core, const char *name) {
-  struct core_route wanted = {.name = name};
-  struct core_route *route =
-      name == NULL ? RB_MIN(core_route_tree, &core->routes) : RB_NFIND(core_route_tree, &core->routes, &wanted);
-  bool is_itself = route != NULL && name != NULL && strcmp(route->name, name) == 0;
-  return is_itself ? RB_NEXT(core_route_tree, &core->routes, route) : route;
-}
-
 void core_dispatch_free(struct bc_core *core) {
   struct core_route *route;
-  while ((route = RB_MIN(core_route_tree, &core->routes)) != NULL) {
+  while ((route = core_route_next(core, NULL)) != NULL) {
     core_address_forget(core, route);
     core_guard_forget(core, route);
     core_policy_use(core, route, NULL);
     core_check_remove(core, route);
     bc_route_release(core->intern, &route->claimed);
-    RB_REMOVE(core_route_tree, &core->routes, route);
-    core->found = NULL;
-    bc_intern_put(core->intern, route->name);
-    free(route);
+    core_route_free(core, route);
   }
 }

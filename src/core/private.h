@@ -416,18 +416,25 @@ void core_dispatch_config(struct bc_core *core, const struct bc_config_route *vi
 void core_dispatch_all(struct bc_core *core);
 void core_dispatch_rib(struct bc_core *core);
 void core_dispatch_result(struct bc_core *core, const struct core_result *result);
-struct core_route *core_route_find(struct bc_core *core, const char *name);
 /* Something that the decision rests on has changed: its policy is asked, too. */
 void core_dispatch_again(struct bc_core *core, struct core_route *route);
 /* Its policy has said something, or failed. */
 void core_dispatch_decided(struct bc_core *core, struct core_route *route);
 /* Withdraws the routes whose on_exit says so. */
 void core_dispatch_exit(struct bc_core *core);
+void core_dispatch_free(struct bc_core *core);
+
+/* ---- route_table.c ---- */
+/* What is found is core's; NULL = there is none. `make` is for a name that is not there yet; `free` lets
+ * the route alone go, nothing that others keep for it. */
+struct core_route *core_route_find(struct bc_core *core, const char *name);
+struct core_route *core_route_make(struct bc_core *core, const char *name);
+void core_route_free(struct bc_core *core, struct core_route *route);
 /* In the order of names; NULL gives the first. */
 struct core_route *core_route_next(struct bc_core *core, struct core_route *route);
 /* The first whose name is greater; NULL gives the first of all. */
 struct core_route *core_route_after(struct bc_core *core, const char *name);
-void core_dispatch_free(struct bc_core *core);
+
 /* Why it stands as it does; never NULL. */
 const char *core_route_reason(const struct core_route *route);
 /* ---- want.c ---- */
