@@ -134,14 +134,6 @@ static const struct bc_route *dispatch_announced(const struct core_route *route,
   return NULL;
 }
 
-/* What a start finds as it left it is no news: there may be very many. */
-static void dispatch_tell_decision(struct bc_core *core, const struct core_route *route, uint64_t id,
-                                   bool was_announced) {
-  if (id != 0 && !(route->is_new && route->is_standing)) {
-    core_event_decision(core, route, was_announced);
-  }
-}
-
 /* Not that a route never was this node's business. */
 static void dispatch_record(struct bc_core *core, struct core_route *route, const struct bc_decision *old,
                             const struct bc_route *announced) {
@@ -155,8 +147,10 @@ static void dispatch_record(struct bc_core *core, struct core_route *route, cons
   if (is_news) {
     struct core_decision_told told = {.was_announced = route->is_wanted, .wanted = announced};
     told.policy = has_policy ? &policy : NULL;
-    uint64_t id = core_record_decision(core, route, &told);
-    dispatch_tell_decision(core, route, id, told.was_announced);
+    /* What a start finds as it left it is no news: there may be very many. */
+    if (core_record_decision(core, route, &told) != 0 && !(route->is_new && route->is_standing)) {
+      core_event_decision(core, route, told.was_announced);
+    }
   } else if (has_policy) {
     core_record_input(core, route, &policy);
   }
