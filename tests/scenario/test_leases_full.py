@@ -172,6 +172,7 @@ def start_breakable(world, **options):
         f'exec {default_program()} "$@"'])
     world.daemon.kill_core()
     wait_for(lambda: "its disk can break" in world.daemon.log()[world.logged:], "a core whose disk can break", 30)
+    world.daemon.wait_synced(30)
     wait_for(world.hears, "it answers", 30)
 
 
