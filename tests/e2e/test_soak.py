@@ -1,4 +1,5 @@
-"""Nothing grows: after as much again of everything that happens, the daemon holds what it held before.
+"""Nothing grows: after as much again of everything that happens, the daemon holds what it held before: keys, checks, routes that
+come and go by HTTP, while one client follows the events and another one scrapes each second.
 BC_E2E_LONG=1 makes 20,000 key changes and 20 kills of the worker (tests/soak does so with the release build)."""
 import collections
 import contextlib
@@ -10,6 +11,7 @@ import socket
 
 import pytest
 
+import http_user
 from lab import Lab
 from valgrind import plain_build
 
@@ -20,6 +22,9 @@ STATUSES = 500
 # Pages of files that are touched late count into RSS, not into what was allocated.
 MOST_GROWTH_KIB = {"rss_kib": 1024, "anonymous_kib": 256 if LONG else 192}
 PLAIN, CHECKED, PASSING = 60, 5, 10  # routes: with changing MEDs, with checks, that come and go
+STANDING, ENDING = 6, 3  # routes of the API: with changing MEDs, with an end
+LEASES_MOST_BYTES = 512 * 1024
+AUDIT_MIB, AUDIT_FILES, RECORDS_MIB = 1, 2, 8
 JOURNAL_MOST_BYTES = 1536 * 1024
 SECONDS = 30
 
@@ -29,7 +34,8 @@ Held = collections.namedtuple("Held", "rss_kib anonymous_kib fds threads")
 @pytest.fixture(scope="module")
 def lab():
     # Sanitizers hold freed memory back: the size of a process would say nothing.
-    lab = Lab(program=plain_build())
+    lab = Lab(program=plain_build(), arguments=http_user.ARGUMENTS)
+    lab.node_file.write_text(f"http_rate 1000\naudit_size {AUDIT_MIB}\naudit_files {AUDIT_FILES}\nrecords {RECORDS_MIB}\n")
     lab.put_all({"routes/keeper/config": "route 192.0.2.250/32 next-hop self", "node/n1/subscribedRoutes": "*"})
     lab.start_exabgp()
     yield lab
@@ -41,7 +47,7 @@ class Life:
 
     def __init__(self, lab):
         self.lab = lab
-        self.round = self.changes = self.statuses = self.kills = self.downs = 0
+        self.round = self.changes = self.statuses = self.kills = self.asked = 0
         self.meds = {}
         lab.flag("up")
 
@@ -110,6 +116,41 @@ class Life:
                 link.connect(str(self.lab.socket))
                 link.sendall(text)
 
+    def http(self, expected, method, path, body=None, **headers):
+        self.asked += 1
+        status, text = http_user.ask(self.lab, method, path, body, **headers)
+        assert status == expected, (method, path, body, status, text)
+        return text
+
+    def speak_http(self):
+        """Routes that stand, routes with an end, routes that leave again, and requests that are refused or left."""
+        number, net = self.round, f"172.21.{self.round % 2}"
+        for i in range(STANDING):
+            self.http(201 if number == 1 else 200, "PUT", f"/v1/routes/s{i}", {
+                "route": f"route 172.21.9.{i}/32 next-hop self med {number}", "reason": "x" * (number % 50), "ttl": "1h"})
+            self.meds[f"172.21.9.{i}/32"] = number
+        for i in range(ENDING):
+            self.http(200, "POST", "/", {"command": f"announce route {net}.{i}/32 next-hop self", "ttl": "1500ms"},
+                      **({"Idempotency_Key": f"{number}"} if i == 0 else {}))
+        self.http(201, "PUT", "/v1/routes/leaves?wait=wire", {"route": f"route {net}.99/32 next-hop self"})
+        self.http(200, "DELETE", "/v1/routes/leaves")
+        self.http(200, "POST", "/v1/blackhole?dry_run=1", {"prefix": f"{net}.98/32"})
+        self.http(400, "POST", "/", {"command": f"announce route {net}.97/33 next-hop self"})
+        self.http(409, "PUT", "/v1/routes/taken", {"route": "route 192.0.2.250/32 next-hop self"})
+        self.http(422, "POST", "/", {"command": f"neighbor 10.99.77.2 announce route {net}.96/32 next-hop self"})
+        self.http(404, "GET", f"/v1/routes/none{number}")
+        for path in ("/v1/status", "/v1/routes?brief=1", "/v1/routes/s0", "/v1/checks", "/v1/decisions", "/v1/config", "/v1/nodes", "/"):
+            self.http(200, "GET", path)
+        head = f"POST / HTTP/1.1\r\nHost: {http_user.HOST}\r\nContent-Type: text/plain\r\n"
+        for data in (b"", b"GE", b"\0\r\n\r\n", f"{head}Content-Length: 90\r\n\r\nannounce".encode(),
+                     f"GET /v1/events/stream?after=0 HTTP/1.1\r\nHost: {http_user.HOST}\r\n\r\n".encode(),
+                     f"{head}Content-Length: 44\r\n\r\nannounce route 192.0.2.250/32 next-hop self ".encode()):
+            http_user.leave(self.lab, data)
+
+    def wait_ended(self):
+        ending = {f"172.21.{self.round % 2}.{i}/32" for i in range(ENDING)}
+        self.lab.wait_for(lambda: not ending & self.lab.bird.prefixes(), SECONDS, "what has an end has left")
+
     def fail_checks(self):
         self.lab.flag("up", False)
         checked = {f"172.20.1.{i}/32" for i in range(CHECKED)}
@@ -126,10 +167,12 @@ class Life:
         self.spoil_and_mend(values)
         self.subscribe_less_and_more()
         self.ask()
+        self.speak_http()
         self.settle("every route has its MED")
         if self.round % 4 == 0:
             self.fail_checks()
             self.settle("mended checks announce again")
+        self.wait_ended()
         self.lab.wait_for(lambda: self.lab.status()["exabgp"]["settled"], SECONDS, "settled")
 
     def flap(self):
@@ -213,6 +256,11 @@ def state_files(lab):
     return {path.name: path.stat().st_size for path in lab.state.iterdir() if path.suffix != ".new"}
 
 
+def bases(files):
+    """Without the numbers of those that become more, up to a limit: decisions.7, audit.log.1."""
+    return {name.rstrip("0123456789") for name in files}
+
+
 Halves = collections.namedtuple("Halves", "before after files_before files_after")
 
 
@@ -221,11 +269,19 @@ def halves(lab):
     """What is held after the first half, and after the second; by the worker, during it, as each half begins with others."""
     life = Life(lab)
     core = lab.pid_of("core")
-    life.half()
-    before, files = hold(lab), state_files(lab)
-    before["exec"] = life.half()
-    found = Halves(before, hold(lab), files, state_files(lab))
-    print(f"{life.changes} changes, {life.round} rounds, {life.statuses} statuses, {life.kills} kills")
+    follower, scraper = http_user.Follower(lab), http_user.Scraper(lab)
+    try:
+        life.half()
+        before, files = hold(lab), state_files(lab)
+        before["exec"] = life.half()
+        found = Halves(before, hold(lab), files, state_files(lab))
+        assert follower.problem is None and scraper.problem is None, (follower.problem, scraper.problem)
+    finally:
+        follower.close()
+        scraper.close()
+    assert follower.events > life.changes / 10 and scraper.scrapes > 0
+    print(f"{life.changes} changes, {life.round} rounds, {life.statuses} statuses, {life.kills} kills, "
+          f"{life.asked} requests, {follower.events} events followed, {scraper.scrapes} scrapes")
     print(*(f"{role}: {found.before[role]}\n  -> {found.after[role]}" for role in found.before), sep="\n")
     print(f"{found.files_before}\n  -> {found.files_after}")
     assert lab.pid_of("core") == core, "core was started again"
@@ -261,7 +317,11 @@ def test_no_process_is_left(lab, halves):
 
 
 def test_files_stay_bounded(lab, halves):
-    assert set(halves.files_after) == set(halves.files_before)
+    assert bases(halves.files_before) | {"audit.log."} == bases(halves.files_after) | {"audit.log."} >= {"leases", "audit.log"}
+    assert sum(size for name, size in halves.files_after.items() if name.startswith("decisions.")) <= (RECORDS_MIB + 1) << 20
+    assert halves.files_after["leases"] <= LEASES_MOST_BYTES
+    audits = [size for name, size in halves.files_after.items() if name.startswith("audit.log")]
+    assert len(audits) <= 1 + AUDIT_FILES and max(audits) <= (AUDIT_MIB << 20) + 65536
     assert halves.files_after["journal"] <= JOURNAL_MOST_BYTES
     assert halves.files_after["lastgood"] <= 2 * sum(len(key) + len(value) for key, value in lab.get_prefix("").items())
     directories = list(lab.scripts.iterdir())
