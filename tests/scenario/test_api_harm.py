@@ -168,4 +168,5 @@ def test_a_withdraw_that_exabgp_refuses_undoes_nothing(world):
     gone = world.api.remove("web", wait="ack", timeout=20)
     assert gone["status"] == 422, gone
     lines = [json.loads(line) for line in (world.folder / "state" / "audit.log").read_text().splitlines()]
-    assert [(line["action"], line["who"]) for line in lines] == [("announce", "token one"), ("withdraw", "token one")]
+    assert [(line["action"], line["outcome"], line["who"]) for line in lines] == [
+        ("announce", "accepted", "token one"), ("withdraw", "accepted", "token one"), ("withdraw", "failed", "token one")]
