@@ -10,8 +10,8 @@ import zlib
 import pytest
 
 from dir_lab import Tree
-from etcd_lab import free_port
 from fake_exabgp import Daemon, default_program
+from ports import free_port
 from wait import wait_for
 
 PEER = "10.99.0.2"
@@ -102,7 +102,8 @@ class World:
 
     def hears(self):
         try:
-            return self.api.ask("GET", "/v1/status")[0] == 200
+            status, answer = self.api.ask("GET", "/v1/status")
+            return status == 200 and answer["exabgp"]["state"] == "synced"  # before it would refuse what it is asked
         except (OSError, http.client.HTTPException):
             return False
 
