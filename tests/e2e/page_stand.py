@@ -7,6 +7,8 @@ import re
 import threading
 import urllib.parse
 
+from ports import free_port
+
 TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 POLICY = re.compile(r'CORE_PAGE_POLICY\s+((?:\\?\s*"[^"]*"\s*)+)')
 
@@ -22,7 +24,7 @@ class Stand:
 
     def __init__(self, world, parts, source):
         self.world, self.parts, self.policy = world, pathlib.Path(parts), policy_of(source)
-        self.port = 0
+        self.port = free_port()
         self.requests = []
         self.changed = threading.Condition()
         self.streams = set()
@@ -44,7 +46,6 @@ class Stand:
         Handler.stand = stand
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self.server.daemon_threads = True
-        self.port = self.server.server_port
         self.is_on = True
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self.thread.start()

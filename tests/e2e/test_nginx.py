@@ -8,6 +8,7 @@ import subprocess
 import http_lab
 import pytest
 import samples
+from ports import free_port
 from samples import ROOT
 from wait import wait_for
 
@@ -30,7 +31,7 @@ class Scene(http_lab.Scene):
 
     def __init__(self, folder):
         super().__init__(folder)
-        self.nginx, self.tls_port, self.more = None, http_lab.free_port(), []
+        self.nginx, self.tls_port, self.more = None, free_port(), []
         self.socket = folder / "http.sock"
 
     def configuration(self, changes):
@@ -154,7 +155,7 @@ def test_events_come_as_they_happen(scene):
 def test_certificates_of_clients_can_be_asked_for(scene):
     sign(scene.folder, "clients")
     sign(scene.folder, "others")
-    scene.tls_port = http_lab.free_port()
+    scene.tls_port = free_port()
     changes = {"#ssl_client_certificate /etc/nginx/clients.pem;": f"ssl_client_certificate {scene.folder}/clients.pem;",
                "#ssl_verify_client      on;": "ssl_verify_client on;"}
     real = scene.curl

@@ -1,12 +1,10 @@
 """What the etcd tests share: real members, the JSON gateway, and the probe that prints what a store tells."""
 import base64
-import contextlib
 import http.client
 import json
 import os
 import pathlib
 import queue
-import random
 import shutil
 import signal
 import socket
@@ -14,6 +12,7 @@ import subprocess
 import threading
 import time
 
+from ports import free_port
 from wait import wait_for
 
 PROBE = os.path.join(os.environ.get("BC_BUILD", "build"), "tests", "store_probe")
@@ -22,16 +21,6 @@ FAST = {"backoff_ms": 200, "backoff_most_ms": 600}
 
 def b64(text):
     return base64.b64encode(text.encode() if isinstance(text, str) else text).decode()
-
-
-def free_port():
-    """Below those that the kernel gives to connections: nobody's connection takes it between two lives of a server."""
-    while True:
-        with socket.socket() as sock:
-            port = random.randrange(10000, 32000)
-            with contextlib.suppress(OSError):
-                sock.bind(("127.0.0.1", port))
-                return port
 
 
 class Probe:

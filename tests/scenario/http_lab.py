@@ -5,13 +5,8 @@ import socket
 
 from dir_lab import Tree
 from fake_exabgp import Daemon, Neighbor
+from ports import free_port
 from wait import wait_for
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Answer:

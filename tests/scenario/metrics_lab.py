@@ -10,8 +10,8 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from etcd_lab import free_port
 from lua_scene import Scene as LuaScene
+from ports import free_port
 from wait import wait_for
 
 ROOT = pathlib.Path(os.environ["BC_SOURCE"])

@@ -3,9 +3,10 @@ go goes, and status says what is wrong."""
 import contextlib
 import json
 
-from etcd_lab import Member, free_port
+from etcd_lab import Member
 from fake_exabgp import Daemon, Neighbor
 from test_core_fake import etcd, saved, scene, wait_rib  # noqa: F401: fixtures
+from ports import free_port
 from wait import wait_for
 
 

@@ -6,7 +6,8 @@ import time
 import etcd2_lab
 import pytest
 from edit_lab import DNS, V2, V3, WEB, Edit, Proxy, edit, etcd_edit, etcd_lab  # noqa: F401 (fixtures)
-from etcd_lab import b64, free_port
+from etcd_lab import b64
+from ports import free_port
 from test_etcd2_store import enable_auth as enable_auth2
 from test_etcd_store import certificates, enable_auth, user_file  # noqa: F401 (a fixture)
 

@@ -14,8 +14,9 @@ import pytest
 
 import etcd2_lab
 from etcd2_lab import keys
-from etcd_lab import Lab, free_port
+from etcd_lab import Lab
 from test_etcd_store import certificates, user_file  # noqa: F401 (a fixture)
+from ports import free_port
 from wait import nothing_happens_for, wait_for
 
 

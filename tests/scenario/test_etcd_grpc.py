@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from etcd_lab import Lab, free_port
+from etcd_lab import Lab
+from ports import free_port
 
 PREFACE = b"PRI * HTTP/2.0"
 

@@ -6,7 +6,8 @@ import urllib.request
 
 import pytest
 
-from etcd_lab import Lab, b64, free_port
+from etcd_lab import Lab, b64
+from ports import free_port
 from wait import wait_for
 
 

@@ -3,7 +3,8 @@ import re
 import socket
 
 import pytest
-from http_lab import Scene, free_port  # noqa: F401
+from http_lab import Scene  # noqa: F401
+from ports import free_port
 from samples import ROOT
 from wait import wait_for
 

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from etcd_lab import free_port
 from lua_scene import Scene
+from ports import free_port
 from wait import wait_for
 
 OPTIONS = {"interval": "100ms", "fall": 2, "timeout": "500ms"}

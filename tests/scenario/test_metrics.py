@@ -14,11 +14,12 @@ import urllib.parse
 import pytest
 
 import samples
-from etcd_lab import Member, free_port
+from etcd_lab import Member
 from fake_exabgp import Daemon, Neighbor
 from metrics_lab import LISTED, MOVED, Scene, Scrape, moves, promtool
 from lua_scene import FAST, LOOP, UP
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from ports import free_port
 from wait import wait_for
 
 GAUGES = """#!lua

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 
 import samples
-from etcd_lab import free_port
 from fake_exabgp import Daemon
 from lua_scene import UP
 from metrics_lab import LISTED, PROMETHEUS, ROOT, Prometheus, Scene
+from ports import free_port
 from wait import wait_for
 
 RULES = (PROMETHEUS / "bgpcommander.rules.yml").read_text()

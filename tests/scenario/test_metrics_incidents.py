@@ -6,9 +6,9 @@ import urllib.parse
 
 import pytest
 
-from etcd_lab import free_port
 from fake_exabgp import Daemon, Neighbor
 from metrics_lab import PROMETHEUS, Prometheus, Scene
+from ports import free_port
 from wait import wait_for
 
 DATA = "#!lua\nreturn data.ok == true\n"

@@ -5,7 +5,8 @@ import pytest
 
 import etcd2_lab
 from etcd2_lab import keys
-from etcd_lab import Lab, free_port
+from etcd_lab import Lab
+from ports import free_port
 from wait import nothing_happens_for, wait_for
 
 ROUTE = "/bgp/routes/a/config"

@@ -1,4 +1,5 @@
 #include "confine_harness.h"
+#include "free_port.h"
 #include "io/loop.h"
 #include "io/resolver.h"
 
@@ -55,16 +56,6 @@ static int speak_tls(void) {
 static int speak_tls_by_the_systems_certificates(void) {
   long status = 0;
   return get(false, &status) == CURLE_PEER_FAILED_VERIFICATION ? 0 : 248;
-}
-
-static uint16_t free_port(void) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t len = sizeof any;
-  assert_int_equal(bind(fd, (struct sockaddr *)&any, sizeof any), 0);
-  assert_int_equal(getsockname(fd, (struct sockaddr *)&any, &len), 0);
-  (void)close(fd);
-  return ntohs(any.sin_port);
 }
 
 static bool is_open(uint16_t port) {

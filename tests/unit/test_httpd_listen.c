@@ -1,4 +1,5 @@
 /* The HTTP server: whom it takes, and where it listens. */
+#include "free_port.h"
 #include "httpd_world.h"
 #include "io/httpd_private.h"
 
@@ -120,21 +121,6 @@ static void bodies_together_have_a_limit(void **state) {
 
 /* ---- where it listens ---- */
 
-static unsigned free_port(int family) {
-  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-  struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  struct sockaddr_storage bound;
-  socklen_t len = sizeof bound;
-  int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int result =
-      family == AF_INET ? bind(fd, (struct sockaddr *)&v4, sizeof v4) : bind(fd, (struct sockaddr *)&v6, sizeof v6);
-  assert_int_equal(result, 0);
-  assert_int_equal(getsockname(fd, (struct sockaddr *)&bound, &len), 0);
-  (void)close(fd);
-  return ntohs(family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
-                                 : ((struct sockaddr_in6 *)&bound)->sin6_port);
-}
-
 static int connect_port(int family, unsigned port) {
   struct sockaddr_in6 v6 = {
       .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT, .sin6_port = htons((uint16_t)port)};
@@ -161,7 +147,7 @@ static void it_listens_at_several_addresses(void **state) {
   struct bc_fault fault;
   bc_httpd_close(f->httpd);
   char listen[256];
-  unsigned v4 = free_port(AF_INET), v6 = free_port(AF_INET6);
+  unsigned v4 = free_port(), v6 = free_port();
   (void)snprintf(listen, sizeof listen, "127.0.0.1:%u, [::1]:%u,%s", v4, v6, f->listen);
   assert_int_equal(bc_httpd_open(f->loop, listen, on_request, f, &f->httpd, &fault), BC_ERR_OK);
   ask_port(f, AF_INET, v4);
@@ -183,7 +169,7 @@ static void all_addresses_of_ipv6_leave_those_of_ipv4(void **state) {
   struct bc_fault fault;
   bc_httpd_close(f->httpd);
   char listen[64];
-  unsigned port = free_port(AF_INET6);
+  unsigned port = free_port();
   (void)snprintf(listen, sizeof listen, "[::]:%u,127.0.0.1:%u", port, port);
   assert_int_equal(bc_httpd_open(f->loop, listen, on_request, f, &f->httpd, &fault), BC_ERR_OK);
   ask_port(f, AF_INET, port);
@@ -196,7 +182,7 @@ static void a_reset_of_tcp_is_seen(void **state) {
   struct bc_fault fault;
   bc_httpd_close(f->httpd);
   char listen[64];
-  unsigned port = free_port(AF_INET);
+  unsigned port = free_port();
   (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", port);
   assert_int_equal(bc_httpd_open(f->loop, listen, on_request, f, &f->httpd, &fault), BC_ERR_OK);
   for (unsigned round = 0; round < 2; round++) {
